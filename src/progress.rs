@@ -1,0 +1,35 @@
+//! What an observer of a run is told.
+
+/// One line of progress of a run, after each level of the solver.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Newton iterations so far.
+    pub iteration: usize,
+    /// Value of the relaxation at the low-rank point (its objective, which may still be infeasible).
+    pub value: f64,
+    /// Best lower bound so far; its proof is made at the end of the run.
+    pub lower_bound: f64,
+    /// Objective of the best network so far.
+    pub upper_bound: f64,
+    /// Largest scaled violation of the relaxation's constraints.
+    pub infeasibility: f64,
+    /// Columns of the low-rank factor.
+    pub rank: usize,
+    /// Pair constraints held.
+    pub pairs: usize,
+    /// Seconds since the run began.
+    pub seconds: f64,
+}
+
+/// Told of the progress of a run; the library itself never prints.
+pub trait Observer {
+    /// Called after each level of the solver, from the thread that called the library.
+    fn progress(&mut self, _progress: &Progress) {}
+}
+
+/// An observer that ignores what it is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
