@@ -3,6 +3,7 @@
 
 mod control;
 mod error;
+pub mod lifting;
 mod network;
 mod problem;
 mod progress;

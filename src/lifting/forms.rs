@@ -1,0 +1,119 @@
+//! Linear forms in (u, δ): a dense head and a sparse tail each.
+
+use super::{Forest, Geometry};
+
+/// A list of linear forms; evaluated at the factor, form f is a row p_f ∈ R^r.
+///
+/// Nothing assumes what the forms mean: α_i and β_i come first, differences and any further nonnegative form
+/// of u and s after them.
+#[derive(Clone, Debug)]
+pub struct Forms {
+    head: usize,
+    heads: Vec<f64>,
+    start: Vec<usize>,
+    index: Vec<usize>,
+    coefficient: Vec<f64>,
+}
+
+impl Forms {
+    /// No forms yet, over a head of that dimension.
+    pub fn new(head: usize) -> Self {
+        Self { head, heads: Vec::new(), start: vec![0], index: Vec::new(), coefficient: Vec::new() }
+    }
+
+    /// Number of forms.
+    pub fn len(&self) -> usize {
+        self.start.len() - 1
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Appends a form and returns its index.
+    pub fn push(
+        &mut self,
+        head: impl IntoIterator<Item = f64>,
+        tail: impl IntoIterator<Item = (usize, f64)>,
+    ) -> usize {
+        self.heads.extend(head);
+        for (index, coefficient) in tail {
+            self.index.push(index);
+            self.coefficient.push(coefficient);
+        }
+        self.start.push(self.index.len());
+        self.len() - 1
+    }
+
+    /// Drops all forms from that index on.
+    pub fn truncate(&mut self, len: usize) {
+        self.heads.truncate(len * self.head);
+        self.start.truncate(len + 1);
+        let entries = self.start[len];
+        self.index.truncate(entries);
+        self.coefficient.truncate(entries);
+    }
+
+    /// Coefficients on u.
+    pub fn head(&self, form: usize) -> &[f64] {
+        &self.heads[form * self.head..][..self.head]
+    }
+
+    /// Indices and coefficients on δ.
+    pub fn tail(&self, form: usize) -> (&[usize], &[f64]) {
+        let range = self.start[form]..self.start[form + 1];
+        (&self.index[range.clone()], &self.coefficient[range])
+    }
+
+    /// P = F·R for the factor R ((head + G) × columns) into P (len × columns), both row-major.
+    pub fn evaluate(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
+        let (head, tail) = factor.split_at(self.head * columns);
+        for (form, row) in out.chunks_exact_mut(columns).enumerate() {
+            row.fill(0.0);
+            for (a, &h) in self.head(form).iter().enumerate() {
+                axpy(h, &head[a * columns..][..columns], row);
+            }
+            let (index, coefficient) = self.tail(form);
+            for (&i, &c) in index.iter().zip(coefficient) {
+                axpy(c, &tail[i * columns..][..columns], row);
+            }
+        }
+    }
+
+    /// out += Fᵀ·P, the adjoint of [`Forms::evaluate`].
+    pub fn accumulate_adjoint(&self, rows: &[f64], columns: usize, out: &mut [f64]) {
+        let (head, tail) = out.split_at_mut(self.head * columns);
+        for (form, row) in rows.chunks_exact(columns).enumerate() {
+            for (a, &h) in self.head(form).iter().enumerate() {
+                axpy(h, row, &mut head[a * columns..][..columns]);
+            }
+            let (index, coefficient) = self.tail(form);
+            for (&i, &c) in index.iter().zip(coefficient) {
+                axpy(c, row, &mut tail[i * columns..][..columns]);
+            }
+        }
+    }
+}
+
+/// y += a·x.
+#[inline]
+pub(crate) fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
+    for (y, x) in y.iter_mut().zip(x) {
+        *y += a * x;
+    }
+}
+
+/// α_g = (s_g + x_gᵀu)/2 for every direction, then β_g = (s_g − x_gᵀu)/2.
+pub(super) fn base_forms(geometry: &Geometry, forest: &Forest) -> Forms {
+    let mut forms = Forms::new(geometry.rank);
+    for sign in [0.5, -0.5] {
+        for g in 0..geometry.groups() {
+            forms.push(
+                geometry.direction(g).iter().map(|x| sign * x),
+                forest.path(g).into_iter().map(|(i, c)| (i, 0.5 * c)),
+            );
+        }
+    }
+    forms
+}
