@@ -4,6 +4,9 @@
 mod control;
 mod error;
 pub mod lifting;
+pub mod solver;
+pub mod training;
+mod vector;
 mod network;
 mod problem;
 mod progress;

@@ -1,6 +1,7 @@
 //! Linear forms in (u, δ): a dense head and a sparse tail each.
 
 use super::{Forest, Geometry};
+use crate::vector::axpy;
 
 /// A list of linear forms; evaluated at the factor, form f is a row p_f ∈ R^r.
 ///
@@ -93,14 +94,6 @@ impl Forms {
                 axpy(c, row, &mut tail[i * columns..][..columns]);
             }
         }
-    }
-}
-
-/// y += a·x.
-#[inline]
-pub(crate) fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
-    for (y, x) in y.iter_mut().zip(x) {
-        *y += a * x;
     }
 }
 

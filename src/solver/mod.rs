@@ -1,0 +1,212 @@
+//! The Burer–Monteiro solver: augmented Lagrangian over a low-rank factor (arXiv 2410.22311 relaxed problem,
+//! reduced order), second-order inner minimiser, pairs grown and dropped, rank shrunk and grown.
+
+mod factor;
+mod hessian;
+mod lagrangian;
+mod newton;
+mod rank;
+mod settings;
+mod start;
+
+pub use factor::Factor;
+pub use hessian::HessianAssembler;
+pub use lagrangian::{AugmentedLagrangian, Hinge, Workspace};
+pub use newton::{InnerReport, InnerStatus, NewtonMinimizer};
+pub use settings::SolverSettings;
+pub use start::start;
+
+use crate::lifting::{Lifting, PairSet, scan_violations};
+use crate::{Control, Result};
+
+/// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
+const GRADIENT_FLOOR: f64 = 1e-9;
+
+/// Where the solver stands after a level.
+#[derive(Clone, Debug)]
+pub struct Level {
+    /// How the subproblem ended; multipliers were updated only if it converged.
+    pub inner: InnerReport,
+    /// Scaled objective at the factor: loss plus weight decay.
+    pub objective: f64,
+    /// First-order estimate of how far infeasibility moves the objective: Σ multiplier · violation.
+    pub objective_error: f64,
+    /// Largest violation of a normalised constraint, relative to the mean of ‖s‖².
+    pub infeasibility: f64,
+    /// Smallest eigenvalue of the dual slack in the solver's coordinates (an estimate).
+    pub slack_eigenvalue: f64,
+    /// Columns of the factor.
+    pub columns: usize,
+    /// Pairs held, and those with a multiplier that matters.
+    pub pairs: usize,
+    /// Pairs whose multiplier is above a millionth of the largest.
+    pub active_pairs: usize,
+    /// Violated pairs that the scan added.
+    pub added: usize,
+}
+
+/// The solver's state: one call of [`LowRankSolver::advance`] is one level of the augmented Lagrangian.
+#[derive(Debug)]
+pub struct LowRankSolver<'a> {
+    lifting: &'a Lifting,
+    settings: SolverSettings,
+    factor: Factor,
+    set: PairSet,
+    newton: NewtonMinimizer,
+    penalty: f64,
+    smoothing: f64,
+    gradient_tolerance: f64,
+    scale: f64,
+    mean_square: f64,
+    newton_steps: usize,
+}
+
+impl<'a> LowRankSolver<'a> {
+    /// Starts from a factor, usually a lifted network with a few perturbed columns ([`LowRankSolver::start`]).
+    pub fn new(lifting: &'a Lifting, settings: SolverSettings, factor: Factor) -> Result<Self> {
+        settings.check()?;
+        let set = PairSet::new(lifting, settings.neighbours);
+        let mut newton = NewtonMinimizer::new(HessianAssembler::new(lifting), 1.0);
+        let probe = AugmentedLagrangian {
+            lifting,
+            set: &set,
+            equality_penalty: 0.0,
+            hinge: Hinge { penalty: 1.0, smoothing: 0.0 },
+        };
+        newton.evaluate(&probe, &factor);
+        let scale = newton.workspace().objective.max(1e-12);
+        let mean_square = mean_square(lifting, &newton.workspace().p, factor.columns).max(1e-12);
+        let penalty =
+            settings.initial_penalty * scale / (lifting.groups().max(1) as f64 * mean_square * mean_square);
+        let smoothing = settings.initial_smoothing * scale / set.len().max(1) as f64;
+        Ok(Self {
+            newton: NewtonMinimizer::new(HessianAssembler::new(lifting), scale),
+            gradient_tolerance: settings.initial_gradient_tolerance,
+            lifting,
+            settings,
+            factor,
+            set,
+            penalty,
+            smoothing,
+            scale,
+            mean_square,
+            newton_steps: 0,
+        })
+    }
+
+    fn lagrangian<'b>(lifting: &'b Lifting, set: &'b PairSet, penalty: f64, smoothing: f64) -> AugmentedLagrangian<'b> {
+        AugmentedLagrangian { lifting, set, equality_penalty: penalty, hinge: Hinge { penalty, smoothing } }
+    }
+
+    /// Minimises the current subproblem; if that converged, updates multipliers, pairs, rank and penalty.
+    pub fn advance(&mut self, control: &Control) -> Level {
+        let lagrangian = Self::lagrangian(self.lifting, &self.set, self.penalty, self.smoothing);
+        let tolerance = self.gradient_tolerance * self.scale / self.mean_square.sqrt();
+        let inner = self.newton.minimize(
+            &lagrangian,
+            &mut self.factor,
+            tolerance,
+            self.settings.newton_limit,
+            control,
+        );
+        self.newton_steps += inner.iterations;
+        let (assembler, work) = self.newton.parts();
+        let slack = assembler.dual_slack(&lagrangian, work);
+        let moment = HessianAssembler::loss_moment(&lagrangian, work);
+        let objective = work.objective;
+        let error: f64 = work.equality.iter().zip(&work.equality_weight).map(|(h, w)| (h * w).abs()).sum::<f64>()
+            + work.product.iter().zip(&work.next).map(|(k, t)| (-k).max(0.0) * t).sum::<f64>();
+        let violation = work
+            .equality
+            .iter()
+            .map(|h| h.abs())
+            .chain(work.product.iter().map(|k| -k))
+            .fold(0.0, f64::max);
+        self.mean_square = mean_square(self.lifting, &work.p, self.factor.columns).max(1e-12);
+        let largest = work.next.iter().copied().fold(0.0, f64::max);
+        let active_pairs = work.next.iter().filter(|&&t| t > 1e-6 * largest).count();
+        let lowest = rank::lowest_eigenpairs(&slack, 4);
+        let mut level = Level {
+            inner,
+            objective,
+            objective_error: error,
+            infeasibility: violation / self.mean_square,
+            slack_eigenvalue: lowest.first().map_or(0.0, |(value, _)| *value),
+            columns: self.factor.columns,
+            pairs: self.set.len(),
+            active_pairs,
+            added: 0,
+        };
+        let usable = matches!(inner.status, InnerStatus::Converged | InnerStatus::Stalled);
+        if !usable {
+            return level;
+        }
+        // A point the slack calls a saddle is left by new columns before any multiplier is touched.
+        if rank::grow(&lagrangian, &mut self.factor, &lowest, &moment, self.settings.rank_limit, self.scale) {
+            return level;
+        }
+        self.update_multipliers();
+        level.added = self.update_pairs();
+        if inner.status == InnerStatus::Converged {
+            self.penalty *= self.settings.penalty_growth;
+            self.smoothing *= 0.2;
+            self.gradient_tolerance =
+                (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
+        }
+        rank::shrink(&mut self.factor);
+        level
+    }
+
+    fn update_multipliers(&mut self) {
+        let work = self.newton.workspace();
+        for (lambda, w) in self.set.equality_multipliers.iter_mut().zip(&work.equality_weight) {
+            *lambda = -w;
+        }
+        self.set.multipliers.copy_from_slice(&work.next);
+    }
+
+    fn update_pairs(&mut self) -> usize {
+        let work = self.newton.workspace();
+        let slack = 0.05 * self.mean_square;
+        let keep: Vec<bool> = work.next.iter().zip(&work.product).map(|(&t, &k)| t > 0.0 || k < slack).collect();
+        let found = scan_violations(self.lifting, &work.p, self.factor.columns, 1e-6 * self.mean_square, 6);
+        let keys: Vec<_> = found.iter().map(|v| v.key).collect();
+        self.set.retain(self.lifting, &keep);
+        let before = self.set.len();
+        self.set.add(self.lifting, &keys);
+        self.set.len() - before
+    }
+
+    /// The lifted problem.
+    pub fn lifting(&self) -> &Lifting {
+        self.lifting
+    }
+
+    /// The factor.
+    pub fn factor(&self) -> &Factor {
+        &self.factor
+    }
+
+    /// The constraints with their multipliers as last updated.
+    pub fn pairs(&self) -> &PairSet {
+        &self.set
+    }
+
+    /// w_f p_f Vᵀ − t_f at the last point, one row a row of the loss; its negative is the dual variable W.
+    pub fn misfit(&self) -> &[f64] {
+        &self.newton.workspace().misfit
+    }
+
+    /// Newton steps so far.
+    pub fn newton_steps(&self) -> usize {
+        self.newton_steps
+    }
+}
+
+/// Mean of ‖s_g‖² = ‖α_g + β_g‖² over the directions.
+fn mean_square(lifting: &Lifting, p: &[f64], columns: usize) -> f64 {
+    let groups = lifting.groups();
+    let (alpha, beta) = p.split_at(groups * columns);
+    let total: f64 = alpha.iter().zip(beta).map(|(a, b)| (a + b) * (a + b)).sum();
+    total / groups.max(1) as f64
+}

@@ -1,0 +1,64 @@
+//! Rank adaptation: columns that carry nothing go, negative directions of the dual slack come.
+
+use super::Factor;
+use super::lagrangian::{AugmentedLagrangian, Workspace};
+use faer::{Mat, Side};
+
+/// Singular values below this fraction of the largest carry nothing.
+const RANK_TOLERANCE: f64 = 2e-3;
+
+/// The `count` smallest eigenpairs of a dense symmetric matrix, ascending; empty if the decomposition fails.
+pub(super) fn lowest_eigenpairs(matrix: &Mat<f64>, count: usize) -> Vec<(f64, Vec<f64>)> {
+    let Ok(eigen) = matrix.self_adjoint_eigen(Side::Lower) else { return Vec::new() };
+    let values = eigen.S().column_vector();
+    (0..count.min(matrix.nrows())).map(|i| (values[i], eigen.U().col(i).iter().copied().collect())).collect()
+}
+
+/// Adds the eigenvectors of clearly negative eigenvalues as columns, sized by a search along each.
+pub(super) fn grow(
+    lagrangian: &AugmentedLagrangian<'_>,
+    factor: &mut Factor,
+    lowest: &[(f64, Vec<f64>)],
+    moment: &Mat<f64>,
+    limit: usize,
+    scale: f64,
+) -> bool {
+    let mut work = Workspace::default();
+    let mut grown = false;
+    for (value, vector) in lowest.iter().filter(|(value, _)| *value < 0.0) {
+        if factor.columns >= limit {
+            break;
+        }
+        // The v part that minimises the full slack's form for this (u, δ): v = −Cᵀx/g.
+        let outputs = (0..moment.ncols()).map(|j| {
+            -vector.iter().enumerate().map(|(a, x)| moment[(a, j)] * x).sum::<f64>()
+                / lagrangian.lifting.output_decay
+        });
+        let column: Vec<f64> = vector.iter().copied().chain(outputs).collect();
+        let current = lagrangian.value(factor, &mut work);
+        let best = (0..24)
+            .map(|step| 4.0 * 0.5f64.powi(step))
+            .map(|size| {
+                let mut trial = factor.clone();
+                trial.push_column(&column.iter().map(|x| size * x).collect::<Vec<_>>());
+                (lagrangian.value(&trial, &mut work), trial)
+            })
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        if let Some((next, trial)) = best
+            && current - next > 1e-7 * scale
+        {
+            *factor = trial;
+            grown = true;
+        }
+        let _ = value;
+    }
+    grown
+}
+
+/// Drops the columns below the numerical rank, keeping one to spare.
+pub(super) fn shrink(factor: &mut Factor) {
+    let keep = factor.numerical_rank(RANK_TOLERANCE) + 1;
+    if keep < factor.columns {
+        factor.compress(keep);
+    }
+}
