@@ -4,12 +4,12 @@
 mod control;
 mod error;
 pub mod lifting;
-pub mod solver;
-pub mod training;
-mod vector;
 mod network;
 mod problem;
 mod progress;
+pub mod solver;
+pub mod training;
+mod vector;
 
 pub use control::Control;
 pub use error::{Error, Result};

@@ -167,4 +167,3 @@ fn scatter(constraint: &Constraint, weight: f64, p: &[f64], dp: &mut [f64], r: u
         axpy(weight * sign, &p[a * r..][..r], &mut dp[b * r..][..r]);
     }
 }
-

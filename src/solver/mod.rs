@@ -21,6 +21,8 @@ use crate::{Control, Result};
 
 /// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
 const GRADIENT_FLOOR: f64 = 1e-9;
+/// Factor of the smoothing between converged levels.
+const SMOOTHING_DECAY: f64 = 0.2;
 
 /// Where the solver stands after a level.
 #[derive(Clone, Debug)]
@@ -94,7 +96,12 @@ impl<'a> LowRankSolver<'a> {
         })
     }
 
-    fn lagrangian<'b>(lifting: &'b Lifting, set: &'b PairSet, penalty: f64, smoothing: f64) -> AugmentedLagrangian<'b> {
+    fn lagrangian<'b>(
+        lifting: &'b Lifting,
+        set: &'b PairSet,
+        penalty: f64,
+        smoothing: f64,
+    ) -> AugmentedLagrangian<'b> {
         AugmentedLagrangian { lifting, set, equality_penalty: penalty, hinge: Hinge { penalty, smoothing } }
     }
 
@@ -114,14 +121,11 @@ impl<'a> LowRankSolver<'a> {
         let slack = assembler.dual_slack(&lagrangian, work);
         let moment = HessianAssembler::loss_moment(&lagrangian, work);
         let objective = work.objective;
-        let error: f64 = work.equality.iter().zip(&work.equality_weight).map(|(h, w)| (h * w).abs()).sum::<f64>()
-            + work.product.iter().zip(&work.next).map(|(k, t)| (-k).max(0.0) * t).sum::<f64>();
-        let violation = work
-            .equality
-            .iter()
-            .map(|h| h.abs())
-            .chain(work.product.iter().map(|k| -k))
-            .fold(0.0, f64::max);
+        let error: f64 =
+            work.equality.iter().zip(&work.equality_weight).map(|(h, w)| (h * w).abs()).sum::<f64>()
+                + work.product.iter().zip(&work.next).map(|(k, t)| (-k).max(0.0) * t).sum::<f64>();
+        let violation =
+            work.equality.iter().map(|h| h.abs()).chain(work.product.iter().map(|k| -k)).fold(0.0, f64::max);
         self.mean_square = mean_square(self.lifting, &work.p, self.factor.columns).max(1e-12);
         let largest = work.next.iter().copied().fold(0.0, f64::max);
         let active_pairs = work.next.iter().filter(|&&t| t > 1e-6 * largest).count();
@@ -137,19 +141,28 @@ impl<'a> LowRankSolver<'a> {
             active_pairs,
             added: 0,
         };
-        let usable = matches!(inner.status, InnerStatus::Converged | InnerStatus::Stalled);
-        if !usable {
+        if inner.status == InnerStatus::Stopped {
             return level;
         }
         // A point the slack calls a saddle is left by new columns before any multiplier is touched.
-        if rank::grow(&lagrangian, &mut self.factor, &lowest, &moment, self.settings.rank_limit, self.scale) {
+        let grown = rank::grow(
+            &lagrangian,
+            &mut self.factor,
+            &lowest,
+            &moment,
+            self.settings.rank_limit,
+            self.scale,
+            inner.gradient,
+        );
+        if grown || inner.status == InnerStatus::IterationLimit {
             return level;
         }
         self.update_multipliers();
         level.added = self.update_pairs();
         if inner.status == InnerStatus::Converged {
             self.penalty *= self.settings.penalty_growth;
-            self.smoothing *= 0.2;
+            let floor = self.settings.final_smoothing * self.scale / self.set.len().max(1) as f64;
+            self.smoothing = (self.smoothing * SMOOTHING_DECAY).max(floor.min(self.smoothing));
             self.gradient_tolerance =
                 (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
         }
@@ -168,7 +181,8 @@ impl<'a> LowRankSolver<'a> {
     fn update_pairs(&mut self) -> usize {
         let work = self.newton.workspace();
         let slack = 0.05 * self.mean_square;
-        let keep: Vec<bool> = work.next.iter().zip(&work.product).map(|(&t, &k)| t > 0.0 || k < slack).collect();
+        let keep: Vec<bool> =
+            work.next.iter().zip(&work.product).map(|(&t, &k)| t > 0.0 || k < slack).collect();
         let found = scan_violations(self.lifting, &work.p, self.factor.columns, 1e-6 * self.mean_square, 6);
         let keys: Vec<_> = found.iter().map(|v| v.key).collect();
         self.set.retain(self.lifting, &keep);

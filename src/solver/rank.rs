@@ -6,6 +6,12 @@ use faer::{Mat, Side};
 
 /// Singular values below this fraction of the largest carry nothing.
 const RANK_TOLERANCE: f64 = 2e-3;
+/// Columns kept beyond the numerical rank: a factor of exactly the rank is held up by spurious valleys.
+const SPARE_COLUMNS: usize = 3;
+/// A new column must lower the function by this much of the objective at once.
+const GROWTH_GAIN: f64 = 1e-7;
+/// An eigenvalue counts as negative only when it exceeds what the gradient's error alone produces.
+const GRADIENT_MARGIN: f64 = 10.0;
 
 /// The `count` smallest eigenpairs of a dense symmetric matrix, ascending; empty if the decomposition fails.
 pub(super) fn lowest_eigenpairs(matrix: &Mat<f64>, count: usize) -> Vec<(f64, Vec<f64>)> {
@@ -22,10 +28,11 @@ pub(super) fn grow(
     moment: &Mat<f64>,
     limit: usize,
     scale: f64,
+    gradient: f64,
 ) -> bool {
     let mut work = Workspace::default();
     let mut grown = false;
-    for (value, vector) in lowest.iter().filter(|(value, _)| *value < 0.0) {
+    for (_, vector) in lowest.iter().filter(|(value, _)| *value < -GRADIENT_MARGIN * gradient) {
         if factor.columns >= limit {
             break;
         }
@@ -45,19 +52,18 @@ pub(super) fn grow(
             })
             .min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((next, trial)) = best
-            && current - next > 1e-7 * scale
+            && current - next > GROWTH_GAIN * scale
         {
             *factor = trial;
             grown = true;
         }
-        let _ = value;
     }
     grown
 }
 
-/// Drops the columns below the numerical rank, keeping one to spare.
+/// Drops the columns below the numerical rank, keeping a few to spare.
 pub(super) fn shrink(factor: &mut Factor) {
-    let keep = factor.numerical_rank(RANK_TOLERANCE) + 1;
+    let keep = factor.numerical_rank(RANK_TOLERANCE) + SPARE_COLUMNS;
     if keep < factor.columns {
         factor.compress(keep);
     }

@@ -7,14 +7,17 @@ use crate::{Error, Result};
 pub struct SolverSettings {
     /// First penalty, relative to objective / (n · mean ‖s‖⁴). Default 10, in (0, ∞).
     pub initial_penalty: f64,
-    /// Factor of the penalty between converged levels. Default 3, in (1, ∞).
+    /// Factor of the penalty between converged levels. Default 10, in (1, ∞).
     pub penalty_growth: f64,
-    /// First tolerance on the gradient, relative to the objective. Default 1e-3, in (0, 1).
+    /// First tolerance on the gradient, relative to the objective. Default 1e-2, in (0, 1).
     pub initial_gradient_tolerance: f64,
     /// Factor of the gradient tolerance between levels. Default 1/3, in (0, 1].
     pub gradient_decay: f64,
     /// Smoothing μ of the hinge, relative to the objective per pair; shrinks by five a level. Default 1, in [0, ∞).
     pub initial_smoothing: f64,
+    /// The smoothing stops shrinking here: the bound it costs is this fraction of the objective. Default 1e-4,
+    /// in [0, ∞).
+    pub final_smoothing: f64,
     /// Newton steps in one subproblem. Default 200, at least 1.
     pub newton_limit: usize,
     /// Nearly opposite forms taken into the first pair set for each form. Default 4.
@@ -27,10 +30,11 @@ impl Default for SolverSettings {
     fn default() -> Self {
         Self {
             initial_penalty: 10.0,
-            penalty_growth: 3.0,
-            initial_gradient_tolerance: 1e-3,
+            penalty_growth: 10.0,
+            initial_gradient_tolerance: 1e-2,
             gradient_decay: 1.0 / 3.0,
             initial_smoothing: 1.0,
+            final_smoothing: 1e-4,
             newton_limit: 200,
             neighbours: 4,
             rank_limit: 64,
@@ -54,6 +58,8 @@ impl SolverSettings {
         check("gradient_decay", decay, positive(decay) && decay <= 1.0, "in (0, 1]")?;
         let smoothing = self.initial_smoothing;
         check("initial_smoothing", smoothing, smoothing.is_finite() && smoothing >= 0.0, "at least 0")?;
+        let floor = self.final_smoothing;
+        check("final_smoothing", floor, floor.is_finite() && floor >= 0.0, "at least 0")?;
         check("newton_limit", self.newton_limit as f64, self.newton_limit > 0, "at least 1")?;
         check("rank_limit", self.rank_limit as f64, self.rank_limit > 0, "at least 1")
     }
