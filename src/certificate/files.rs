@@ -4,11 +4,11 @@ use super::{Certificate, Proof, prove};
 use crate::dual::DualPoint;
 use crate::{Error, Network, Result, TrainingProblem};
 use faer::{Mat, MatRef};
-use npyz::npz::{NpzArchive, NpzWriter};
-use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
-use npyz::{AutoSerialize, Deserialize, Order, WriterBuilder};
+use npyz::npz::{NpzArchive, NpzWriter, file_name_from_array_name};
+use npyz::zip::{CompressionMethod, DateTime, result::ZipError, write::FileOptions};
+use npyz::{AutoSerialize, Deserialize, NpyFile, Order, WriterBuilder};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 /// Deflate cannot shrink data by more than this factor, so no honest array is larger against its file.
@@ -122,12 +122,17 @@ impl<'a> Archive<'a> {
     fn array<T: Deserialize + Copy>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
         let wrong = |source: io::Error| Error::Io { path: self.path.into(), source };
         let text = |what: String| Error::Input(format!("{}: array {name} {what}", self.path.display()));
-        let Some(file) = self.archive.by_name(name).map_err(wrong)? else {
-            return Err(text("is missing".into()));
+        let mut bytes = Vec::new();
+        match self.archive.zip_archive().by_name(&file_name_from_array_name(name)) {
+            // Reading to the end makes the archive check its checksum.
+            Ok(entry) => entry.take(self.largest).read_to_end(&mut bytes).map_err(wrong)?,
+            Err(ZipError::FileNotFound) => return Err(text("is missing".into())),
+            Err(error) => return Err(wrong(error.into())),
         };
+        let file = NpyFile::new(bytes.as_slice()).map_err(wrong)?;
         let shape = file.shape().to_vec();
         let count = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
-        let allowed = count.filter(|count| count.saturating_mul(size_of::<T>() as u64) <= self.largest);
+        let allowed = count.filter(|count| count.saturating_mul(size_of::<T>() as u64) <= bytes.len() as u64);
         let Some(count) = allowed else {
             return Err(text(format!("claims shape {shape:?}, more than the file can hold")));
         };

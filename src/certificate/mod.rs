@@ -4,7 +4,9 @@ mod cholesky;
 mod files;
 mod prove;
 
-pub use files::{load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify};
+pub use files::{
+    load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
+};
 pub use prove::DENSE_LIMIT;
 
 use crate::dual::{DualPoint, RepairSettings, repair};
@@ -98,9 +100,15 @@ fn is_zero(dual: &DualPoint) -> bool {
 
 /// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
 ///
-/// In the worst case the certificate is the zero point with the bound 0, which needs no proof.
+/// In the worst case the certificate is the zero point with the bound 0, which needs no proof. Above order
+/// [`DENSE_LIMIT`] the point comes back as it is, with grade [`Grade::None`].
 pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {
     dual.check(problem)?;
+    if problem.inputs() + problem.samples() > DENSE_LIMIT {
+        let certificate = Certificate::new(dual.clone());
+        let proof = prove(problem, &certificate)?;
+        return Ok((certificate, proof));
+    }
     let mut settings = RepairSettings::default();
     settings.margin = settings.margin.max(4e-16 * (problem.inputs() + problem.samples()) as f64);
     while settings.margin < 0.1 {

@@ -22,7 +22,8 @@ pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint)
     let head = head_magnitude(problem.features(), &slack);
     let matrix = slack.dense();
     // A sample with w_i = 0, y_i = 0 and no multiplier leaves s_i out of the form altogether.
-    let keep: Vec<usize> = (0..d + n).filter(|&k| k < d || appears(&slack, k - d)).collect();
+    let occurs = occurring(dual);
+    let keep: Vec<usize> = (0..d + n).filter(|&k| k < d || occurs[k - d]).collect();
     let mut scale = vec![0.0; d + n];
     for &k in &keep {
         let entry = matrix[(k, k)];
@@ -34,7 +35,8 @@ pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint)
     let magnitude = slack.apply_magnitude(head.as_ref(), &scale);
     // 5 roundings stand for the errors of the two factors XV; 1.01 pays for the rounding of the magnitude.
     let factor = 1.01 * gamma(slack.roundings() + 5);
-    let row_error: Vec<f64> = keep.iter().map(|&k| factor * magnitude[k] * scale[k] + 2f64.powi(-100)).collect();
+    let row_error: Vec<f64> =
+        keep.iter().map(|&k| factor * magnitude[k] * scale[k] + 2f64.powi(-100)).collect();
     let scaled = Mat::from_fn(keep.len(), keep.len(), |i, j| {
         matrix[(keep[i], keep[j])] * scale[keep[i]] * scale[keep[j]]
     });
@@ -94,12 +96,17 @@ fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
     Mat::from_fn(n, d, |i, j| 1.01 * slack.g[(i, j)].abs() + factor * product[(i, j)])
 }
 
-/// Whether s_i occurs in the form.
-fn appears(slack: &Slack, i: usize) -> bool {
-    let row = slack.samples() + i;
-    let range = slack.kernel.start[row]..slack.kernel.start[row + 1];
-    slack.kernel.magnitude[range].iter().any(|value| *value != 0.0)
-        || (0..slack.w.ncols()).any(|k| slack.w[(i, k)] != 0.0)
+/// Whether s_i occurs in the form, for each sample. Asked of the stored numbers: products of theirs may underflow.
+fn occurring(dual: &DualPoint) -> Vec<bool> {
+    let (n, forms) = (dual.y.len(), dual.forms());
+    let mut occurs: Vec<bool> =
+        (0..n).map(|i| dual.y[i] != 0.0 || (0..dual.w.ncols()).any(|k| dual.w[(i, k)] != 0.0)).collect();
+    for (pair, _) in dual.pairs.iter().zip(&dual.n).filter(|(_, multiplier)| **multiplier != 0.0) {
+        for (index, _) in pair.iter().flat_map(|&k| forms.row(k)) {
+            occurs[index % n] = true;
+        }
+    }
+    occurs
 }
 
 /// ⟨W, Y⟩ − ½‖W‖², rounded downwards; None if it is not a number.

@@ -36,7 +36,8 @@ impl DualPoint {
     /// Checks shapes, finiteness, N ≥ 0 and the pairs against a problem.
     pub fn check(&self, problem: &TrainingProblem) -> Result<()> {
         let (n, c) = (problem.samples(), problem.outputs());
-        let shape = |what: &'static str, expected: String, actual: String| Error::Shape { what, expected, actual };
+        let shape =
+            |what: &'static str, expected: String, actual: String| Error::Shape { what, expected, actual };
         if self.w.nrows() != n || self.w.ncols() != c {
             let actual = format!("{} × {}", self.w.nrows(), self.w.ncols());
             return Err(shape("certificate W", format!("{n} × {c}"), actual));

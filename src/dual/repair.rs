@@ -111,6 +111,10 @@ impl Search<'_> {
     fn run(&mut self, problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
         let leverage = &self.shifter.leverage;
         let even: Vec<f64> = leverage.iter().map(|l| if *l > 0.0 { 1.0 / l } else { 0.0 }).collect();
+        self.consider(vec![0.0; even.len()]);
+        if self.done() {
+            return Ok(());
+        }
         self.line(&even);
         if self.done() {
             return Ok(());
@@ -188,7 +192,8 @@ impl Search<'_> {
             }
             let mut improved = false;
             while step >= 1e-3 {
-                let trial = eta.iter().zip(&slope).map(|(e, s)| e * (step * 4.0 * s / largest).exp()).collect();
+                let trial =
+                    eta.iter().zip(&slope).map(|(e, s)| e * (step * 4.0 * s / largest).exp()).collect();
                 if self.consider(trial) > value {
                     improved = true;
                     break;

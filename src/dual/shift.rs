@@ -5,6 +5,7 @@ use super::point::DualPoint;
 use super::slack::{Slack, leverage};
 use crate::{Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
+use faer::linalg::solvers::Solve;
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::{Accum, Mat, Par, Side};
 
@@ -90,7 +91,8 @@ impl Shifter {
             gradient = vec![0.0; n];
             let mut sum = 0.0;
             for k in 0..d {
-                let weight = (-(values[k] - values[0]) / (0.1 * values[0].abs()).max(f64::MIN_POSITIVE)).exp();
+                let weight =
+                    (-(values[k] - values[0]) / (0.1 * values[0].abs()).max(f64::MIN_POSITIVE)).exp();
                 if weight < 1e-6 {
                     break;
                 }

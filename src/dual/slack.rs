@@ -206,7 +206,9 @@ impl SymmetricOperator for Slack {
 fn natural_scale(g: MatRef<'_, f64>, singular: &[f64]) -> Vec<f64> {
     let leverage = leverage(g, singular);
     let largest = singular.iter().copied().fold(0.0, f64::max);
-    let u = singular.iter().map(|s| if *s > 1e-12 * largest { power_of_two(1.0 / s) } else { power_of_two(1.0 / largest) });
+    let u = singular
+        .iter()
+        .map(|s| if *s > 1e-12 * largest { power_of_two(1.0 / s) } else { power_of_two(1.0 / largest) });
     u.chain(leverage.iter().map(|l| power_of_two(1.0 / l.sqrt()))).collect()
 }
 
