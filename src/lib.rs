@@ -1,7 +1,9 @@
 //! How far from globally optimal can a trained two-layer ReLU network still be?
 #![deny(missing_docs)]
 
+pub mod certificate;
 mod control;
+pub mod dual;
 mod error;
 pub mod lifting;
 mod network;

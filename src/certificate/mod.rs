@@ -1,0 +1,125 @@
+//! Proven lower bounds. An estimate cannot become a bound: only [`prove`] makes a [`Proof`].
+
+mod cholesky;
+mod files;
+mod prove;
+
+pub use files::{
+    load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
+};
+pub use prove::DENSE_LIMIT;
+
+use crate::dual::{DualPoint, RepairSettings, repair};
+use crate::{Result, TrainingProblem};
+
+/// How well a bound is proved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Grade {
+    /// Proved in floating point with all rounding accounted for.
+    Verified,
+    /// Nothing is proved beyond what holds for every problem: the objective is not negative.
+    None,
+}
+
+impl Grade {
+    /// The word used in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A dual point that claims to be feasible for a problem; the claim is worth what [`prove`] says.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    dual: DualPoint,
+}
+
+impl Certificate {
+    /// A claim that this point is dual feasible.
+    pub fn new(dual: DualPoint) -> Self {
+        Self { dual }
+    }
+
+    /// (W, y, N).
+    pub fn dual(&self) -> &DualPoint {
+        &self.dual
+    }
+}
+
+/// A lower bound on the objective of every network on one problem.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    lower_bound: f64,
+    grade: Grade,
+    failure_probability: f64,
+}
+
+impl Proof {
+    /// The bound, rounded downwards; never negative, since no objective is.
+    pub fn lower_bound(&self) -> f64 {
+        self.lower_bound
+    }
+
+    /// How well it is proved.
+    pub fn grade(&self) -> Grade {
+        self.grade
+    }
+
+    /// Probability that the bound is wrong; 0 for a verified one.
+    pub fn failure_probability(&self) -> f64 {
+        self.failure_probability
+    }
+}
+
+/// Proves the bound of a certificate from the problem and the certificate alone.
+///
+/// Errors: a malformed certificate, or one whose slack could not be proved positive semidefinite. Above
+/// order d + n = [`DENSE_LIMIT`] nothing is tried: grade [`Grade::None`] with the trivial bound 0.
+pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Proof> {
+    let dual = &certificate.dual;
+    dual.check(problem)?;
+    if problem.inputs() + problem.samples() > DENSE_LIMIT && !is_zero(dual) {
+        return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0 });
+    }
+    // For W = 0, y = 0, N = 0 the form is γ|u|².
+    if !is_zero(dual) {
+        prove::slack_is_semidefinite(problem, dual)?;
+    }
+    let bound = prove::bound_below(problem, dual)
+        .ok_or_else(|| crate::Error::Refused("the value of the bound is not finite".into()))?;
+    Ok(Proof { lower_bound: bound.max(0.0), grade: Grade::Verified, failure_probability: 0.0 })
+}
+
+fn is_zero(dual: &DualPoint) -> bool {
+    dual.w.norm_max() == 0.0 && dual.y.iter().chain(&dual.n).all(|value| *value == 0.0)
+}
+
+/// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
+///
+/// In the worst case the certificate is the zero point with the bound 0, which needs no proof. Above order
+/// [`DENSE_LIMIT`] the point comes back as it is, with grade [`Grade::None`].
+pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {
+    dual.check(problem)?;
+    if problem.inputs() + problem.samples() > DENSE_LIMIT {
+        let certificate = Certificate::new(dual.clone());
+        let proof = prove(problem, &certificate)?;
+        return Ok((certificate, proof));
+    }
+    let mut settings = RepairSettings::default();
+    settings.margin = settings.margin.max(4e-16 * (problem.inputs() + problem.samples()) as f64);
+    while settings.margin < 0.1 {
+        let repaired = repair(problem, dual, &settings)?;
+        let certificate = Certificate::new(repaired.dual);
+        if let Ok(proof) = prove(problem, &certificate) {
+            return Ok((certificate, proof));
+        }
+        settings.margin *= 10.0;
+    }
+    let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
+    let proof = prove(problem, &certificate)?;
+    Ok((certificate, proof))
+}

@@ -1,0 +1,128 @@
+//! The proof: from problem and dual point alone to a lower bound, all rounding paid for.
+
+use super::cholesky::{UNIT, gamma, proves_semidefinite};
+use crate::dual::{Basis, DualPoint, Slack, power_of_two};
+use crate::{Error, Result, TrainingProblem};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+
+/// Greatest order of a slack that is proved by a dense Cholesky factorisation.
+pub const DENSE_LIMIT: usize = 3000;
+
+/// Whether the slack of a dual point is positive semidefinite, proved; Err says why not.
+pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
+    let refuse = |why: &str| Err(Error::Refused(why.into()));
+    check_range(problem, dual)?;
+    let basis = Basis::new(problem.features());
+    if !is_nonsingular(basis.v.as_ref()) {
+        return refuse("the basis of feature space is not safely nonsingular");
+    }
+    let slack = Slack::unscaled(problem, dual, &basis)?;
+    let (d, n) = (slack.inputs(), slack.samples());
+    let head = head_magnitude(problem.features(), &slack);
+    let matrix = slack.dense();
+    // A sample with w_i = 0, y_i = 0 and no multiplier leaves s_i out of the form altogether.
+    let occurs = occurring(dual);
+    let keep: Vec<usize> = (0..d + n).filter(|&k| k < d || occurs[k - d]).collect();
+    let mut scale = vec![0.0; d + n];
+    for &k in &keep {
+        let entry = matrix[(k, k)];
+        if !(entry > 0.0 && entry.is_finite()) {
+            return refuse("the dual slack has a diagonal entry that is not positive");
+        }
+        scale[k] = power_of_two(1.0 / entry.sqrt());
+    }
+    let magnitude = slack.apply_magnitude(head.as_ref(), &scale);
+    // 5 roundings stand for the errors of the two factors XV; 1.01 pays for the rounding of the magnitude.
+    let factor = 1.01 * gamma(slack.roundings() + 5);
+    let row_error: Vec<f64> =
+        keep.iter().map(|&k| factor * magnitude[k] * scale[k] + 2f64.powi(-100)).collect();
+    let scaled = Mat::from_fn(keep.len(), keep.len(), |i, j| {
+        matrix[(keep[i], keep[j])] * scale[keep[i]] * scale[keep[j]]
+    });
+    if proves_semidefinite(scaled, &row_error) {
+        Ok(())
+    } else {
+        refuse("the dual slack could not be proved positive semidefinite")
+    }
+}
+
+/// Nothing may overflow, and underflow must stay below 2^-100 after scaling.
+fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
+    let limit = 2f64.powi(100);
+    let vector = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
+    let gamma = problem.weight_decay();
+    let largest = [
+        problem.features().norm_max(),
+        problem.targets().norm_max(),
+        dual.w.norm_max(),
+        vector(&dual.y),
+        vector(&dual.n),
+        gamma,
+        1.0 / gamma,
+    ];
+    if largest.iter().all(|value| *value <= limit) {
+        Ok(())
+    } else {
+        Err(Error::Refused("a value beyond 2^100 cannot be handled safely; rescale the problem".into()))
+    }
+}
+
+/// Proves V nonsingular by ‖VᵀV − I‖_∞ < 1.
+fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
+    let d = v.nrows();
+    if !(v.norm_max() <= 1.5) {
+        return false;
+    }
+    let mut gram = Mat::zeros(d, d);
+    matmul(gram.as_mut(), Accum::Replace, v.transpose(), v, 1.0, Par::Seq);
+    // Rounding of a row sum of |VᵀV − I| is at most 2.25 d² γ_{d+2}, far below the ½ left.
+    d <= 100_000
+        && 2.25 * (d * d) as f64 * gamma(d + 2) < 0.1
+        && (0..d).all(|i| {
+            let row: f64 = (0..d).map(|j| (gram[(i, j)] - f64::from(u8::from(i == j))).abs()).sum();
+            row < 0.5
+        })
+}
+
+/// Ḡ with |Ĝ| ≤ Ḡ and |Ĝ − XV| ≤ 2u Ḡ: |Ĝ| + (γ_d²/u)|X||V|, generously rounded.
+fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
+    let (n, d) = (x.nrows(), x.ncols());
+    let absolute = |m: MatRef<'_, f64>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)].abs());
+    let (left, right) = (absolute(x), absolute(slack.v.as_ref()));
+    let mut product = Mat::zeros(n, d);
+    matmul(product.as_mut(), Accum::Replace, left.as_ref(), right.as_ref(), 1.0, Par::Seq);
+    let factor = 1.1 * gamma(d + 1) * gamma(d + 1) / UNIT;
+    Mat::from_fn(n, d, |i, j| 1.01 * slack.g[(i, j)].abs() + factor * product[(i, j)])
+}
+
+/// Whether s_i occurs in the form, for each sample. Asked of the stored numbers: products of theirs may underflow.
+fn occurring(dual: &DualPoint) -> Vec<bool> {
+    let (n, forms) = (dual.y.len(), dual.forms());
+    let mut occurs: Vec<bool> =
+        (0..n).map(|i| dual.y[i] != 0.0 || (0..dual.w.ncols()).any(|k| dual.w[(i, k)] != 0.0)).collect();
+    for (pair, _) in dual.pairs.iter().zip(&dual.n).filter(|(_, multiplier)| **multiplier != 0.0) {
+        for (index, _) in pair.iter().flat_map(|&k| forms.row(k)) {
+            occurs[index % n] = true;
+        }
+    }
+    occurs
+}
+
+/// ⟨W, Y⟩ − ½‖W‖², rounded downwards; None if it is not a number.
+pub(super) fn bound_below(problem: &TrainingProblem, dual: &DualPoint) -> Option<f64> {
+    let targets = problem.targets();
+    let (mut sum, mut magnitude) = (0.0f64, 0.0f64);
+    for j in 0..dual.w.ncols() {
+        for i in 0..dual.w.nrows() {
+            let (w, y) = (dual.w[(i, j)], targets[(i, j)]);
+            sum += w * (y - 0.5 * w);
+            magnitude += w.abs() * (y.abs() + 0.5 * w.abs());
+        }
+    }
+    // Each term goes through at most two roundings and the additions, in both sums; 2^-900 covers underflow.
+    let terms = dual.w.ncols() * dual.w.nrows();
+    let error = 1.01 * gamma(terms + 3) * magnitude + terms as f64 * 2f64.powi(-900);
+    let bound = (sum - error.next_up()).next_down();
+    (bound.is_finite() && terms < 1_000_000_000).then_some(bound)
+}

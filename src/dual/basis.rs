@@ -1,0 +1,35 @@
+//! A basis of feature space along the right singular vectors of X.
+
+use faer::{Mat, MatRef};
+
+/// u = Vu' with V (d × d) close to orthogonal and the singular values of X (d, zeros included).
+#[derive(Clone, Debug)]
+pub(crate) struct Basis {
+    pub(crate) v: Mat<f64>,
+    pub(crate) singular: Vec<f64>,
+}
+
+impl Basis {
+    /// Right singular vectors of X through its QR factor; the identity if the decomposition breaks down.
+    pub(crate) fn new(x: MatRef<'_, f64>) -> Self {
+        let d = x.ncols();
+        Self::decompose(x).unwrap_or_else(|| Self { v: Mat::identity(d, d), singular: vec![1.0; d] })
+    }
+
+    fn decompose(x: MatRef<'_, f64>) -> Option<Self> {
+        let d = x.ncols();
+        let largest = x.norm_max();
+        if !(largest > 0.0) {
+            return Some(Self { v: Mat::identity(d, d), singular: vec![0.0; d] });
+        }
+        let scaled = Mat::from_fn(x.nrows(), d, |i, j| x[(i, j)] / largest);
+        let qr = scaled.qr();
+        let r = qr.thin_R();
+        let square = Mat::from_fn(d, d, |i, j| if i < r.nrows() && i <= j { r[(i, j)] } else { 0.0 });
+        let svd = square.svd().ok()?;
+        let v = svd.V().to_owned();
+        let singular: Vec<f64> = svd.S().column_vector().iter().map(|s| s * largest).collect();
+        let finite = v.norm_max().is_finite() && singular.iter().all(|s| s.is_finite());
+        finite.then_some(Self { v, singular })
+    }
+}

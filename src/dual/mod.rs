@@ -1,0 +1,20 @@
+//! The dual side: points, their slack operator, estimates of its eigenvalues, and the repair of a point.
+
+mod basis;
+mod form;
+mod kernel;
+pub mod lanczos;
+mod point;
+mod product;
+mod repair;
+mod shift;
+mod slack;
+
+pub use form::Forms;
+pub use lanczos::{EigenvalueEstimate, LanczosSettings, SymmetricOperator, smallest_eigenpairs};
+pub use point::DualPoint;
+pub use repair::{RepairSettings, Repaired, repair};
+pub use slack::Slack;
+
+pub(crate) use basis::Basis;
+pub(crate) use slack::power_of_two;

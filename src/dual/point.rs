@@ -1,0 +1,103 @@
+//! A dual point in the original coordinates of the problem.
+
+use super::form::Forms;
+use crate::{Error, Result, TrainingProblem};
+use faer::Mat;
+use std::collections::HashSet;
+
+/// (W, y, N) of the dual, in original coordinates; nothing is claimed about it.
+///
+/// It is dual feasible if, with p = (α, β), α = (s + Xu)/2 and β = (s − Xu)/2,
+/// γ|u|² − (1/γ)|Wᵀα|² − 2Σ_i y_i α_iβ_i − 2Σ_k N_k p_{k0} p_{k1} ≥ 0 for all (u, s),
+/// and then ⟨W, Y⟩ − ½‖W‖² is a lower bound on the objective of every network.
+#[derive(Clone, Debug)]
+pub struct DualPoint {
+    /// W, n × c: multiplier of the predictions; the residual at the optimum.
+    pub w: Mat<f64>,
+    /// y, n: multipliers of α_iβ_i = 0, of either sign.
+    pub y: Vec<f64>,
+    /// Pairs of forms, indices into (α_0 … α_{n−1}, β_0 … β_{n−1}); each unordered pair at most once.
+    pub pairs: Vec<[usize; 2]>,
+    /// N ≥ 0, one value for each unordered pair.
+    pub n: Vec<f64>,
+}
+
+impl DualPoint {
+    /// The dual point W = 0, y = 0, N = 0, feasible for every problem with bound 0.
+    pub fn zero(samples: usize, outputs: usize) -> Self {
+        Self { w: Mat::zeros(samples, outputs), y: vec![0.0; samples], pairs: Vec::new(), n: Vec::new() }
+    }
+
+    /// The forms that `pairs` indexes.
+    pub fn forms(&self) -> Forms {
+        Forms::relu(self.y.len())
+    }
+
+    /// Checks shapes, finiteness, N ≥ 0 and the pairs against a problem.
+    pub fn check(&self, problem: &TrainingProblem) -> Result<()> {
+        let (n, c) = (problem.samples(), problem.outputs());
+        let shape =
+            |what: &'static str, expected: String, actual: String| Error::Shape { what, expected, actual };
+        if self.w.nrows() != n || self.w.ncols() != c {
+            let actual = format!("{} × {}", self.w.nrows(), self.w.ncols());
+            return Err(shape("certificate W", format!("{n} × {c}"), actual));
+        }
+        if self.y.len() != n {
+            return Err(shape("certificate y", format!("{n} values"), format!("{} values", self.y.len())));
+        }
+        if self.pairs.len() != self.n.len() {
+            let expected = format!("{} values, one for each pair", self.pairs.len());
+            return Err(shape("certificate N", expected, format!("{} values", self.n.len())));
+        }
+        for column in 0..c {
+            for row in 0..n {
+                if !self.w[(row, column)].is_finite() {
+                    return Err(Error::NotFinite { what: "certificate W", row, column });
+                }
+            }
+        }
+        if let Some(row) = self.y.iter().position(|v| !v.is_finite()) {
+            return Err(Error::NotFinite { what: "certificate y", row, column: 0 });
+        }
+        if let Some(row) = self.n.iter().position(|v| !v.is_finite()) {
+            return Err(Error::NotFinite { what: "certificate N", row, column: 0 });
+        }
+        if let Some(k) = self.n.iter().position(|v| *v < 0.0) {
+            return Err(Error::Refused(format!("multiplier {k} is {}, it must not be negative", self.n[k])));
+        }
+        self.check_pairs(n)
+    }
+
+    fn check_pairs(&self, n: usize) -> Result<()> {
+        let forms = self.forms().count();
+        let mut seen = HashSet::with_capacity(self.pairs.len());
+        for (k, &[a, b]) in self.pairs.iter().enumerate() {
+            let refuse = |why: &str| Err(Error::Refused(format!("pair {k} = ({a}, {b}) {why}")));
+            if a >= forms || b >= forms {
+                return refuse(&format!("is out of range, there are {forms} forms"));
+            }
+            if a == b {
+                return refuse("is a form with itself");
+            }
+            if a < 2 * n && b < 2 * n && a % n == b % n {
+                return refuse("joins α and β of one sample, whose multiplier is y");
+            }
+            if !seen.insert((a.min(b), a.max(b))) {
+                return refuse("appears twice");
+            }
+        }
+        Ok(())
+    }
+
+    /// ⟨W, Y⟩ and ‖W‖², in floating point.
+    pub fn inner_products(&self, problem: &TrainingProblem) -> (f64, f64) {
+        let targets = problem.targets();
+        let mut inner = 0.0;
+        for j in 0..self.w.ncols() {
+            for i in 0..self.w.nrows() {
+                inner += self.w[(i, j)] * targets[(i, j)];
+            }
+        }
+        (inner, self.w.squared_norm_l2())
+    }
+}

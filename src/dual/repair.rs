@@ -1,0 +1,224 @@
+//! From any dual point to one that is feasible up to rounding: shifts η of y and a damping τ.
+
+use super::lanczos::{LanczosSettings, smallest_eigenpairs};
+use super::point::DualPoint;
+use super::shift::Shifter;
+use super::slack::Slack;
+use crate::{Result, TrainingProblem};
+
+/// Settings of [`repair`].
+#[derive(Clone, Debug)]
+pub struct RepairSettings {
+    /// Part of each diagonal entry of the slack kept in hand for the rounding of a proof (default 1e-12).
+    pub margin: f64,
+    /// A damping τ this close to 1 ends the search for better shifts (default 1e-7).
+    pub tolerance: f64,
+    /// Steps of the ascent that shapes η sample by sample (default 20).
+    pub ascent_steps: usize,
+}
+
+impl Default for RepairSettings {
+    fn default() -> Self {
+        Self { margin: 1e-12, tolerance: 1e-7, ascent_steps: 20 }
+    }
+}
+
+/// A repaired dual point: feasible as far as floating point can tell. An estimate, not a proof.
+#[derive(Clone, Debug)]
+pub struct Repaired {
+    /// (tW, τ(y − 2η), τN).
+    pub dual: DualPoint,
+    /// τ in (0, 1]; 1 means that nothing was lost to infeasibility. 0 where only W = 0 was found.
+    pub tau: f64,
+    /// t⟨W, Y⟩ − (t²/2)‖W‖², the bound if the repaired point is feasible.
+    pub estimated_bound: f64,
+}
+
+/// Finds η ≥ 0 and τ such that τ[q + Σ η_i(s_i² − (x_iᵀu)²)] + (1 − τ)γ|u|² ⪰ 0, with t ≤ √τ the best scale of W.
+///
+/// s_i² = (x_iᵀu)² on every neuron, so the η term only moves y. Errors if the point is malformed; a point
+/// that cannot be repaired comes back as the zero point, whose bound is 0.
+pub fn repair(problem: &TrainingProblem, dual: &DualPoint, settings: &RepairSettings) -> Result<Repaired> {
+    dual.check(problem)?;
+    let (inner, square) = dual.inner_products(problem);
+    let nothing = || Repaired {
+        dual: DualPoint::zero(problem.samples(), problem.outputs()),
+        tau: 0.0,
+        estimated_bound: 0.0,
+    };
+    if !(inner > 0.0 && square > 0.0 && (inner / square).is_finite()) {
+        return Ok(nothing());
+    }
+    let dual = free_zero_rows(problem, dual);
+    let shifter = Shifter::new(problem, &dual, settings.margin)?;
+    let mut search = Search { shifter: &shifter, settings, best: None };
+    search.run(problem, &dual)?;
+    let Some((least, eta)) = search.best else { return Ok(nothing()) };
+    let tau = damping(least);
+    let t = tau.sqrt().min(inner / square);
+    let total: Vec<f64> = eta.iter().zip(shifter.margin(&eta)).map(|(e, m)| e + m).collect();
+    let mut repaired = dual;
+    for column in repaired.w.col_iter_mut() {
+        column.iter_mut().for_each(|value| *value *= t);
+    }
+    repaired.y.iter_mut().zip(&total).for_each(|(y, e)| *y = tau * (*y - 2.0 * e));
+    repaired.n.iter_mut().for_each(|value| *value *= tau);
+    if repaired.check(problem).is_err() || !(tau > 0.0) {
+        return Ok(nothing());
+    }
+    Ok(Repaired { dual: repaired, tau, estimated_bound: t * inner - 0.5 * t * t * square })
+}
+
+/// τC + (1 − τ)γ ⪰ 0 with ν = λ_min(C)/γ: 1 if ν ≥ 0, else 1/(1 − ν).
+fn damping(least: f64) -> f64 {
+    if least >= 0.0 { 1.0 } else { 1.0 / (1.0 - least) }
+}
+
+/// A zero row has α = β = 0 on every neuron: its pairs go, and y takes all its share of W at no cost.
+fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint) -> DualPoint {
+    let (x, n) = (problem.features(), problem.samples());
+    let zero: Vec<bool> = (0..n).map(|i| (0..x.ncols()).all(|j| x[(i, j)] == 0.0)).collect();
+    let mut dual = dual.clone();
+    let count = zero.iter().filter(|z| **z).count();
+    if count == 0 {
+        return dual;
+    }
+    let keep: Vec<bool> = dual.pairs.iter().map(|p| p.iter().all(|&k| k >= 2 * n || !zero[k % n])).collect();
+    let mut kept = keep.iter();
+    dual.pairs.retain(|_| *kept.next().unwrap_or(&true));
+    let mut kept = keep.iter();
+    dual.n.retain(|_| *kept.next().unwrap_or(&true));
+    for i in (0..n).filter(|i| zero[*i]) {
+        // |a + w s|² ≤ (1 + ε)|a|² + (1 + 1/ε)|w|²s² with ε = 1e-10 shared by all zero rows.
+        let square: f64 = (0..dual.w.ncols()).map(|j| dual.w[(i, j)].powi(2)).sum();
+        let share = 0.25 / problem.weight_decay() * square * count as f64 * 1e10;
+        dual.y[i] = -2.0 * share.max(problem.weight_decay());
+    }
+    dual
+}
+
+struct Search<'a> {
+    shifter: &'a Shifter,
+    settings: &'a RepairSettings,
+    best: Option<(f64, Vec<f64>)>,
+}
+
+impl Search<'_> {
+    fn done(&self) -> bool {
+        self.best.as_ref().is_some_and(|(least, _)| damping(*least) >= 1.0 - self.settings.tolerance)
+    }
+
+    fn run(&mut self, problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
+        let leverage = &self.shifter.leverage;
+        let even: Vec<f64> = leverage.iter().map(|l| if *l > 0.0 { 1.0 / l } else { 0.0 }).collect();
+        self.consider(vec![0.0; even.len()]);
+        if self.done() {
+            return Ok(());
+        }
+        self.line(&even);
+        if self.done() {
+            return Ok(());
+        }
+        let diagonal = self.shifter.diagonal.clone();
+        self.line(&diagonal);
+        if self.done() {
+            return Ok(());
+        }
+        self.line(&negative_profile(problem, dual, &even)?);
+        self.ascend(&even);
+        Ok(())
+    }
+
+    /// η = t·profile, t over powers of a hundred and then by golden section: the least eigenvalue is concave in t.
+    fn line(&mut self, profile: &[f64]) {
+        let price = self.shifter.price(profile);
+        if !(price > 0.0 && price.is_finite()) {
+            return;
+        }
+        let unit: Vec<f64> = profile.iter().map(|p| p / price).collect();
+        let mut at = |exponent: f64| {
+            let eta: Vec<f64> = unit.iter().map(|p| p * 10f64.powf(exponent)).collect();
+            self.consider(eta)
+        };
+        let grid: Vec<f64> = (0..9).map(|k| -12.0 + 2.0 * k as f64).collect();
+        let mut top = (f64::NEG_INFINITY, 0);
+        for (k, exponent) in grid.iter().enumerate() {
+            let value = at(*exponent);
+            if value > top.0 {
+                top = (value, k);
+            } else if top.0 > f64::NEG_INFINITY {
+                break;
+            }
+        }
+        let (mut low, mut high) = (grid[top.1] - 2.0, grid[top.1] + 2.0);
+        let ratio = 0.618_033_988_75;
+        let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
+        let (mut fa, mut fb) = (at(a), at(b));
+        for _ in 0..9 {
+            if fa >= fb && fa > f64::NEG_INFINITY {
+                (high, b, fb) = (b, a, fa);
+                a = high - ratio * (high - low);
+                fa = at(a);
+            } else {
+                (low, a, fa) = (a, b, fb);
+                b = low + ratio * (high - low);
+                fb = at(b);
+            }
+        }
+    }
+
+    /// Least eigenvalue at η, kept if it is the best so far.
+    fn consider(&mut self, eta: Vec<f64>) -> f64 {
+        let value = self.shifter.outcome(&eta, false).map_or(f64::NEG_INFINITY, |outcome| outcome.least);
+        if value > self.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.0) {
+            self.best = Some((value, eta));
+        }
+        value
+    }
+
+    /// Multiplicative ascent on η along the supergradient s_i² − (x_iᵀu)² of the least eigenvalue.
+    fn ascend(&mut self, even: &[f64]) {
+        let mut step = 0.5f64;
+        for _ in 0..self.settings.ascent_steps {
+            let Some((value, eta)) = self.best.clone() else { return };
+            if self.done() || step < 1e-3 {
+                return;
+            }
+            let Some(outcome) = self.shifter.outcome(&eta, true) else { return };
+            let slope: Vec<f64> = outcome.gradient.iter().zip(even).map(|(g, e)| g * e).collect();
+            let largest = slope.iter().fold(0.0f64, |a, s| a.max(s.abs()));
+            if !(largest > 0.0) {
+                return;
+            }
+            let mut improved = false;
+            while step >= 1e-3 {
+                let trial =
+                    eta.iter().zip(&slope).map(|(e, s)| e * (step * 4.0 * s / largest).exp()).collect();
+                if self.consider(trial) > value {
+                    improved = true;
+                    break;
+                }
+                step *= 0.5;
+            }
+            if improved {
+                step = (2.0 * step).min(1.0);
+            }
+        }
+    }
+}
+
+/// Σ |λ|·s_i² over the estimated negative eigenpairs of the scaled slack, above a twentieth of the even profile.
+fn negative_profile(problem: &TrainingProblem, dual: &DualPoint, even: &[f64]) -> Result<Vec<f64>> {
+    let slack = Slack::new(problem, dual)?;
+    let d = problem.inputs();
+    let settings = LanczosSettings { count: 8, max_steps: 120, tolerance: 1e-6, seed: 0 };
+    let found = smallest_eigenpairs(&slack, &settings)?;
+    let mut profile = vec![0.0; even.len()];
+    for (k, value) in found.values.iter().enumerate().filter(|(_, value)| **value < 0.0) {
+        for (i, profile) in profile.iter_mut().enumerate() {
+            *profile += -value * found.vectors[(d + i, k)].powi(2);
+        }
+    }
+    let mean = (profile.iter().sum::<f64>() / even.len() as f64).max(f64::MIN_POSITIVE);
+    Ok(profile.iter().zip(even).map(|(p, e)| e * (p / mean + 0.05)).collect())
+}

@@ -1,0 +1,109 @@
+//! How much a shift η of y costs: Schur complements of the dual slack in floating point.
+
+use super::basis::Basis;
+use super::point::DualPoint;
+use super::slack::{Slack, leverage};
+use crate::{Result, TrainingProblem};
+use faer::linalg::matmul::matmul;
+use faer::linalg::solvers::Solve;
+use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
+use faer::{Accum, Mat, Par, Side};
+
+/// The dual slack of one point, ready for Schur complements on the u block.
+pub(crate) struct Shifter {
+    pub(crate) head: Mat<f64>,
+    pub(crate) leverage: Vec<f64>,
+    pub(crate) diagonal: Vec<f64>,
+    uu: Mat<f64>,
+    su: Mat<f64>,
+    ss: Mat<f64>,
+    weight_decay: f64,
+    margin: f64,
+}
+
+/// What a shift leads to.
+pub(crate) struct Outcome {
+    /// Least eigenvalue of the head's Schur complement over γ, margins subtracted.
+    pub(crate) least: f64,
+    /// Supergradient of the least eigenvalue (smoothed) with respect to η, n.
+    pub(crate) gradient: Vec<f64>,
+}
+
+impl Shifter {
+    pub(crate) fn new(problem: &TrainingProblem, dual: &DualPoint, margin: f64) -> Result<Self> {
+        let basis = Basis::new(problem.features());
+        let slack = Slack::unscaled(problem, dual, &basis)?;
+        let (uu, su, ss) = slack.blocks();
+        let diagonal = (0..ss.nrows()).map(|i| ss[(i, i)].abs()).collect();
+        Ok(Self {
+            leverage: leverage(slack.g.as_ref(), &basis.singular),
+            diagonal,
+            head: slack.g,
+            uu,
+            su,
+            ss,
+            weight_decay: slack.weight_decay,
+            margin,
+        })
+    }
+
+    /// margin·(|diagonal of s| + η): what the proof will want in hand for its roundings.
+    pub(crate) fn margin(&self, eta: &[f64]) -> Vec<f64> {
+        self.diagonal.iter().zip(eta).map(|(d, e)| self.margin * (d + e)).collect()
+    }
+
+    /// λ_max(Gᵀdiag(π)G)/γ: how much of the weight decay the profile π costs at most.
+    pub(crate) fn price(&self, profile: &[f64]) -> f64 {
+        let d = self.uu.ncols();
+        let gram = self.weighted_gram(profile);
+        // The trace bounds it from above, within a factor of the rank.
+        (0..d).map(|j| gram[(j, j)]).sum::<f64>() / self.weight_decay
+    }
+
+    fn weighted_gram(&self, weight: &[f64]) -> Mat<f64> {
+        let (n, d) = (self.head.nrows(), self.head.ncols());
+        let scaled = Mat::from_fn(n, d, |i, j| weight[i] * self.head[(i, j)]);
+        let mut gram = Mat::zeros(d, d);
+        matmul(gram.as_mut(), Accum::Replace, self.head.transpose(), scaled.as_ref(), 1.0, Par::Seq);
+        gram
+    }
+
+    /// Eliminates s from q + Σ η_i(s_i² − g_i²); None if the s block is not positive definite.
+    pub(crate) fn outcome(&self, eta: &[f64], with_gradient: bool) -> Option<Outcome> {
+        let (n, d) = (self.su.nrows(), self.su.ncols());
+        let mut shifted = self.ss.clone();
+        (0..n).for_each(|i| shifted[(i, i)] += eta[i]);
+        let factor = shifted.llt(Side::Lower).ok()?;
+        let mut z = self.su.clone();
+        solve_lower_triangular_in_place(factor.L(), z.as_mut(), Par::Seq);
+        let total: Vec<f64> = eta.iter().zip(self.margin(eta)).map(|(e, m)| e + m).collect();
+        let mut head = &self.uu - self.weighted_gram(&total);
+        matmul(head.as_mut(), Accum::Add, z.transpose(), z.as_ref(), -1.0, Par::Seq);
+        (0..d).for_each(|j| head[(j, j)] -= self.margin * self.uu[(j, j)].abs());
+        if !(0..d).all(|j| (0..d).all(|i| head[(i, j)].is_finite())) {
+            return None;
+        }
+        let eigen = head.self_adjoint_eigen(Side::Lower).ok()?;
+        let values = eigen.S().column_vector();
+        let least = values[0] / self.weight_decay;
+        let mut gradient = Vec::new();
+        if with_gradient {
+            gradient = vec![0.0; n];
+            let mut sum = 0.0;
+            for k in 0..d {
+                let weight =
+                    (-(values[k] - values[0]) / (0.1 * values[0].abs()).max(f64::MIN_POSITIVE)).exp();
+                if weight < 1e-6 {
+                    break;
+                }
+                sum += weight;
+                let v = eigen.U().subcols(k, 1);
+                let x = &self.head * v;
+                let s = factor.solve(&self.su * v);
+                (0..n).for_each(|i| gradient[i] += weight * (s[(i, 0)].powi(2) - x[(i, 0)].powi(2)));
+            }
+            gradient.iter_mut().for_each(|value| *value /= sum);
+        }
+        least.is_finite().then_some(Outcome { least, gradient })
+    }
+}
