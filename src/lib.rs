@@ -6,6 +6,7 @@ mod error;
 mod network;
 mod problem;
 mod progress;
+pub mod training;
 
 pub use control::Control;
 pub use error::{Error, Result};

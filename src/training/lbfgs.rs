@@ -1,0 +1,147 @@
+//! Limited-memory BFGS with a weak-Wolfe bisection, which also copes with the kinks of ReLU objectives.
+
+use crate::Control;
+use std::collections::VecDeque;
+
+/// Sufficient decrease and curvature of the weak Wolfe conditions (Lewis and Overton, 2013).
+const DECREASE: f64 = 1e-4;
+const CURVATURE: f64 = 0.9;
+/// Trial steps of one line search.
+const TRIALS: usize = 30;
+/// Iterations over which progress is judged.
+const WINDOW: usize = 20;
+
+/// When to stop.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub memory: usize,
+    pub iterations: usize,
+    /// Stops when `WINDOW` iterations together lower the value by less than this fraction of it.
+    pub progress: f64,
+}
+
+struct Pair {
+    step: Vec<f64>,
+    change: Vec<f64>,
+    curvature: f64,
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// Lowers `function` (value, and gradient into its second argument) from `x` in place; returns the value there.
+/// The value never rises. Where no descent is possible (a kink, or rounding) it stops.
+pub(super) fn minimise(
+    x: &mut Vec<f64>,
+    mut function: impl FnMut(&[f64], &mut [f64]) -> f64,
+    limits: Limits,
+    control: &Control,
+) -> f64 {
+    let size = x.len();
+    let mut gradient = vec![0.0; size];
+    let mut value = function(x, &mut gradient);
+    if size == 0 || !value.is_finite() {
+        return value;
+    }
+    let (mut trial, mut trial_gradient, mut direction) = (x.clone(), vec![0.0; size], vec![0.0; size]);
+    let mut memory: VecDeque<Pair> = VecDeque::with_capacity(limits.memory);
+    let mut weights = vec![0.0; limits.memory];
+    let mut history = VecDeque::with_capacity(WINDOW + 1);
+    for _ in 0..limits.iterations {
+        if control.should_stop() {
+            break;
+        }
+        history.push_back(value);
+        if history.len() > WINDOW
+            && history.pop_front().is_some_and(|old| old - value <= limits.progress * value.abs())
+        {
+            break;
+        }
+        descend(&gradient, &memory, &mut weights, &mut direction);
+        let mut slope = dot(&gradient, &direction);
+        if slope.is_nan() || slope >= 0.0 {
+            memory.clear();
+            descend(&gradient, &memory, &mut weights, &mut direction);
+            slope = dot(&gradient, &direction);
+        }
+        if slope == 0.0 || !slope.is_finite() {
+            break;
+        }
+        // without curvature information the first trial moves x by a small fraction of its length
+        let first = if memory.is_empty() {
+            (0.03 * dot(x, x).max(f64::MIN_POSITIVE).sqrt() / (-slope).sqrt()).min(1e6)
+        } else {
+            1.0
+        };
+        let (mut low, mut high, mut step) = (0.0, f64::INFINITY, first);
+        let (mut found, mut satisfied) = (value, false);
+        for _ in 0..TRIALS {
+            advance(&mut trial, x, step, &direction);
+            found = function(&trial, &mut trial_gradient);
+            if found.is_nan() || found > value + DECREASE * step * slope {
+                high = step;
+            } else {
+                low = step;
+                satisfied = dot(&trial_gradient, &direction) >= CURVATURE * slope;
+            }
+            if satisfied || high.is_finite() && high - low <= 1e-14 * high {
+                break;
+            }
+            step = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * step };
+        }
+        if !satisfied && low > 0.0 {
+            // a kink: take the longest step known to descend
+            advance(&mut trial, x, low, &direction);
+            found = function(&trial, &mut trial_gradient);
+        } else if !satisfied {
+            if memory.is_empty() {
+                break;
+            }
+            memory.clear();
+            continue;
+        }
+        if found.is_nan() || found >= value {
+            break;
+        }
+        let mut pair = if memory.len() == limits.memory { memory.pop_front() } else { None }
+            .unwrap_or_else(|| Pair { step: vec![0.0; size], change: vec![0.0; size], curvature: 0.0 });
+        for i in 0..size {
+            pair.step[i] = trial[i] - x[i];
+            pair.change[i] = trial_gradient[i] - gradient[i];
+        }
+        pair.curvature = dot(&pair.step, &pair.change);
+        let scale = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
+        if pair.curvature > 1e-10 * scale {
+            memory.push_back(pair);
+        }
+        std::mem::swap(x, &mut trial);
+        std::mem::swap(&mut gradient, &mut trial_gradient);
+        value = found;
+    }
+    value
+}
+
+/// to = from + step · direction.
+fn advance(to: &mut [f64], from: &[f64], step: f64, direction: &[f64]) {
+    for ((t, x), d) in to.iter_mut().zip(from).zip(direction) {
+        *t = x + step * d;
+    }
+}
+
+/// The two-loop recursion: direction = −H · gradient.
+fn descend(gradient: &[f64], memory: &VecDeque<Pair>, weights: &mut [f64], direction: &mut [f64]) {
+    direction.iter_mut().zip(gradient).for_each(|(d, g)| *d = -g);
+    for (pair, weight) in memory.iter().zip(weights.iter_mut()).rev() {
+        *weight = dot(&pair.step, direction) / pair.curvature;
+        direction.iter_mut().zip(&pair.change).for_each(|(d, y)| *d -= *weight * y);
+    }
+    if let Some(last) = memory.back() {
+        let scale = last.curvature / dot(&last.change, &last.change);
+        direction.iter_mut().for_each(|d| *d *= scale);
+    }
+    for (pair, weight) in memory.iter().zip(weights.iter()) {
+        let correction = weight - dot(&pair.change, direction) / pair.curvature;
+        direction.iter_mut().zip(&pair.step).for_each(|(d, s)| *d += correction * s);
+    }
+}

@@ -1,0 +1,323 @@
+//! Training two-layer ReLU networks: the upper bound that a certificate is measured against.
+//!
+//! The output weights are eliminated (variable projection), the hidden weights move by L-BFGS in whitened coordinates,
+//! and between the descents the network is changed where descent alone cannot: parallel neurons are merged, idle ones
+//! pruned, and the neuron that would pay most for the current residual is added. The last step is a conic Frank–Wolfe
+//! step of the convex problem over measures of neurons, so nothing left to add means globally optimal; when X has rank
+//! one or two the best neuron is found exactly.
+
+mod coordinates;
+mod lbfgs;
+mod neurons;
+mod oracle;
+mod projection;
+
+use crate::{Control, Network, TrainingProblem};
+use coordinates::Coordinates;
+use faer::{Mat, MatRef};
+use lbfgs::{Limits, minimise};
+use projection::Projection;
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+
+/// Widths of the rounded kinks of one descent, as fractions of a neuron's typical preactivation.
+const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];
+
+/// How hard to try.
+#[derive(Clone, Debug)]
+pub struct TrainingSettings {
+    /// Neurons of a random start, at least 1; the network may grow to four times as many. Default 40.
+    pub width: usize,
+    /// Independent starts, at least 1; the best is improved further. Default 4.
+    pub starts: usize,
+    /// L-BFGS iterations of one descent, at least 1. Default 500.
+    pub iterations: usize,
+    /// Rounds of adding neurons and training again; 0 for none. Default 30.
+    pub rounds: usize,
+    /// Seed of everything random. Same seed, same bits, whatever the number of threads. Default 0.
+    pub seed: u64,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self { width: 40, starts: 4, iterations: 500, rounds: 30, seed: 0 }
+    }
+}
+
+/// Trains from random starts. The network is never worse than the empty one, also when `control` stops it early.
+pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
+    let width = settings.width.max(1);
+    search(problem, settings, control, |at, start| {
+        let mut rng = generator(settings.seed, start);
+        (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect()
+    })
+}
+
+/// Trains from the hidden weights given (d × r, such as the U block of the relaxation's factor) and, for the further
+/// starts, from Gaussian mixtures of their columns, whose second moment is the same.
+///
+/// The network is never worse than the empty one. Rows of `hidden` beyond the problem's inputs are an input error and
+/// train from random starts instead.
+pub fn polish(
+    problem: &TrainingProblem,
+    hidden: MatRef<'_, f64>,
+    settings: &TrainingSettings,
+    control: &Control,
+) -> Network {
+    let usable = hidden.nrows() == problem.inputs() && hidden.ncols() > 0 && hidden.norm_l2() > 0.0;
+    if !usable || !hidden.norm_l2().is_finite() {
+        return train(problem, settings, control);
+    }
+    let width = settings.width.max(1);
+    search(problem, settings, control, |at, start| {
+        if start == 0 {
+            return at.pull(hidden);
+        }
+        let mut rng = generator(settings.seed, start);
+        let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
+        at.pull((hidden * mixture).as_ref())
+    })
+}
+
+/// Balances, merges and prunes the neurons and refits the output weights. Never worse than the network given.
+pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
+    let empty = Network::empty(problem.inputs(), problem.outputs());
+    let fits =
+        network.hidden().nrows() == problem.inputs() && network.output().nrows() == problem.outputs();
+    let given = if fits { network.clone() } else { empty.clone() };
+    let (mut hidden, mut output) = (given.hidden().to_owned(), given.output().to_owned());
+    balance(&mut hidden, &mut output);
+    let balanced = Network::new(hidden, output).unwrap_or_else(|_| empty.clone());
+    let mut choices = vec![given, balanced, empty];
+    if let Some(at) = Coordinates::new(problem) {
+        let mut hidden = at.pull(network_hidden(&choices[1]));
+        neurons::tidy(&at, &mut hidden, &Control::new());
+        choices.push(finish(&at, &hidden));
+    }
+    best(problem, choices)
+}
+
+/// The projected objective min_V and its gradient at hidden weights U (d × m), for tests.
+///
+/// The gradient is with respect to U restricted to the row space of X. `None` when X or Y is zero.
+#[doc(hidden)]
+pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -> Option<(f64, Mat<f64>)> {
+    let at = Coordinates::new(problem)?;
+    let z = at.pull(hidden);
+    let mut gradient = vec![0.0; z.len()];
+    let value = Projection::new(&at, hidden.ncols()).value_and_gradient(&z, &mut gradient);
+    Some((value, at.push_gradient(&gradient)))
+}
+
+fn network_hidden(network: &Network) -> MatRef<'_, f64> {
+    network.hidden()
+}
+
+fn generator(seed: u64, stream: usize) -> Pcg64 {
+    Pcg64::seed_from_u64(seed.wrapping_add((stream as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
+/// Scales each neuron to ‖u‖ = ‖v‖, which leaves the prediction as it is and can only lower the weight decay.
+fn balance(hidden: &mut Mat<f64>, output: &mut Mat<f64>) {
+    for k in 0..hidden.ncols() {
+        let (nu, nv) = (hidden.col(k).norm_l2(), output.col(k).norm_l2());
+        let scale = (nv / nu).sqrt();
+        if nu == 0.0 || nv == 0.0 {
+            hidden.col_mut(k).fill(0.0);
+            output.col_mut(k).fill(0.0);
+        } else if scale.is_finite() && scale > 0.0 {
+            hidden.col_mut(k).iter_mut().for_each(|u| *u *= scale);
+            output.col_mut(k).iter_mut().for_each(|v| *v /= scale);
+        }
+    }
+}
+
+fn best(problem: &TrainingProblem, networks: Vec<Network>) -> Network {
+    networks
+        .into_iter()
+        .map(|network| (network.objective(problem), network))
+        .filter(|(value, _)| value.is_finite())
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map_or_else(|| Network::empty(problem.inputs(), problem.outputs()), |(_, network)| network)
+}
+
+fn finish(at: &Coordinates, hidden: &[f64]) -> Network {
+    let mut projection = Projection::new(at, hidden.len() / at.rank());
+    projection.value(hidden);
+    at.network(hidden, projection.output())
+}
+
+/// Trains from every start, improves the best.
+fn search(
+    problem: &TrainingProblem,
+    settings: &TrainingSettings,
+    control: &Control,
+    start: impl Fn(&Coordinates, usize) -> Vec<f64> + Sync,
+) -> Network {
+    let empty = Network::empty(problem.inputs(), problem.outputs());
+    let Some(at) = Coordinates::new(problem) else { return empty };
+    // a plane is searched exactly afterwards, so one start is as good as many
+    let starts = if at.rank() <= 2 { 1 } else { settings.starts.max(1) };
+    let trained: Vec<(f64, Vec<f64>)> = (0..starts)
+        .into_par_iter()
+        .map(|index| {
+            let mut hidden = start(&at, index);
+            rescale(&at, &mut hidden);
+            let limits = Limits { memory: 20, iterations: settings.iterations, progress: 1e-5 };
+            let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, control);
+            (value, hidden)
+        })
+        .collect();
+    let first = trained.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
+    let Some((value, hidden)) = first else { return empty };
+    let hidden = improve(&at, hidden, value, settings, control);
+    best(problem, vec![finish(&at, &hidden), empty])
+}
+
+/// Lowers φ from the hidden weights given, in place; returns it. Never rises.
+///
+/// A minimum often sits on kinks (a sample exactly on the boundary of a neuron), where gradients of the true ReLU lead
+/// nowhere: so the kinks are rounded off, less and less, before the last descent on φ itself.
+fn descend(at: &Coordinates, hidden: &mut Vec<f64>, stages: &[f64], limits: Limits, control: &Control) -> f64 {
+    let mut projection = Projection::new(at, hidden.len() / at.rank());
+    let mut value = projection.value(hidden);
+    let mut trial = hidden.clone();
+    for &stage in stages {
+        projection.smooth(stage, &trial);
+        minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
+        projection.smooth(0.0, &trial);
+        let found = projection.value(&trial);
+        if found < value {
+            value = found;
+            hidden.copy_from_slice(&trial);
+        }
+    }
+    rescale_each(at, &mut projection, &mut trial, limits, control);
+    let found = minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
+    if found < value {
+        value = found;
+        *hidden = trial;
+    }
+    value
+}
+
+/// Optimises the lengths of the neurons for fixed directions: a smooth (group lasso) problem also on kinks.
+fn rescale_each(
+    at: &Coordinates,
+    projection: &mut Projection<'_>,
+    hidden: &mut Vec<f64>,
+    limits: Limits,
+    control: &Control,
+) {
+    let k = at.rank();
+    let mut lengths = vec![1.0; hidden.len() / k];
+    let (mut scaled, mut full) = (hidden.clone(), vec![0.0; hidden.len()]);
+    let function = |lengths: &[f64], gradient: &mut [f64]| {
+        for ((s, u), t) in scaled.chunks_exact_mut(k).zip(hidden.chunks_exact(k)).zip(lengths) {
+            s.iter_mut().zip(u).for_each(|(s, u)| *s = t * u);
+        }
+        let value = projection.value_and_gradient(&scaled, &mut full);
+        for ((g, f), u) in gradient.iter_mut().zip(full.chunks_exact(k)).zip(hidden.chunks_exact(k)) {
+            *g = f.iter().zip(u).map(|(f, u)| f * u).sum();
+        }
+        value
+    };
+    minimise(&mut lengths, function, limits, control);
+    for (u, t) in hidden.chunks_exact_mut(k).zip(&lengths) {
+        u.iter_mut().for_each(|u| *u *= t);
+    }
+}
+
+/// Multiplies the start by the factor (to within two) that is best for it.
+fn rescale(at: &Coordinates, hidden: &mut [f64]) {
+    let weights: f64 = hidden.chunks_exact(at.rank()).map(|u| at.inner(u, u)).sum();
+    let scale = (at.targets.squared_norm_l2() / (2.0 * at.weight_decay * weights)).sqrt();
+    if !scale.is_finite() {
+        return;
+    }
+    hidden.iter_mut().for_each(|u| *u *= scale);
+    let mut projection = Projection::new(at, hidden.len() / at.rank());
+    let mut value = projection.value(hidden);
+    for _ in 0..40 {
+        hidden.iter_mut().for_each(|u| *u *= 0.5);
+        let found = projection.value(hidden);
+        if found > value {
+            hidden.iter_mut().for_each(|u| *u *= 2.0);
+            break;
+        }
+        value = found;
+    }
+}
+
+/// Adds the neurons that pay and trains again, until none pays.
+fn improve(
+    at: &Coordinates,
+    mut hidden: Vec<f64>,
+    mut value: f64,
+    settings: &TrainingSettings,
+    control: &Control,
+) -> Vec<f64> {
+    let k = at.rank();
+    let limits = Limits { memory: 20, iterations: settings.iterations, progress: 1e-7 };
+    let cap = settings.width.max(1).saturating_mul(4);
+    let mut stalls = 0;
+    for round in 0..settings.rounds {
+        if control.should_stop() {
+            break;
+        }
+        value = neurons::tidy(at, &mut hidden, control).min(value);
+        let mut projection = Projection::new(at, hidden.len() / k);
+        projection.value(&hidden);
+        let seed = settings.seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(round as u64 + 1));
+        let answer = oracle::ask(at, projection.residual(), 48, 6, seed, control);
+        if answer.exact && gap(at, projection.residual(), answer.largest, value) < 1e-9 {
+            break;
+        }
+        let room = cap.saturating_sub(hidden.len() / k);
+        let mut trial = hidden.clone();
+        let chosen: Vec<_> = answer.candidates.into_iter().take(room).collect();
+        let share = 1.0 / chosen.len().max(1) as f64;
+        for candidate in &chosen {
+            let scale = (share * strength(at, candidate)).sqrt();
+            trial.extend(candidate.direction.iter().map(|z| z * scale));
+        }
+        let found = descend(at, &mut trial, &STAGES, limits, control);
+        let progress = value - found;
+        if std::env::var_os("TRACE").is_some() {
+            let gap = gap(at, projection.residual(), answer.largest, value);
+            eprintln!("round {round} value {value:.8} -> {found:.8} width {} added {} largest {:.6} gap {:.2e}", hidden.len()/k, chosen.len(), answer.largest, gap);
+        }
+        if found < value {
+            hidden = trial;
+            value = found;
+        }
+        stalls = if progress > 1e-6 * value { 0 } else { stalls + 1 };
+        if stalls == 3 {
+            break;
+        }
+    }
+    neurons::tidy(at, &mut hidden, control);
+    hidden
+}
+
+/// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.
+fn strength(at: &Coordinates, candidate: &oracle::Candidate) -> f64 {
+    let direction = MatRef::from_column_major_slice(&candidate.direction, at.rank(), 1);
+    let activation = &at.features * direction;
+    let squared: f64 = activation.col(0).iter().map(|a| a.max(0.0).powi(2)).sum();
+    let strength = at.weight_decay * (candidate.ratio - 1.0) / squared;
+    if strength.is_finite() { strength } else { 0.0 }
+}
+
+/// (value − ⟨sW, Y⟩ + ½‖sW‖²) / value with the best feasible scale s ≤ 1/ratio: how far from optimal, if the ratio is exact.
+fn gap(at: &Coordinates, residual: MatRef<'_, f64>, ratio: f64, value: f64) -> f64 {
+    let mut inner = 0.0;
+    for (w, y) in residual.col_iter().zip(at.targets.col_iter()) {
+        inner += w.iter().zip(y.iter()).map(|(w, y)| w * y).sum::<f64>();
+    }
+    let squared = residual.squared_norm_l2();
+    let scale = (1.0 / ratio).min(inner / squared);
+    (value - scale * inner + 0.5 * scale * scale * squared) / value
+}

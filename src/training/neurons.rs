@@ -1,0 +1,98 @@
+//! Tidying: neurons that can be merged or do without, judged by the objective itself.
+
+use super::coordinates::Coordinates;
+use super::projection::Projection;
+use crate::Control;
+
+/// Neurons whose directions have a larger cosine may be merged.
+const PARALLEL: f64 = 1.0 - 1e-4;
+
+/// Merges and prunes hidden weights (k × m by column) where the projected objective does not rise; returns it.
+pub(super) fn tidy(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) -> f64 {
+    let mut value = drop_zeros(at, hidden);
+    value = merge(at, hidden, value, control);
+    prune(at, hidden, value, control)
+}
+
+fn evaluate(at: &Coordinates, hidden: &[f64]) -> f64 {
+    Projection::new(at, hidden.len() / at.rank()).value(hidden)
+}
+
+fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
+    let kept: Vec<f64> =
+        hidden.chunks_exact(at.rank()).filter(|u| u.iter().any(|z| *z != 0.0)).flatten().copied().collect();
+    *hidden = kept;
+    evaluate(at, hidden)
+}
+
+/// Two neurons of (nearly) one direction cost more than one of the same total.
+fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Control) -> f64 {
+    let k = at.rank();
+    let mut first = 0;
+    'outer: while first * k < hidden.len() {
+        let mut second = first + 1;
+        while second * k < hidden.len() {
+            let (u, w) = (&hidden[first * k..(first + 1) * k], &hidden[second * k..(second + 1) * k]);
+            let (nu, nw) = (at.norm(u), at.norm(w));
+            if at.inner(u, w) > PARALLEL * nu * nw {
+                if control.should_stop() {
+                    return value;
+                }
+                // total strength ‖u‖² + ‖w‖² along the mean direction, then along either one
+                let total = (nu * nu + nw * nw).sqrt();
+                let mean: Vec<f64> = u.iter().zip(w).map(|(a, b)| a * nu + b * nw).collect();
+                for direction in [mean, u.to_vec(), w.to_vec()] {
+                    let length = at.norm(&direction);
+                    let mut trial = hidden.clone();
+                    for (t, d) in trial[first * k..].iter_mut().zip(&direction) {
+                        *t = d * total / length;
+                    }
+                    trial.drain(second * k..(second + 1) * k);
+                    let found = evaluate(at, &trial);
+                    if found <= value {
+                        *hidden = trial;
+                        value = found;
+                        continue 'outer;
+                    }
+                }
+            }
+            second += 1;
+        }
+        first += 1;
+    }
+    value
+}
+
+/// Tries to do without each neuron, the weakest first.
+fn prune(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Control) -> f64 {
+    let k = at.rank();
+    let width = hidden.len() / k;
+    let mut projection = Projection::new(at, width);
+    projection.value(hidden);
+    let output = projection.output();
+    let strength = |j: usize| at.norm(&hidden[j * k..(j + 1) * k]) * output.row(j).norm_l2();
+    let mut order: Vec<(f64, usize)> = (0..width).map(|j| (strength(j), j)).collect();
+    order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let mut kept = vec![true; width];
+    let gather = |kept: &[bool]| -> Vec<f64> {
+        hidden.chunks_exact(k).zip(kept).filter(|(_, keep)| **keep).flat_map(|(u, _)| u).copied().collect()
+    };
+    let mut refused = 0;
+    for (_, j) in order {
+        // after several refusals in a row the stronger ones pay as well
+        if refused == 8 || control.should_stop() {
+            break;
+        }
+        kept[j] = false;
+        let found = evaluate(at, &gather(&kept));
+        if found <= value {
+            value = found;
+            refused = 0;
+        } else {
+            kept[j] = true;
+            refused += 1;
+        }
+    }
+    *hidden = gather(&kept);
+    value
+}
