@@ -106,7 +106,7 @@ fn tidy_never_raises_the_objective_and_merges_copies() {
         let network = Network::new(gaussian(&mut rng, 3, 9), gaussian(&mut rng, 2, 9)).unwrap();
         let before = network.objective(&problem);
         let tidied = tidy(&problem, &network);
-        assert!(tidied.objective(&problem) <= before);
+        assert!(tidied.objective(&problem) <= before * (1.0 + 1e-12));
         for k in 0..tidied.width() {
             let (u, v) = (tidied.hidden().col(k).norm_l2(), tidied.output().col(k).norm_l2());
             assert!((u - v).abs() <= 1e-9 * u, "neuron {k} is not balanced");
@@ -125,7 +125,7 @@ fn tidy_never_raises_the_objective_and_merges_copies() {
     .unwrap();
     let merged = tidy(&problem, &split);
     assert!(merged.width() <= width);
-    assert!(merged.objective(&problem) <= split.objective(&problem));
+    assert!(merged.objective(&problem) <= split.objective(&problem) * (1.0 + 1e-12));
 }
 
 #[test]

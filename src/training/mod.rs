@@ -8,6 +8,7 @@
 
 mod coordinates;
 mod lbfgs;
+mod lengths;
 mod neurons;
 mod oracle;
 mod projection;
@@ -81,7 +82,9 @@ pub fn polish(
     })
 }
 
-/// Balances, merges and prunes the neurons and refits the output weights. Never worse than the network given.
+/// Balances, merges and prunes the neurons and refits the output weights.
+///
+/// Never worse than the network given, but for rounding (10⁻¹² of the objective).
 pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
     let fits =
@@ -92,9 +95,13 @@ pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
     let balanced = Network::new(hidden, output).unwrap_or_else(|_| empty.clone());
     let mut choices = vec![given, balanced, empty];
     if let Some(at) = Coordinates::new(problem) {
-        let mut hidden = at.pull(network_hidden(&choices[1]));
+        let mut hidden = at.pull(choices[1].hidden());
         neurons::tidy(&at, &mut hidden, &Control::new());
-        choices.push(finish(&at, &hidden));
+        let tidied = finish(&at, &hidden);
+        let known = choices.iter().map(|network| network.objective(problem)).fold(f64::INFINITY, f64::min);
+        if tidied.objective(problem) <= known * (1.0 + neurons::ROUNDING) {
+            return tidied;
+        }
     }
     best(problem, choices)
 }
@@ -109,10 +116,6 @@ pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -
     let mut gradient = vec![0.0; z.len()];
     let value = Projection::new(&at, hidden.ncols()).value_and_gradient(&z, &mut gradient);
     Some((value, at.push_gradient(&gradient)))
-}
-
-fn network_hidden(network: &Network) -> MatRef<'_, f64> {
-    network.hidden()
 }
 
 fn generator(seed: u64, stream: usize) -> Pcg64 {
@@ -194,7 +197,8 @@ fn descend(at: &Coordinates, hidden: &mut Vec<f64>, stages: &[f64], limits: Limi
             hidden.copy_from_slice(&trial);
         }
     }
-    rescale_each(at, &mut projection, &mut trial, limits, control);
+    trial.copy_from_slice(hidden);
+    lengths::optimise(at, &mut trial, control);
     let found = minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
     if found < value {
         value = found;
@@ -203,40 +207,15 @@ fn descend(at: &Coordinates, hidden: &mut Vec<f64>, stages: &[f64], limits: Limi
     value
 }
 
-/// Optimises the lengths of the neurons for fixed directions: a smooth (group lasso) problem also on kinks.
-fn rescale_each(
-    at: &Coordinates,
-    projection: &mut Projection<'_>,
-    hidden: &mut Vec<f64>,
-    limits: Limits,
-    control: &Control,
-) {
-    let k = at.rank();
-    let mut lengths = vec![1.0; hidden.len() / k];
-    let (mut scaled, mut full) = (hidden.clone(), vec![0.0; hidden.len()]);
-    let function = |lengths: &[f64], gradient: &mut [f64]| {
-        for ((s, u), t) in scaled.chunks_exact_mut(k).zip(hidden.chunks_exact(k)).zip(lengths) {
-            s.iter_mut().zip(u).for_each(|(s, u)| *s = t * u);
-        }
-        let value = projection.value_and_gradient(&scaled, &mut full);
-        for ((g, f), u) in gradient.iter_mut().zip(full.chunks_exact(k)).zip(hidden.chunks_exact(k)) {
-            *g = f.iter().zip(u).map(|(f, u)| f * u).sum();
-        }
-        value
-    };
-    minimise(&mut lengths, function, limits, control);
-    for (u, t) in hidden.chunks_exact_mut(k).zip(&lengths) {
-        u.iter_mut().for_each(|u| *u *= t);
-    }
-}
-
-/// Multiplies the start by the factor (to within two) that is best for it.
+/// Multiplies the start by the factor (to within two) that is best for it, unless it is better as it is.
 fn rescale(at: &Coordinates, hidden: &mut [f64]) {
     let weights: f64 = hidden.chunks_exact(at.rank()).map(|u| at.inner(u, u)).sum();
     let scale = (at.targets.squared_norm_l2() / (2.0 * at.weight_decay * weights)).sqrt();
     if !scale.is_finite() {
         return;
     }
+    let given = hidden.to_vec();
+    let unscaled = Projection::new(at, hidden.len() / at.rank()).value(hidden);
     hidden.iter_mut().for_each(|u| *u *= scale);
     let mut projection = Projection::new(at, hidden.len() / at.rank());
     let mut value = projection.value(hidden);
@@ -248,6 +227,9 @@ fn rescale(at: &Coordinates, hidden: &mut [f64]) {
             break;
         }
         value = found;
+    }
+    if unscaled <= value {
+        hidden.copy_from_slice(&given);
     }
 }
 
@@ -283,6 +265,7 @@ fn improve(
             let scale = (share * strength(at, candidate)).sqrt();
             trial.extend(candidate.direction.iter().map(|z| z * scale));
         }
+        lengths::optimise(at, &mut trial, control);
         let found = descend(at, &mut trial, &STAGES, limits, control);
         let progress = value - found;
         if std::env::var_os("TRACE").is_some() {
