@@ -48,9 +48,8 @@ fn objective(problem: &TrainingProblem, network: &Network) -> Double {
             })
             .collect();
         for j in 0..problem.outputs() {
-            let residual = (0..network.width()).fold(Double::of(-y[(i, j)]), |sum, k| {
-                sum.add(activations[k].mul(Double::of(v[(j, k)])))
-            });
+            let residual = (0..network.width())
+                .fold(Double::of(-y[(i, j)]), |sum, k| sum.add(activations[k].mul(Double::of(v[(j, k)]))));
             loss = loss.add(residual.mul(residual));
         }
     }
@@ -69,7 +68,8 @@ fn the_upper_bound_is_above_the_exact_objective_and_close() {
     let mut below = 0;
     for seed in 0..200 {
         let mut rng = Pcg64::seed_from_u64(seed);
-        let (n, d, c, m) = (1 + seed as usize % 23, 1 + seed as usize % 7, 1 + seed as usize % 3, seed as usize % 9);
+        let (n, d, c, m) =
+            (1 + seed as usize % 23, 1 + seed as usize % 7, 1 + seed as usize % 3, seed as usize % 9);
         let scale = 10f64.powi(seed as i32 % 13 - 6);
         let mut draw = |rows, columns, scale: f64| {
             Mat::<f64>::from_fn(rows, columns, |_, _| scale * rng.sample::<f64, _>(StandardNormal))

@@ -26,6 +26,16 @@ use rayon::prelude::*;
 /// Widths of the rounded kinks of one descent, as fractions of a neuron's typical preactivation.
 const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];
 
+/// Pairs that L-BFGS remembers.
+const MEMORY: usize = 20;
+/// Local ascents in search of a neuron that pays, and how many neurons a round adds at most.
+const ASCENTS: usize = 48;
+const ADDED: usize = 6;
+/// Rounds without progress (10⁻⁶ of the objective) before giving up.
+const PATIENCE: usize = 3;
+/// Relative gap at which an exactly searched plane counts as solved.
+const SOLVED: f64 = 1e-9;
+
 /// How hard to try.
 #[derive(Clone, Debug)]
 pub struct TrainingSettings {
@@ -33,7 +43,8 @@ pub struct TrainingSettings {
     pub width: usize,
     /// Independent starts, at least 1; the best is improved further. Default 4.
     pub starts: usize,
-    /// L-BFGS iterations of one descent, at least 1. Default 500.
+    /// L-BFGS iterations of one stage of a descent, at least 1; rounds use a third. One costs O(n m² + n m d) operations.
+    /// Default 500.
     pub iterations: usize,
     /// Rounds of adding neurons and training again; 0 for none. Default 30.
     pub rounds: usize,
@@ -87,13 +98,12 @@ pub fn polish(
 /// Never worse than the network given, but for rounding (10⁻¹² of the objective).
 pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
-    let fits =
-        network.hidden().nrows() == problem.inputs() && network.output().nrows() == problem.outputs();
+    let fits = network.hidden().nrows() == problem.inputs() && network.output().nrows() == problem.outputs();
     let given = if fits { network.clone() } else { empty.clone() };
     let (mut hidden, mut output) = (given.hidden().to_owned(), given.output().to_owned());
     balance(&mut hidden, &mut output);
     let balanced = Network::new(hidden, output).unwrap_or_else(|_| empty.clone());
-    let mut choices = vec![given, balanced, empty];
+    let choices = vec![given, balanced, empty];
     if let Some(at) = Coordinates::new(problem) {
         let mut hidden = at.pull(choices[1].hidden());
         neurons::tidy(&at, &mut hidden, &Control::new());
@@ -168,7 +178,7 @@ fn search(
         .map(|index| {
             let mut hidden = start(&at, index);
             rescale(&at, &mut hidden);
-            let limits = Limits { memory: 20, iterations: settings.iterations, progress: 1e-5 };
+            let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-5 };
             let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, control);
             (value, hidden)
         })
@@ -183,7 +193,13 @@ fn search(
 ///
 /// A minimum often sits on kinks (a sample exactly on the boundary of a neuron), where gradients of the true ReLU lead
 /// nowhere: so the kinks are rounded off, less and less, before the last descent on φ itself.
-fn descend(at: &Coordinates, hidden: &mut Vec<f64>, stages: &[f64], limits: Limits, control: &Control) -> f64 {
+fn descend(
+    at: &Coordinates,
+    hidden: &mut Vec<f64>,
+    stages: &[f64],
+    limits: Limits,
+    control: &Control,
+) -> f64 {
     let mut projection = Projection::new(at, hidden.len() / at.rank());
     let mut value = projection.value(hidden);
     let mut trial = hidden.clone();
@@ -199,7 +215,8 @@ fn descend(at: &Coordinates, hidden: &mut Vec<f64>, stages: &[f64], limits: Limi
     }
     trial.copy_from_slice(hidden);
     lengths::optimise(at, &mut trial, control);
-    let found = minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
+    let found =
+        minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
     if found < value {
         value = found;
         *hidden = trial;
@@ -242,7 +259,8 @@ fn improve(
     control: &Control,
 ) -> Vec<f64> {
     let k = at.rank();
-    let limits = Limits { memory: 20, iterations: settings.iterations, progress: 1e-7 };
+    // rounds move on early: the last descent is the thorough one
+    let limits = Limits { memory: MEMORY, iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
     let cap = settings.width.max(1).saturating_mul(4);
     let mut stalls = 0;
     for round in 0..settings.rounds {
@@ -253,8 +271,8 @@ fn improve(
         let mut projection = Projection::new(at, hidden.len() / k);
         projection.value(&hidden);
         let seed = settings.seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(round as u64 + 1));
-        let answer = oracle::ask(at, projection.residual(), 48, 6, seed, control);
-        if answer.exact && gap(at, projection.residual(), answer.largest, value) < 1e-9 {
+        let answer = oracle::ask(at, projection.residual(), ASCENTS, ADDED, seed, control);
+        if answer.exact && gap(at, projection.residual(), answer.largest, value) < SOLVED {
             break;
         }
         let room = cap.saturating_sub(hidden.len() / k);
@@ -268,19 +286,17 @@ fn improve(
         lengths::optimise(at, &mut trial, control);
         let found = descend(at, &mut trial, &STAGES, limits, control);
         let progress = value - found;
-        if std::env::var_os("TRACE").is_some() {
-            let gap = gap(at, projection.residual(), answer.largest, value);
-            eprintln!("round {round} value {value:.8} -> {found:.8} width {} added {} largest {:.6} gap {:.2e}", hidden.len()/k, chosen.len(), answer.largest, gap);
-        }
         if found < value {
             hidden = trial;
             value = found;
         }
         stalls = if progress > 1e-6 * value { 0 } else { stalls + 1 };
-        if stalls == 3 {
+        if stalls == PATIENCE {
             break;
         }
     }
+    let limits = Limits { iterations: settings.iterations, progress: 1e-8, ..limits };
+    descend(at, &mut hidden, &STAGES, limits, control);
     neurons::tidy(at, &mut hidden, control);
     hidden
 }

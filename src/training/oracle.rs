@@ -138,8 +138,9 @@ fn climb_from_many(
     control: &Control,
 ) -> Vec<Candidate> {
     let n = at.samples();
-    let mut order: Vec<(f64, usize)> =
-        (0..n).map(|i| (residual.row(i).squared_norm_l2() * at.features.row(i).squared_norm_l2(), i)).collect();
+    let mut order: Vec<(f64, usize)> = (0..n)
+        .map(|i| (residual.row(i).squared_norm_l2() * at.features.row(i).squared_norm_l2(), i))
+        .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     (0..ascents)
         .into_par_iter()
