@@ -97,7 +97,7 @@ fn the_upper_bound_survives_underflow_and_overflow() {
     let tiny = Mat::full(2, 1, 1e-170);
     let network = Network::new(Mat::full(1, 1, 1e-160), Mat::full(1, 1, 1.0)).unwrap();
     let problem = TrainingProblem::new(tiny.clone(), tiny, 1e-300).unwrap();
-    // ½Σ(1e-170)² and the weight decay underflow to about zero or less than it: the bound stays above
+    // (1e-170)² underflows to zero where it is not exactly zero, and ½γ‖V‖² is all that can be told: the bound stays above
     assert!(network.objective_upper(&problem) >= 0.5e-300);
     let huge = Mat::full(2, 1, 1e200);
     let network = Network::new(Mat::full(1, 1, 1e200), Mat::full(1, 1, -1.0)).unwrap();
@@ -106,5 +106,5 @@ fn the_upper_bound_survives_underflow_and_overflow() {
     let empty = Network::empty(1, 1);
     let problem = TrainingProblem::new(Mat::full(3, 1, 1.0), Mat::full(3, 1, 0.1), 1.0).unwrap();
     let upper = empty.objective_upper(&problem);
-    assert!(upper >= 0.015 && upper < 0.015 * (1.0 + 1e-14));
+    assert!((0.015..0.015 * (1.0 + 1e-14)).contains(&upper));
 }

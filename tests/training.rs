@@ -148,6 +148,47 @@ fn reordering_the_samples_leaves_the_objective_of_a_plane() {
 }
 
 #[test]
+fn in_a_plane_the_network_is_globally_optimal() {
+    // W/ratio is feasible for the dual of the problem over measures of neurons, whose value bounds every network
+    for seed in 0..5 {
+        let problem = random_problem(20 + seed, 15, 2, 2, 0.3);
+        let network = train(&problem, &TrainingSettings::default(), &Control::new());
+        let (x, y) = (problem.features(), problem.targets());
+        let residual = y - network.predict(x);
+        let ratio = (0..100_000)
+            .map(|step| {
+                let (sin, cos) = (step as f64 * 1e-5 * std::f64::consts::TAU).sin_cos();
+                let mut gain = [0.0; 2];
+                for i in 0..15 {
+                    let a = (x[(i, 0)] * cos + x[(i, 1)] * sin).max(0.0);
+                    gain[0] += a * residual[(i, 0)];
+                    gain[1] += a * residual[(i, 1)];
+                }
+                gain[0].hypot(gain[1]) / 0.3
+            })
+            .fold(1.0, f64::max);
+        let inner: f64 = (0..15).map(|i| residual[(i, 0)] * y[(i, 0)] + residual[(i, 1)] * y[(i, 1)]).sum();
+        let bound = inner / ratio - 0.5 * residual.squared_norm_l2() / (ratio * ratio);
+        let value = network.objective(&problem);
+        assert!(bound > value * (1.0 - 1e-4), "seed {seed}: bound {bound}, value {value}, ratio {ratio}");
+    }
+}
+
+#[test]
+fn dependent_features_change_nothing_but_the_coordinates() {
+    // (a, b, b) with weights (p, q, q) costs p² + 2q²: the same as (a, √2 b) with (p, √2 q)
+    let problem = random_problem(17, 18, 2, 2, 0.4);
+    let (x, y) = (problem.features(), problem.targets().to_owned());
+    let twice = Mat::from_fn(18, 3, |i, j| x[(i, j.min(1))]);
+    let scaled = Mat::from_fn(18, 2, |i, j| x[(i, j)] * if j == 1 { 2f64.sqrt() } else { 1.0 });
+    let [first, second] = [twice, scaled].map(|x| {
+        let problem = TrainingProblem::new(x, y.clone(), 0.4).unwrap();
+        train(&problem, &TrainingSettings::default(), &Control::new()).objective(&problem)
+    });
+    assert!((first - second).abs() < 1e-6 * first, "{first} {second}");
+}
+
+#[test]
 fn the_number_of_threads_changes_no_bit() {
     let problem = random_problem(5, 30, 5, 2, 0.2);
     let settings = TrainingSettings { width: 12, rounds: 4, ..Default::default() };

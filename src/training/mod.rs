@@ -31,8 +31,11 @@ const MEMORY: usize = 20;
 /// Local ascents in search of a neuron that pays, and how many neurons a round adds at most.
 const ASCENTS: usize = 48;
 const ADDED: usize = 6;
-/// Rounds without progress (10⁻⁶ of the objective) before giving up.
+/// Rounds without progress (this fraction of the objective) before giving up; an exactly searched plane has a test of its
+/// own and may be slow.
 const PATIENCE: usize = 3;
+const PROGRESS: f64 = 1e-5;
+const PROGRESS_IN_A_PLANE: f64 = 1e-7;
 /// Relative gap at which an exactly searched plane counts as solved.
 const SOLVED: f64 = 1e-9;
 
@@ -41,7 +44,7 @@ const SOLVED: f64 = 1e-9;
 pub struct TrainingSettings {
     /// Neurons of a random start, at least 1; the network may grow to four times as many. Default 40.
     pub width: usize,
-    /// Independent starts, at least 1; the best is improved further. Default 4.
+    /// Independent starts, at least 1; the best is improved further. Default 2.
     pub starts: usize,
     /// L-BFGS iterations of one stage of a descent, at least 1; rounds use a third. One costs O(n m² + n m d) operations.
     /// Default 500.
@@ -54,7 +57,7 @@ pub struct TrainingSettings {
 
 impl Default for TrainingSettings {
     fn default() -> Self {
-        Self { width: 40, starts: 4, iterations: 500, rounds: 30, seed: 0 }
+        Self { width: 40, starts: 2, iterations: 500, rounds: 30, seed: 0 }
     }
 }
 
@@ -290,7 +293,8 @@ fn improve(
             hidden = trial;
             value = found;
         }
-        stalls = if progress > 1e-6 * value { 0 } else { stalls + 1 };
+        let least = if answer.exact { PROGRESS_IN_A_PLANE } else { PROGRESS };
+        stalls = if progress > least * value { 0 } else { stalls + 1 };
         if stalls == PATIENCE {
             break;
         }
