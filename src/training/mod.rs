@@ -31,6 +31,8 @@ const MEMORY: usize = 20;
 /// Local ascents in search of a neuron that pays, and how many neurons a round adds at most.
 const ASCENTS: usize = 48;
 const ADDED: usize = 6;
+/// Fully corrective steps between two descents, where the search for neurons is exact and cheap.
+const CORRECTIONS: usize = 30;
 /// Rounds without progress (this fraction of the objective) before giving up; an exactly searched plane has a test of its
 /// own and may be slow.
 const PATIENCE: usize = 3;
@@ -261,7 +263,6 @@ fn improve(
     settings: &TrainingSettings,
     control: &Control,
 ) -> Vec<f64> {
-    let k = at.rank();
     // rounds move on early: the last descent is the thorough one
     let limits = Limits { memory: MEMORY, iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
     let cap = settings.width.max(1).saturating_mul(4);
@@ -271,22 +272,15 @@ fn improve(
             break;
         }
         value = neurons::tidy(at, &mut hidden, control).min(value);
-        let mut projection = Projection::new(at, hidden.len() / k);
-        projection.value(&hidden);
         let seed = settings.seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(round as u64 + 1));
-        let answer = oracle::ask(at, projection.residual(), ASCENTS, ADDED, seed, control);
-        if answer.exact && gap(at, projection.residual(), answer.largest, value) < SOLVED {
-            break;
-        }
-        let room = cap.saturating_sub(hidden.len() / k);
         let mut trial = hidden.clone();
-        let chosen: Vec<_> = answer.candidates.into_iter().take(room).collect();
-        let share = 1.0 / chosen.len().max(1) as f64;
-        for candidate in &chosen {
-            let scale = (share * strength(at, candidate)).sqrt();
-            trial.extend(candidate.direction.iter().map(|z| z * scale));
+        let mut answer = add(at, &mut trial, cap, seed, control);
+        for _ in 1..CORRECTIONS {
+            if !answer.exact || answer.gap < SOLVED || control.should_stop() {
+                break;
+            }
+            answer = add(at, &mut trial, cap, seed, control);
         }
-        lengths::optimise(at, &mut trial, control);
         let found = descend(at, &mut trial, &STAGES, limits, control);
         let progress = value - found;
         if found < value {
@@ -295,7 +289,7 @@ fn improve(
         }
         let least = if answer.exact { PROGRESS_IN_A_PLANE } else { PROGRESS };
         stalls = if progress > least * value { 0 } else { stalls + 1 };
-        if stalls == PATIENCE {
+        if stalls == PATIENCE || answer.exact && answer.gap < SOLVED {
             break;
         }
     }
@@ -303,6 +297,33 @@ fn improve(
     descend(at, &mut hidden, &STAGES, limits, control);
     neurons::tidy(at, &mut hidden, control);
     hidden
+}
+
+/// What `add` found before it added anything.
+struct Shortfall {
+    /// Relative gap to the dual bound, a bound only if `exact`.
+    gap: f64,
+    /// Whether the search for neurons was exhaustive.
+    exact: bool,
+}
+
+/// A fully corrective conic Frank–Wolfe step: adds the neurons that pay most (up to `cap` in all), finds the best lengths
+/// of all, and drops those that became zero.
+fn add(at: &Coordinates, hidden: &mut Vec<f64>, cap: usize, seed: u64, control: &Control) -> Shortfall {
+    let k = at.rank();
+    let mut projection = Projection::new(at, hidden.len() / k);
+    let value = projection.value(hidden);
+    let answer = oracle::ask(at, projection.residual(), ASCENTS, ADDED, seed, control);
+    let shortfall =
+        Shortfall { gap: gap(at, projection.residual(), answer.largest, value), exact: answer.exact };
+    let room = cap.saturating_sub(hidden.len() / k).min(answer.candidates.len());
+    for candidate in &answer.candidates[..room] {
+        let scale = (strength(at, candidate) / room as f64).sqrt();
+        hidden.extend(candidate.direction.iter().map(|z| z * scale));
+    }
+    lengths::optimise(at, hidden, control);
+    neurons::drop_zeros(at, hidden);
+    shortfall
 }
 
 /// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.

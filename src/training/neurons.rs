@@ -23,7 +23,8 @@ fn evaluate(at: &Coordinates, hidden: &[f64]) -> f64 {
     Projection::new(at, hidden.len() / at.rank()).value(hidden)
 }
 
-fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
+/// Drops the neurons without hidden weights; returns the projected objective.
+pub(super) fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
     let kept: Vec<f64> =
         hidden.chunks_exact(at.rank()).filter(|u| u.iter().any(|z| *z != 0.0)).flatten().copied().collect();
     *hidden = kept;
