@@ -110,13 +110,20 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
             break;
         }
         let slopes: Vec<f64> = (0..width).map(|j| problem.slope(&point, j)).collect();
-        let free: Vec<usize> = (0..width).filter(|&j| eta[j] > 0.0 || slopes[j] < 0.0).collect();
+        // lengths about to reach zero would spoil the Newton step of the others (Bertsekas, 1982): they go straight there
+        let small = 1e-3 * eta.iter().sum::<f64>() / width as f64;
+        let leaving = |j: usize| slopes[j] >= 0.0 && eta[j] <= small;
+        let free: Vec<usize> = (0..width).filter(|&j| !leaving(j)).collect();
         let Some(step) = problem.step(&point, &free, &slopes) else { break };
         let mut share = 1.0;
         let mut next = None;
         for _ in 0..25 {
             let mut trial = eta.clone();
             let mut predicted = 0.0;
+            for j in (0..width).filter(|&j| leaving(j)) {
+                trial[j] = eta[j] * (1.0 - share);
+                predicted += slopes[j] * (trial[j] - eta[j]);
+            }
             for (i, &j) in free.iter().enumerate() {
                 trial[j] = (eta[j] + share * step[(i, 0)]).max(0.0);
                 predicted += slopes[j] * (trial[j] - eta[j]);
@@ -134,7 +141,7 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
         let progress = point.value - found.value;
         eta = trial;
         point = found;
-        if progress <= 1e-12 * point.value.abs() {
+        if progress <= 1e-11 * point.value.abs() {
             break;
         }
     }

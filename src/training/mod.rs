@@ -32,14 +32,14 @@ const MEMORY: usize = 20;
 const ASCENTS: usize = 48;
 const ADDED: usize = 6;
 /// Fully corrective steps between two descents, where the search for neurons is exact and cheap.
-const CORRECTIONS: usize = 30;
+const CORRECTIONS: usize = 10;
 /// Rounds without progress (this fraction of the objective) before giving up; an exactly searched plane has a test of its
 /// own and may be slow.
 const PATIENCE: usize = 3;
 const PROGRESS: f64 = 1e-5;
 const PROGRESS_IN_A_PLANE: f64 = 1e-7;
 /// Relative gap at which an exactly searched plane counts as solved.
-const SOLVED: f64 = 1e-9;
+const SOLVED: f64 = 1e-7;
 
 /// How hard to try.
 #[derive(Clone, Debug)]
