@@ -58,4 +58,91 @@ impl Network {
         0.5 * residual.squared_norm_l2()
             + 0.5 * problem.weight_decay() * (self.hidden.squared_norm_l2() + self.output.squared_norm_l2())
     }
+
+    /// An upper bound, proved in floating point, on the objective of exactly these weights and data.
+    ///
+    /// With u = 2⁻⁵³ and γ_k = ku/(1 − ku), a product of inner dimension k in any order of summation (fused or not)
+    /// errs by at most γ_k |A||B| + kη, η = 2⁻¹⁰⁷⁴ (Higham, Accuracy and Stability, section 3.1). The rectifier does
+    /// not expand errors. Everything after the two products is a sum of nonnegative terms in which each operation
+    /// is rounded to nearest and then moved one step up. Infinite when something overflows.
+    pub fn objective_upper(&self, problem: &TrainingProblem) -> f64 {
+        let (n, d, m) = (problem.samples(), problem.inputs(), self.width());
+        let mut loss = 0.0;
+        let magnitude = |a: MatRef<'_, f64>| Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)].abs());
+        let (hidden_size, output_size) = (magnitude(self.hidden()), magnitude(self.output()));
+        for from in (0..n).step_by(ROWS) {
+            let rows = ROWS.min(n - from);
+            let x = problem.features().subrows(from, rows);
+            let y = problem.targets().subrows(from, rows);
+            // activation a with |a − exact| ≤ error, both n × m
+            let mut activation = x * &self.hidden;
+            let mut error = magnitude(x) * &hidden_size;
+            for (a, e) in activation.col_iter_mut().zip(error.col_iter_mut()) {
+                for (a, e) in a.iter_mut().zip(e.iter_mut()) {
+                    *a = a.max(0.0) + 0.0 * *a;
+                    *e = product_error(d, *e);
+                }
+            }
+            let prediction = &activation * self.output.transpose();
+            // Σ a|v| bounds the rounding of the second product, Σ error·|v| carries that of the first
+            let rounding = &activation * output_size.transpose();
+            let carried = &error * output_size.transpose();
+            for j in 0..y.ncols() {
+                for i in 0..rows {
+                    let difference = (prediction[(i, j)] - y[(i, j)]).abs().next_up();
+                    let carried = sum_upper(m, carried[(i, j)]);
+                    let defect = add_up(product_error(m, rounding[(i, j)]), carried);
+                    let residual = add_up(difference, defect);
+                    loss = add_up(loss, mul_up(residual, residual));
+                }
+            }
+        }
+        let mut weights = 0.0;
+        for array in [self.hidden(), self.output()] {
+            for column in array.col_iter() {
+                for &w in column.iter() {
+                    weights = add_up(weights, mul_up(w.abs(), w.abs()));
+                }
+            }
+        }
+        let total = mul_up(0.5, add_up(loss, mul_up(problem.weight_decay(), weights)));
+        if total.is_nan() { f64::INFINITY } else { total }
+    }
+}
+
+/// Samples handled at once by `objective_upper`.
+const ROWS: usize = 256;
+
+/// a + b, rounded up, for nonnegative a and b.
+fn add_up(a: f64, b: f64) -> f64 {
+    (a + b).next_up()
+}
+
+/// ab, rounded up, for nonnegative a and b.
+fn mul_up(a: f64, b: f64) -> f64 {
+    (a * b).next_up()
+}
+
+/// γ_k rounded up.
+fn gamma_up(k: usize) -> f64 {
+    // ku and 1 − ku are exact for every k that fits in memory, so one step up covers the division
+    let ku = k as f64 * (0.5 * f64::EPSILON);
+    (ku / (1.0 - ku)).next_up()
+}
+
+/// The exact Σ of k products of nonnegative numbers, from above, given the computed one.
+fn sum_upper(k: usize, computed: f64) -> f64 {
+    // exact ≤ (computed + kη)/(1 − γ_k), and 1/(1 − γ_k) ≤ 1 + 2γ_k while γ_k ≤ ½
+    let lifted = add_up(computed, underflow(k));
+    mul_up(lifted, add_up(1.0, mul_up(2.0, gamma_up(k))))
+}
+
+/// A bound on the error of an inner product of k terms, given the computed Σ|a||b|.
+fn product_error(k: usize, computed: f64) -> f64 {
+    add_up(mul_up(gamma_up(k), sum_upper(k, computed)), underflow(k))
+}
+
+/// kη rounded up; η is the smallest positive number and bounds the underflow of one product.
+fn underflow(k: usize) -> f64 {
+    (k as f64 * f64::from_bits(1)).next_up()
 }

@@ -48,7 +48,14 @@ impl Coordinates {
         let features = Mat::from_fn(samples, rank, |i, j| q[(i, j)] * sigma[j] * stretch[j]);
         let back = Mat::from_fn(x.ncols(), rank, |i, j| p[(i, j)] * stretch[j]);
         let forth = Mat::from_fn(rank, x.ncols(), |i, j| p[(j, i)] / stretch[i]);
-        Some(Self { features, targets: problem.targets().to_owned(), metric, weight_decay: gamma, back, forth })
+        Some(Self {
+            features,
+            targets: problem.targets().to_owned(),
+            metric,
+            weight_decay: gamma,
+            back,
+            forth,
+        })
     }
 
     /// n.

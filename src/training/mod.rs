@@ -8,6 +8,7 @@
 
 mod coordinates;
 mod lbfgs;
+mod lengths;
 mod neurons;
 mod oracle;
 mod projection;
@@ -22,14 +23,33 @@ use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
+/// Widths of the rounded kinks of one descent, as fractions of a neuron's typical preactivation.
+const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];
+
+/// Pairs that L-BFGS remembers.
+const MEMORY: usize = 20;
+/// Local ascents in search of a neuron that pays, and how many neurons a round adds at most.
+const ASCENTS: usize = 48;
+const ADDED: usize = 6;
+/// Fully corrective steps between two descents, where the search for neurons is exact and cheap.
+const CORRECTIONS: usize = 10;
+/// Rounds without progress (this fraction of the objective) before giving up; an exactly searched plane has a test of its
+/// own and may be slow.
+const PATIENCE: usize = 3;
+const PROGRESS: f64 = 1e-5;
+const PROGRESS_IN_A_PLANE: f64 = 1e-7;
+/// Relative gap at which an exactly searched plane counts as solved.
+const SOLVED: f64 = 1e-7;
+
 /// How hard to try.
 #[derive(Clone, Debug)]
 pub struct TrainingSettings {
     /// Neurons of a random start, at least 1; the network may grow to four times as many. Default 40.
     pub width: usize,
-    /// Independent starts, at least 1; the best is improved further. Default 4.
+    /// Independent starts, at least 1; the best is improved further. Default 2.
     pub starts: usize,
-    /// L-BFGS iterations of one descent, at least 1. Default 500.
+    /// L-BFGS iterations of one stage of a descent, at least 1; rounds use a third. One costs O(n m² + n m d) operations.
+    /// Default 500.
     pub iterations: usize,
     /// Rounds of adding neurons and training again; 0 for none. Default 30.
     pub rounds: usize,
@@ -39,7 +59,7 @@ pub struct TrainingSettings {
 
 impl Default for TrainingSettings {
     fn default() -> Self {
-        Self { width: 40, starts: 4, iterations: 500, rounds: 30, seed: 0 }
+        Self { width: 40, starts: 2, iterations: 500, rounds: 30, seed: 0 }
     }
 }
 
@@ -78,20 +98,25 @@ pub fn polish(
     })
 }
 
-/// Balances, merges and prunes the neurons and refits the output weights. Never worse than the network given.
+/// Balances, merges and prunes the neurons and refits the output weights.
+///
+/// Never worse than the network given, but for rounding (10⁻¹² of the objective).
 pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
-    let fits =
-        network.hidden().nrows() == problem.inputs() && network.output().nrows() == problem.outputs();
+    let fits = network.hidden().nrows() == problem.inputs() && network.output().nrows() == problem.outputs();
     let given = if fits { network.clone() } else { empty.clone() };
     let (mut hidden, mut output) = (given.hidden().to_owned(), given.output().to_owned());
     balance(&mut hidden, &mut output);
     let balanced = Network::new(hidden, output).unwrap_or_else(|_| empty.clone());
-    let mut choices = vec![given, balanced, empty];
+    let choices = vec![given, balanced, empty];
     if let Some(at) = Coordinates::new(problem) {
-        let mut hidden = at.pull(network_hidden(&choices[1]));
+        let mut hidden = at.pull(choices[1].hidden());
         neurons::tidy(&at, &mut hidden, &Control::new());
-        choices.push(finish(&at, &hidden));
+        let tidied = finish(&at, &hidden);
+        let known = choices.iter().map(|network| network.objective(problem)).fold(f64::INFINITY, f64::min);
+        if tidied.objective(problem) <= known * (1.0 + neurons::ROUNDING) {
+            return tidied;
+        }
     }
     best(problem, choices)
 }
@@ -106,10 +131,6 @@ pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -
     let mut gradient = vec![0.0; z.len()];
     let value = Projection::new(&at, hidden.ncols()).value_and_gradient(&z, &mut gradient);
     Some((value, at.push_gradient(&gradient)))
-}
-
-fn network_hidden(network: &Network) -> MatRef<'_, f64> {
-    network.hidden()
 }
 
 fn generator(seed: u64, stream: usize) -> Pcg64 {
@@ -162,8 +183,8 @@ fn search(
         .map(|index| {
             let mut hidden = start(&at, index);
             rescale(&at, &mut hidden);
-            let limits = Limits { memory: 20, iterations: settings.iterations, progress: 1e-5 };
-            let value = descend(&at, &mut hidden, limits, control);
+            let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-5 };
+            let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, control);
             (value, hidden)
         })
         .collect();
@@ -173,18 +194,50 @@ fn search(
     best(problem, vec![finish(&at, &hidden), empty])
 }
 
-fn descend(at: &Coordinates, hidden: &mut Vec<f64>, limits: Limits, control: &Control) -> f64 {
+/// Lowers φ from the hidden weights given, in place; returns it. Never rises.
+///
+/// A minimum often sits on kinks (a sample exactly on the boundary of a neuron), where gradients of the true ReLU lead
+/// nowhere: so the kinks are rounded off, less and less, before the last descent on φ itself.
+fn descend(
+    at: &Coordinates,
+    hidden: &mut Vec<f64>,
+    stages: &[f64],
+    limits: Limits,
+    control: &Control,
+) -> f64 {
     let mut projection = Projection::new(at, hidden.len() / at.rank());
-    minimise(hidden, |u, gradient| projection.value_and_gradient(u, gradient), limits, control)
+    let mut value = projection.value(hidden);
+    let mut trial = hidden.clone();
+    for &stage in stages {
+        projection.smooth(stage, &trial);
+        minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
+        projection.smooth(0.0, &trial);
+        let found = projection.value(&trial);
+        if found < value {
+            value = found;
+            hidden.copy_from_slice(&trial);
+        }
+    }
+    trial.copy_from_slice(hidden);
+    lengths::optimise(at, &mut trial, control);
+    let found =
+        minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
+    if found < value {
+        value = found;
+        *hidden = trial;
+    }
+    value
 }
 
-/// Multiplies the start by the factor (to within two) that is best for it.
+/// Multiplies the start by the factor (to within two) that is best for it, unless it is better as it is.
 fn rescale(at: &Coordinates, hidden: &mut [f64]) {
     let weights: f64 = hidden.chunks_exact(at.rank()).map(|u| at.inner(u, u)).sum();
     let scale = (at.targets.squared_norm_l2() / (2.0 * at.weight_decay * weights)).sqrt();
     if !scale.is_finite() {
         return;
     }
+    let given = hidden.to_vec();
+    let unscaled = Projection::new(at, hidden.len() / at.rank()).value(hidden);
     hidden.iter_mut().for_each(|u| *u *= scale);
     let mut projection = Projection::new(at, hidden.len() / at.rank());
     let mut value = projection.value(hidden);
@@ -197,6 +250,9 @@ fn rescale(at: &Coordinates, hidden: &mut [f64]) {
         }
         value = found;
     }
+    if unscaled <= value {
+        hidden.copy_from_slice(&given);
+    }
 }
 
 /// Adds the neurons that pay and trains again, until none pays.
@@ -207,8 +263,8 @@ fn improve(
     settings: &TrainingSettings,
     control: &Control,
 ) -> Vec<f64> {
-    let k = at.rank();
-    let limits = Limits { memory: 20, iterations: settings.iterations, progress: 1e-7 };
+    // rounds move on early: the last descent is the thorough one
+    let limits = Limits { memory: MEMORY, iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
     let cap = settings.width.max(1).saturating_mul(4);
     let mut stalls = 0;
     for round in 0..settings.rounds {
@@ -216,38 +272,58 @@ fn improve(
             break;
         }
         value = neurons::tidy(at, &mut hidden, control).min(value);
-        let mut projection = Projection::new(at, hidden.len() / k);
-        projection.value(&hidden);
         let seed = settings.seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(round as u64 + 1));
-        let answer = oracle::ask(at, projection.residual(), 48, 6, seed, control);
-        if answer.exact && gap(at, projection.residual(), answer.largest, value) < 1e-9 {
-            break;
-        }
-        let room = cap.saturating_sub(hidden.len() / k);
         let mut trial = hidden.clone();
-        let chosen: Vec<_> = answer.candidates.into_iter().take(room).collect();
-        let share = 1.0 / chosen.len().max(1) as f64;
-        for candidate in &chosen {
-            let scale = (share * strength(at, candidate)).sqrt();
-            trial.extend(candidate.direction.iter().map(|z| z * scale));
+        let mut answer = add(at, &mut trial, cap, seed, control);
+        for _ in 1..CORRECTIONS {
+            if !answer.exact || answer.gap < SOLVED || control.should_stop() {
+                break;
+            }
+            answer = add(at, &mut trial, cap, seed, control);
         }
-        let found = descend(at, &mut trial, limits, control);
+        let found = descend(at, &mut trial, &STAGES, limits, control);
         let progress = value - found;
-        if std::env::var_os("TRACE").is_some() {
-            let gap = gap(at, projection.residual(), answer.largest, value);
-            eprintln!("round {round} value {value:.8} -> {found:.8} width {} added {} largest {:.6} gap {:.2e}", hidden.len()/k, chosen.len(), answer.largest, gap);
-        }
         if found < value {
             hidden = trial;
             value = found;
         }
-        stalls = if progress > 1e-6 * value { 0 } else { stalls + 1 };
-        if stalls == 3 {
+        let least = if answer.exact { PROGRESS_IN_A_PLANE } else { PROGRESS };
+        stalls = if progress > least * value { 0 } else { stalls + 1 };
+        if stalls == PATIENCE || answer.exact && answer.gap < SOLVED {
             break;
         }
     }
+    let limits = Limits { iterations: settings.iterations, progress: 1e-8, ..limits };
+    descend(at, &mut hidden, &STAGES, limits, control);
     neurons::tidy(at, &mut hidden, control);
     hidden
+}
+
+/// What `add` found before it added anything.
+struct Shortfall {
+    /// Relative gap to the dual bound, a bound only if `exact`.
+    gap: f64,
+    /// Whether the search for neurons was exhaustive.
+    exact: bool,
+}
+
+/// A fully corrective conic Frank–Wolfe step: adds the neurons that pay most (up to `cap` in all), finds the best lengths
+/// of all, and drops those that became zero.
+fn add(at: &Coordinates, hidden: &mut Vec<f64>, cap: usize, seed: u64, control: &Control) -> Shortfall {
+    let k = at.rank();
+    let mut projection = Projection::new(at, hidden.len() / k);
+    let value = projection.value(hidden);
+    let answer = oracle::ask(at, projection.residual(), ASCENTS, ADDED, seed, control);
+    let shortfall =
+        Shortfall { gap: gap(at, projection.residual(), answer.largest, value), exact: answer.exact };
+    let room = cap.saturating_sub(hidden.len() / k).min(answer.candidates.len());
+    for candidate in &answer.candidates[..room] {
+        let scale = (strength(at, candidate) / room as f64).sqrt();
+        hidden.extend(candidate.direction.iter().map(|z| z * scale));
+    }
+    lengths::optimise(at, hidden, control);
+    neurons::drop_zeros(at, hidden);
+    shortfall
 }
 
 /// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.

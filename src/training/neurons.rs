@@ -7,18 +7,24 @@ use crate::Control;
 /// Neurons whose directions have a larger cosine may be merged.
 const PARALLEL: f64 = 1.0 - 1e-4;
 
-/// Merges and prunes hidden weights (k × m by column) where the projected objective does not rise; returns it.
+/// A rise of the objective by this fraction is rounding: an exact copy must not survive for it.
+pub(super) const ROUNDING: f64 = 1e-12;
+
+/// Merges and prunes hidden weights (k × m by column) where the projected objective does not
+/// rise by more than rounding in all; returns it.
 pub(super) fn tidy(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) -> f64 {
-    let mut value = drop_zeros(at, hidden);
-    value = merge(at, hidden, value, control);
-    prune(at, hidden, value, control)
+    let value = drop_zeros(at, hidden);
+    let most = value * (1.0 + 0.5 * ROUNDING);
+    let value = merge(at, hidden, value, most, control);
+    prune(at, hidden, value, most.max(value), control)
 }
 
 fn evaluate(at: &Coordinates, hidden: &[f64]) -> f64 {
     Projection::new(at, hidden.len() / at.rank()).value(hidden)
 }
 
-fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
+/// Drops the neurons without hidden weights; returns the projected objective.
+pub(super) fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
     let kept: Vec<f64> =
         hidden.chunks_exact(at.rank()).filter(|u| u.iter().any(|z| *z != 0.0)).flatten().copied().collect();
     *hidden = kept;
@@ -26,7 +32,7 @@ fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
 }
 
 /// Two neurons of (nearly) one direction cost more than one of the same total.
-fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Control) -> f64 {
+fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, most: f64, control: &Control) -> f64 {
     let k = at.rank();
     let mut first = 0;
     'outer: while first * k < hidden.len() {
@@ -49,7 +55,7 @@ fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Cont
                     }
                     trial.drain(second * k..(second + 1) * k);
                     let found = evaluate(at, &trial);
-                    if found <= value {
+                    if found <= most.min(value * (1.0 + 0.5 * ROUNDING)) {
                         *hidden = trial;
                         value = found;
                         continue 'outer;
@@ -64,7 +70,7 @@ fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Cont
 }
 
 /// Tries to do without each neuron, the weakest first.
-fn prune(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Control) -> f64 {
+fn prune(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, most: f64, control: &Control) -> f64 {
     let k = at.rank();
     let width = hidden.len() / k;
     let mut projection = Projection::new(at, width);
@@ -85,7 +91,7 @@ fn prune(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, control: &Cont
         }
         kept[j] = false;
         let found = evaluate(at, &gather(&kept));
-        if found <= value {
+        if found <= most.min(value * (1.0 + 0.5 * ROUNDING)) {
             value = found;
             refused = 0;
         } else {

@@ -26,8 +26,9 @@ pub(super) struct Answer {
     pub exact: bool,
 }
 
-/// Directions closer than this (cosine) count as one.
+/// Directions closer than this (cosine) count as one; peaks in a plane may be narrow.
 const SAME: f64 = 0.9995;
+const SAME_IN_A_PLANE: f64 = 1.0 - 1e-7;
 
 pub(super) fn ask(
     at: &Coordinates,
@@ -42,13 +43,14 @@ pub(super) fn ask(
         if exact { sweep(at, residual) } else { climb_from_many(at, residual, ascents, seed, control) };
     found.retain(|c| c.ratio.is_finite());
     found.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
+    let same = if exact { SAME_IN_A_PLANE } else { SAME };
     let largest = found.first().map_or(0.0, |c| c.ratio);
     let mut candidates: Vec<Candidate> = Vec::new();
     for candidate in found.into_iter().take_while(|c| c.ratio > 1.0) {
         if candidates.len() == most {
             break;
         }
-        if candidates.iter().all(|c| at.inner(&c.direction, &candidate.direction) < SAME) {
+        if candidates.iter().all(|c| at.inner(&c.direction, &candidate.direction) < same) {
             candidates.push(candidate);
         }
     }
@@ -138,8 +140,9 @@ fn climb_from_many(
     control: &Control,
 ) -> Vec<Candidate> {
     let n = at.samples();
-    let mut order: Vec<(f64, usize)> =
-        (0..n).map(|i| (residual.row(i).squared_norm_l2() * at.features.row(i).squared_norm_l2(), i)).collect();
+    let mut order: Vec<(f64, usize)> = (0..n)
+        .map(|i| (residual.row(i).squared_norm_l2() * at.features.row(i).squared_norm_l2(), i))
+        .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     (0..ascents)
         .into_par_iter()

@@ -13,6 +13,8 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, Spec};
 pub(super) struct Projection<'a> {
     coordinates: &'a Coordinates,
     width: usize,
+    smoothing: Vec<f64>,
+    preactivation: Mat<f64>,
     activation: Mat<f64>,
     slope: Mat<f64>,
     system: Mat<f64>,
@@ -28,6 +30,8 @@ impl<'a> Projection<'a> {
         Self {
             coordinates,
             width,
+            smoothing: vec![0.0; width],
+            preactivation: Mat::zeros(n, width),
             activation: Mat::zeros(n, width),
             slope: Mat::zeros(n, width),
             system: Mat::zeros(order, order),
@@ -51,18 +55,33 @@ impl<'a> Projection<'a> {
         self.output.as_ref()
     }
 
-    /// A of the last evaluation, n × m.
-    pub fn activation(&self) -> MatRef<'_, f64> {
-        self.activation.as_ref()
+    /// Rounds off the kink of each neuron over [0, ε] (z²/2ε there, z − ε/2 beyond), where ε is this fraction of the root mean
+    /// square of its preactivations at U; zero for the true ReLU.
+    pub fn smooth(&mut self, fraction: f64, hidden: &[f64]) {
+        let at = self.coordinates;
+        let u = MatRef::from_column_major_slice(hidden, at.rank(), self.width);
+        let z = &at.features * u;
+        let samples = at.samples() as f64;
+        for (e, z) in self.smoothing.iter_mut().zip(z.col_iter()) {
+            *e = fraction * (z.squared_norm_l2() / samples).sqrt();
+        }
     }
 
     /// φ at U (k × m by column); infinite where it cannot be computed.
     pub fn value(&mut self, hidden: &[f64]) -> f64 {
         let at = self.coordinates;
         let u = MatRef::from_column_major_slice(hidden, at.rank(), self.width);
-        matmul(self.activation.as_mut(), Accum::Replace, at.features.as_ref(), u, 1.0, Par::Seq);
-        for column in self.activation.col_iter_mut() {
-            column.iter_mut().for_each(|a| *a = a.max(0.0));
+        matmul(self.preactivation.as_mut(), Accum::Replace, at.features.as_ref(), u, 1.0, Par::Seq);
+        let columns = self.activation.col_iter_mut().zip(self.preactivation.col_iter());
+        for ((activation, z), &e) in columns.zip(&self.smoothing) {
+            if e > 0.0 {
+                for (a, &z) in activation.iter_mut().zip(z.iter()) {
+                    let inside = z.clamp(0.0, e);
+                    *a = 0.5 * inside * (inside / e) + (z - e).max(0.0);
+                }
+            } else {
+                activation.iter_mut().zip(z.iter()).for_each(|(a, z)| *a = z.max(0.0));
+            }
         }
         if !self.eliminate() {
             return f64::INFINITY;
@@ -88,10 +107,13 @@ impl<'a> Projection<'a> {
             -1.0,
             Par::Seq,
         );
-        for (slope, activation) in self.slope.col_iter_mut().zip(self.activation.col_iter()) {
-            for (s, a) in slope.iter_mut().zip(activation.iter()) {
-                if *a <= 0.0 {
+        let columns = self.slope.col_iter_mut().zip(self.preactivation.col_iter());
+        for ((slope, z), &e) in columns.zip(&self.smoothing) {
+            for (s, &z) in slope.iter_mut().zip(z.iter()) {
+                if z <= 0.0 {
                     *s = 0.0;
+                } else if z < e {
+                    *s *= z / e;
                 }
             }
         }
