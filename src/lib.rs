@@ -1,14 +1,20 @@
 //! How far from globally optimal can a trained two-layer ReLU network still be?
 #![deny(missing_docs)]
 
+pub mod certificate;
+mod certify;
 mod control;
+pub mod data;
 mod error;
 mod network;
 mod problem;
 mod progress;
+pub mod report;
 
+pub use certify::{Certified, CertifySettings, certify};
 pub use control::Control;
 pub use error::{Error, Result};
 pub use network::Network;
 pub use problem::TrainingProblem;
 pub use progress::{Observer, Progress, Silent};
+pub use report::Report;
