@@ -11,11 +11,13 @@ pub struct CertifySettings {
     pub tolerance: f64,
     /// Seed; 0.
     pub seed: u64,
+    /// Largest rank; no limit.
+    pub rank_limit: Option<usize>,
 }
 
 impl Default for CertifySettings {
     fn default() -> Self {
-        Self { tolerance: 1e-3, seed: 0 }
+        Self { tolerance: 1e-3, seed: 0, rank_limit: None }
     }
 }
 

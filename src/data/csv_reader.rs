@@ -5,8 +5,6 @@ use super::{Dataset, Task};
 use crate::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 /// How to read a CSV file.
@@ -20,8 +18,8 @@ pub struct CsvOptions {
 
 /// Reads a CSV file with a header; see [`parse_csv`].
 pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
-    let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    parse_csv(file, &path.display().to_string(), options)
+    let text = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    parse_csv(&text, &path.display().to_string(), options)
 }
 
 /// Reads comma-separated text with a header; every column that is not a target is a feature.
@@ -30,14 +28,15 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
 /// sorted values (numbers by value, text by code point); several target columns are a regression. `name` begins
 /// the message of an error, which gives the line: an empty file, a header without rows or without a feature, no
 /// such column, a ragged row, text in a feature, a value that is not finite.
-pub fn parse_csv(input: impl Read, name: &str, options: &CsvOptions) -> Result<Dataset> {
-    let mut table = Table::new(input, name, options)?;
+pub fn parse_csv(text: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
+    let mut table = Table::new(text, name, options)?;
     table.read_rows()?;
     table.finish(options.task)
 }
 
-struct Table<'a, R> {
-    reader: csv::Reader<R>,
+struct Table<'a> {
+    text: &'a [u8],
+    reader: csv::Reader<&'a [u8]>,
     name: &'a str,
     header: Vec<String>,
     /// Columns of the targets, in the order asked for.
@@ -51,13 +50,15 @@ struct Table<'a, R> {
     encode: bool,
 }
 
-impl<'a, R: Read> Table<'a, R> {
-    fn new(input: R, name: &'a str, options: &CsvOptions) -> Result<Self> {
-        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(input);
-        let header = reader.headers().map_err(|error| csv_error(name, error))?;
+impl<'a> Table<'a> {
+    fn new(text: &'a [u8], name: &'a str, options: &CsvOptions) -> Result<Self> {
+        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text);
+        let header = reader.headers().map_err(|error| csv_error(text, name, error))?;
         let header: Vec<String> = header.iter().map(String::from).collect();
         if header.iter().all(String::is_empty) {
-            return Err(Error::Input(format!("{name}: the file is empty; it needs a header and a row a sample")));
+            return Err(Error::Input(format!(
+                "{name}: the file is empty; it needs a header and a row a sample"
+            )));
         }
         // Consecutive whole numbers are what some tools write for columns without a name.
         let numbered = header.iter().enumerate().all(|(column, cell)| *cell == column.to_string());
@@ -80,6 +81,7 @@ impl<'a, R: Read> Table<'a, R> {
             )));
         }
         Ok(Self {
+            text,
             reader,
             name,
             header,
@@ -94,11 +96,11 @@ impl<'a, R: Read> Table<'a, R> {
 
     fn read_rows(&mut self) -> Result<()> {
         let mut record = StringRecord::new();
-        while self.reader.read_record(&mut record).map_err(|error| csv_error(self.name, error))? {
-            let line = record.position().map_or(0, csv::Position::line);
+        while self.reader.read_record(&mut record).map_err(|error| csv_error(self.text, self.name, error))? {
+            let start = record.position().map_or(0, csv::Position::byte);
             if record.len() != self.header.len() {
                 return Err(self.error(
-                    line,
+                    start,
                     format!(
                         "{} fields, but the header has {}; mend the row or quote a comma",
                         record.len(),
@@ -107,14 +109,14 @@ impl<'a, R: Read> Table<'a, R> {
                 ));
             }
             for &column in &self.features {
-                let value = self.number(line, column, &record[column])?;
+                let value = self.number(start, column, &record[column])?;
                 self.feature_values.push(value);
             }
             for &column in &self.targets {
                 if self.encode {
-                    self.target_cells.push(Cell { text: record[column].to_string(), line });
+                    self.target_cells.push(Cell { text: record[column].to_string(), start });
                 } else {
-                    let value = self.number(line, column, &record[column])?;
+                    let value = self.number(start, column, &record[column])?;
                     self.target_values.push(value);
                 }
             }
@@ -141,8 +143,8 @@ impl<'a, R: Read> Table<'a, R> {
             let targets = row_major(&self.target_values, samples, self.targets.len());
             return Dataset::regression(features, targets, feature_names, names(&self.targets));
         }
-        let column = decode(&self.target_cells, task).map_err(|(line, message)| {
-            self.error(line, format!("target '{}' {message}", self.header[self.targets[0]]))
+        let column = decode(&self.target_cells, task).map_err(|(start, message)| {
+            self.error(start, format!("target '{}' {message}", self.header[self.targets[0]]))
         })?;
         match column {
             Column::Real(values) => {
@@ -155,20 +157,21 @@ impl<'a, R: Read> Table<'a, R> {
         }
     }
 
-    fn number(&self, line: u64, column: usize, text: &str) -> Result<f64> {
+    fn number(&self, start: u64, column: usize, text: &str) -> Result<f64> {
         let header = &self.header[column];
         if text.is_empty() {
-            return Err(self
-                .error(line, format!("column '{header}' is empty; remove the row or fill in the value")));
+            return Err(
+                self.error(start, format!("column '{header}' is empty; remove the row or fill in the value"))
+            );
         }
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
             Ok(_) => Err(self.error(
-                line,
+                start,
                 format!("column '{header}': '{text}' is not finite; remove the row or impute the value"),
             )),
             Err(_) => Err(self.error(
-                line,
+                start,
                 format!(
                     "column '{header}': '{text}' is not a number; encode or remove the column, or name it as the target"
                 ),
@@ -176,8 +179,9 @@ impl<'a, R: Read> Table<'a, R> {
         }
     }
 
-    fn error(&self, line: u64, message: String) -> Error {
-        Error::Input(format!("{}:{line}: {message}", self.name))
+    /// `start` is the byte that the record was looked for at.
+    fn error(&self, start: u64, message: String) -> Error {
+        Error::Input(format!("{}:{}: {message}", self.name, line_number(self.text, start)))
     }
 }
 
@@ -207,6 +211,21 @@ fn target_columns(name: &str, header: &[String], wanted: &[String]) -> Result<Ve
     Ok(columns)
 }
 
+/// Line, from 1, of the first byte at or after `start` that does not end a line.
+///
+/// The CSV reader's own count stops at the blank lines before a record and knows no lone carriage return.
+fn line_number(text: &[u8], start: u64) -> usize {
+    let start = usize::try_from(start).map_or(text.len(), |start| start.min(text.len()));
+    let blank = text[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    let before = &text[..start + blank];
+    let ends = |index: &usize| match before[*index] {
+        b'\n' => true,
+        b'\r' => before.get(index + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    1 + (0..before.len()).filter(ends).count()
+}
+
 /// At most the first ten names, so that an error stays one readable line.
 fn abbreviated(names: &[String]) -> String {
     let shown = names[..names.len().min(10)].join(", ");
@@ -217,11 +236,14 @@ fn row_major(values: &[f64], rows: usize, columns: usize) -> Mat<f64> {
     Mat::from_fn(rows, columns, |row, column| values[row * columns + column])
 }
 
-fn csv_error(name: &str, error: csv::Error) -> Error {
-    let line = error.position().map_or(String::new(), |position| format!(":{}", position.line()));
+fn csv_error(text: &[u8], name: &str, error: csv::Error) -> Error {
+    let line =
+        error.position().map_or(String::new(), |position| format!(":{}", line_number(text, position.byte())));
     match error.into_kind() {
         ErrorKind::Io(source) => Error::Io { path: name.into(), source },
-        ErrorKind::Utf8 { .. } => Error::Input(format!("{name}{line}: not UTF-8 text; save it as a UTF-8 CSV file")),
+        ErrorKind::Utf8 { .. } => {
+            Error::Input(format!("{name}{line}: not UTF-8 text; save it as a UTF-8 CSV file"))
+        }
         other => Error::Input(format!("{name}{line}: not readable as CSV ({other:?}); check its quotes")),
     }
 }

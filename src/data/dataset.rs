@@ -71,9 +71,14 @@ impl Dataset {
                 range: "less than the number of classes",
             });
         }
-        let targets = Mat::from_fn(labels.len(), class_names.len(), |row, class| {
-            if labels[row] == class { 1.0 } else { 0.0 }
-        });
+        let targets =
+            Mat::from_fn(
+                labels.len(),
+                class_names.len(),
+                |row, class| {
+                    if labels[row] == class { 1.0 } else { 0.0 }
+                },
+            );
         let mut dataset = Self::regression(features, targets, feature_names, class_names)?;
         dataset.classification = true;
         Ok(dataset)

@@ -55,7 +55,9 @@ impl Default for SpiralSettings {
 /// Samples, weights and noise have streams of their own: fewer samples of the same seed are the first ones of more.
 pub fn teacher(settings: &TeacherSettings) -> Result<Dataset> {
     let TeacherSettings { samples, features, outputs, width, noise, seed } = *settings;
-    for (name, value) in [("samples", samples), ("features", features), ("outputs", outputs), ("width", width)] {
+    for (name, value) in
+        [("samples", samples), ("features", features), ("outputs", outputs), ("width", width)]
+    {
         positive(name, value)?;
     }
     noise_level(noise)?;
