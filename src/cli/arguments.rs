@@ -48,7 +48,7 @@ pub(super) struct CertifyOptions {
     /// Append a feature that is 1 for every sample
     #[arg(long)]
     pub(super) bias: bool,
-    /// Relative gap at which the bound is good enough
+    /// Good enough: the relative gap between network and bound, or between relaxation and bound
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h

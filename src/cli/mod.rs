@@ -50,11 +50,12 @@ fn usage(error: &clap::Error) -> ExitCode {
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
-        .filter(|line| !line.is_empty())
+        // That tip is about values that look like options, which a mistyped option is not.
+        .filter(|line| !line.is_empty() && !line.starts_with("tip: to pass"))
         .collect();
     let mut line = lines.join("; ").replace(":; ", ": ");
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        line = "no command given: certify, verify or synth".into();
+        line = "a command is missing: certify, verify, synth teacher or synth spiral".into();
     }
     complain(&format!("{}; see --help", line.strip_prefix("error: ").unwrap_or(&line)));
     ExitCode::from(UNUSABLE)

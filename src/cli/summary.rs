@@ -26,21 +26,22 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     )?;
     writeln!(
         text,
-        "lower bound   {} for every network of any width, {}",
+        "lower bound   {} on the objective of every network of any width, {}",
         figures(report.lower_bound),
         grade(report.grade, report.failure_probability)
     )?;
+    match report.grade {
+        Grade::None => writeln!(text, "gap           not known without a proof")?,
+        _ => {
+            writeln!(text, "gap           {}: no network improves on this one by more", percent(report.gap))?
+        }
+    }
     writeln!(
         text,
-        "gap           {}: the network is at most that far above the best one",
-        percent(report.gap)
-    )?;
-    writeln!(
-        text,
-        "relaxation    {}, infeasibility {:.1e}; {} of the gap is left for the solver, the rest to relaxation and network",
+        "relaxation    value {}, {} above the bound, infeasibility {:.1e}",
         figures(report.relaxation_value),
-        report.primal_infeasibility,
-        percent(report.solver_gap)
+        percent(report.solver_gap),
+        report.primal_infeasibility
     )?;
     writeln!(
         text,

@@ -27,5 +27,8 @@ pub fn load(name: &str, options: &CsvOptions) -> Result<Dataset> {
             BUILT_IN.join(", ")
         )));
     }
+    if path.is_dir() {
+        return Err(Error::Input(format!("{name}: a directory; name a CSV file in it")));
+    }
     read_csv(path, options)
 }
