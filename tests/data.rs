@@ -150,6 +150,15 @@ fn standardising_uses_the_population_deviation_and_spares_the_bias() {
 }
 
 #[test]
+fn a_column_as_narrow_as_rounding_is_centred_and_scaled() {
+    let narrow = format!("a,y\n{},0.5\n{},1.5\n{},2.5\n", 1.0, 1.0 + f64::EPSILON, 1.0);
+    let data = read(&narrow, &[], Task::Auto).standardized();
+    for (row, value) in [-1.0, 2.0, -1.0].into_iter().enumerate() {
+        assert_abs_diff_eq!(data.features()[(row, 0)], value / 2.0_f64.sqrt(), epsilon = 1e-12);
+    }
+}
+
+#[test]
 fn a_problem_needs_samples_and_a_feature_that_is_not_zero() {
     let zero = read("a,b,y\n0,0,1.5\n0,-0,2.5\n", &[], Task::Auto);
     assert!(zero.problem(1.0).expect_err("all zero").to_string().contains("zero"));
@@ -289,4 +298,33 @@ fn the_published_files_read_as_they_are_described() {
     );
     let iris = read("iris_train.csv", &[]);
     assert_eq!((iris.features().shape(), iris.targets().ncols()), ((75, 4), 3));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "[ab1.,;\"\r\n\\- e\u{feff}é]{0,60}", target in "[ab1]{0,1}", task in 0..3_usize) {
+        let task = [Task::Auto, Task::Regression, Task::Classification][task];
+        let targets = if target.is_empty() { Vec::new() } else { vec![target.as_str()] };
+        if let Ok(data) = parse_csv(text.as_bytes(), "data.csv", &options(&targets, task)) {
+            // What is accepted is whole: finite, at least two samples, one-hot rows in a classification.
+            assert!(data.samples() >= 2 && data.features().ncols() >= 1);
+            assert!(data.features().is_all_finite() && data.targets().is_all_finite());
+            if data.is_classification() {
+                assert!(data.targets().row_iter().all(|row| row.sum() == 1.0));
+            }
+            assert!(data.standardized().features().is_all_finite());
+        }
+    }
+
+    #[test]
+    fn every_finite_column_is_standardised(column in proptest::collection::vec(proptest::num::f64::NORMAL, 2..20)) {
+        let (rows, y) = (column.len(), vec!["y".to_string()]);
+        let x = Mat::from_fn(rows, 1, |row, _| column[row]);
+        let data = Dataset::regression(x, Mat::ones(rows, 1), vec!["a".into()], y).expect("consistent");
+        let z = data.standardized();
+        let (mean, square) = (z.features().sum() / rows as f64, z.features().squared_norm_l2() / rows as f64);
+        let constant = column.iter().all(|&value| value == column[0]);
+        assert_abs_diff_eq!(mean, 0.0, epsilon = 1e-12);
+        assert_abs_diff_eq!(square, if constant { 0.0 } else { 1.0 }, epsilon = 1e-12);
+    }
 }

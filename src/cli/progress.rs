@@ -32,8 +32,9 @@ impl Observer for LiveLine {
             return;
         }
         let gap = 100.0 * Report::relative_gap(progress.upper_bound, progress.lower_bound);
+        // Short enough, with the elapsed time, for eighty columns.
         self.0.set_message(format!(
-            "iteration {}  value {:.6}  bound {:.6}  gap {gap:.3} %  infeasibility {:.1e}  rank {}  pairs {}",
+            "it {}  value {:.4}  bound {:.4}  gap {gap:.2} %  infeas {:.0e}  rank {}  pairs {}",
             progress.iteration,
             progress.value,
             progress.lower_bound,

@@ -4,8 +4,8 @@ use super::arguments::VerifyOptions;
 use super::{MISSED, SUCCESS, complain, json, print, summary};
 use relucert::certificate::{load, prove};
 use relucert::report::Grade;
-use relucert::{Error, Report, Result};
-use serde::Serialize;
+use relucert::{Error, Result};
+use serde::{Deserialize, Serialize};
 
 /// Relative slack allowed to a claim that was rounded or proved in another order.
 const ROUNDING: f64 = 1e-9;
@@ -19,6 +19,12 @@ struct Verdict {
     lower_bound: f64,
     grade: Grade,
     claimed_lower_bound: Option<f64>,
+}
+
+/// The one figure of a report that the files must bear out.
+#[derive(Deserialize)]
+struct Claim {
+    lower_bound: f64,
 }
 
 pub(super) fn run(options: &VerifyOptions) -> Result<u8> {
@@ -67,7 +73,7 @@ fn claim(options: &VerifyOptions) -> Result<Option<f64>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(source) => return Err(Error::Io { path, source }),
     };
-    let report: Report = serde_json::from_str(&text)
+    let claim: Claim = serde_json::from_str(&text)
         .map_err(|error| Error::Input(format!("{}: not a report: {error}", path.display())))?;
-    Ok(Some(report.lower_bound))
+    Ok(Some(claim.lower_bound))
 }

@@ -171,8 +171,11 @@ fn standardize(values: &mut [f64]) {
     }
     values.iter_mut().for_each(|value| *value /= largest);
     let count = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / count;
-    values.iter_mut().for_each(|value| *value -= mean);
+    // Twice: the second time takes off the rounding of the first mean, which a narrow column would blow up.
+    for _ in 0..2 {
+        let mean = values.iter().sum::<f64>() / count;
+        values.iter_mut().for_each(|value| *value -= mean);
+    }
     let deviation = (values.iter().map(|value| value * value).sum::<f64>() / count).sqrt();
     values.iter_mut().for_each(|value| *value /= deviation);
 }

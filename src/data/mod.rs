@@ -1,4 +1,14 @@
 //! Data sets: reading, encoding, standardising and generating them.
+//!
+//! ```
+//! use relucert::data::{CsvOptions, load};
+//!
+//! let iris = load("iris", &CsvOptions::default())?.standardized().with_bias();
+//! assert_eq!(iris.target_names(), ["setosa", "versicolor", "virginica"]);
+//! let problem = iris.problem(5.0)?;
+//! assert_eq!((problem.samples(), problem.inputs(), problem.outputs()), (150, 5, 3));
+//! # Ok::<(), relucert::Error>(())
+//! ```
 
 mod catalogue;
 mod csv_reader;
