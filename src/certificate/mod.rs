@@ -11,13 +11,16 @@ pub use prove::DENSE_LIMIT;
 
 use crate::dual::{DualPoint, RepairSettings, repair};
 use crate::{Result, TrainingProblem};
+use serde::{Deserialize, Serialize};
 
 /// How well a bound is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Grade {
     /// Proved in floating point with all rounding accounted for.
     Verified,
+    /// Holds except with the failure probability of the proof.
+    Probabilistic,
     /// Nothing is proved beyond what holds for every problem: the objective is not negative.
     None,
 }
@@ -27,6 +30,7 @@ impl Grade {
     pub fn name(self) -> &'static str {
         match self {
             Self::Verified => "verified",
+            Self::Probabilistic => "probabilistic",
             Self::None => "none",
         }
     }

@@ -2,6 +2,7 @@
 
 mod basis;
 mod form;
+mod from_lifting;
 mod kernel;
 pub mod lanczos;
 mod point;
@@ -11,6 +12,7 @@ mod shift;
 mod slack;
 
 pub use form::Forms;
+pub use from_lifting::dual_point;
 pub use lanczos::{EigenvalueEstimate, LanczosSettings, SymmetricOperator, smallest_eigenpairs};
 pub use point::DualPoint;
 pub use repair::{RepairSettings, Repaired, repair};

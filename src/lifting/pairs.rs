@@ -118,6 +118,12 @@ impl PairSet {
         self.rebuild(lifting, keys, multipliers);
     }
 
+    /// The same constraints with λ = −`equality_weight` and the pair multipliers given.
+    pub fn updated(&self, equality_weight: &[f64], multipliers: &[f64]) -> Self {
+        let equality_multipliers = equality_weight.iter().map(|w| -w).collect();
+        Self { equality_multipliers, multipliers: multipliers.to_vec(), ..self.clone() }
+    }
+
     fn rebuild(&mut self, lifting: &Lifting, keys: Vec<PairKey>, multipliers: Vec<f64>) {
         self.forms.truncate(self.permanent_forms);
         self.pairs.clear();

@@ -45,6 +45,10 @@ pub struct Level {
     pub active_pairs: usize,
     /// Violated pairs that the scan added.
     pub added: usize,
+    /// The constraints with the multipliers that this point gives, whether or not the solver took them over.
+    pub multipliers: PairSet,
+    /// w_f p_f Vᵀ − t_f, one row a row of the loss; its negative is the dual variable W.
+    pub misfit: Vec<f64>,
 }
 
 /// The solver's state: one call of [`LowRankSolver::advance`] is one level of the augmented Lagrangian.
@@ -140,6 +144,8 @@ impl<'a> LowRankSolver<'a> {
             pairs: self.set.len(),
             active_pairs,
             added: 0,
+            multipliers: self.set.updated(&work.equality_weight, &work.next),
+            misfit: work.misfit.clone(),
         };
         if inner.status == InnerStatus::Stopped {
             return level;
@@ -157,7 +163,7 @@ impl<'a> LowRankSolver<'a> {
         if grown || inner.status == InnerStatus::IterationLimit {
             return level;
         }
-        self.update_multipliers();
+        self.set = level.multipliers.clone();
         level.added = self.update_pairs();
         if inner.status == InnerStatus::Converged {
             self.penalty *= self.settings.penalty_growth;
@@ -168,14 +174,6 @@ impl<'a> LowRankSolver<'a> {
         }
         rank::shrink(&mut self.factor);
         level
-    }
-
-    fn update_multipliers(&mut self) {
-        let work = self.newton.workspace();
-        for (lambda, w) in self.set.equality_multipliers.iter_mut().zip(&work.equality_weight) {
-            *lambda = -w;
-        }
-        self.set.multipliers.copy_from_slice(&work.next);
     }
 
     fn update_pairs(&mut self) -> usize {
@@ -204,11 +202,6 @@ impl<'a> LowRankSolver<'a> {
     /// The constraints with their multipliers as last updated.
     pub fn pairs(&self) -> &PairSet {
         &self.set
-    }
-
-    /// w_f p_f Vᵀ − t_f at the last point, one row a row of the loss; its negative is the dual variable W.
-    pub fn misfit(&self) -> &[f64] {
-        &self.newton.workspace().misfit
     }
 
     /// Newton steps so far.

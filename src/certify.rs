@@ -1,0 +1,227 @@
+//! The whole road: train, relax, bound, prove, round, report.
+
+use crate::certificate::{self, Certificate, Grade, Proof, certify_dual};
+use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
+use crate::lifting::Lifting;
+use crate::report::{Report, Seconds, Status, peak_memory_bytes};
+use crate::solver::{InnerStatus, Level, LowRankSolver, SolverSettings, start};
+use crate::training::{TrainingSettings, polish, train};
+use crate::{Control, Error, Network, Observer, Progress, Result, TrainingProblem};
+use std::path::Path;
+use std::time::Instant;
+
+/// Columns of the first factor: above the rank of the optimum on everything measured, and it shrinks by itself.
+const FIRST_COLUMNS: usize = 14;
+/// Levels before the solver gives up.
+const LEVEL_LIMIT: usize = 100;
+/// Levels in a row without a better bound before the solver counts as stalled.
+const PATIENCE: usize = 12;
+
+/// Settings of [`certify`].
+#[derive(Clone, Debug)]
+pub struct CertifySettings {
+    /// Relative gap between the relaxation's value and the certified bound to reach. Default 1e-3, in (0, 1).
+    pub tolerance: f64,
+    /// Seed of everything random. Default 0.
+    pub seed: u64,
+    /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
+    pub solver: SolverSettings,
+    /// Settings of the training of networks; the seed above replaces theirs.
+    pub training: TrainingSettings,
+}
+
+impl Default for CertifySettings {
+    fn default() -> Self {
+        Self {
+            tolerance: 1e-3,
+            seed: 0,
+            solver: SolverSettings::default(),
+            training: TrainingSettings::default(),
+        }
+    }
+}
+
+/// A network, a certificate with its proof, and the report of the run.
+#[derive(Clone, Debug)]
+pub struct Certified {
+    /// The best network found.
+    pub network: Network,
+    /// The dual point that proves the lower bound.
+    pub certificate: Certificate,
+    /// The proof made from the certificate.
+    pub proof: Proof,
+    /// The figures.
+    pub report: Report,
+}
+
+impl Certified {
+    /// Writes `problem.npz`, `network.npz` and `certificate.npz` into a folder, each whole or not at all.
+    pub fn save(&self, problem: &TrainingProblem, folder: &Path) -> Result<()> {
+        certificate::save_problem(&folder.join("problem.npz"), problem)?;
+        certificate::save_network(&folder.join("network.npz"), &self.network)?;
+        certificate::save_certificate(&folder.join("certificate.npz"), &self.certificate)
+    }
+}
+
+/// Trains a network, solves the relaxation and proves a lower bound on the objective of every network.
+///
+/// Stops at the tolerance, when `control` says so (then with the best bound so far), or when nothing improves.
+pub fn certify(
+    problem: &TrainingProblem,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Certified> {
+    if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
+        return Err(Error::Parameter {
+            name: "tolerance",
+            value: settings.tolerance.to_string(),
+            range: "between 0 and 1",
+        });
+    }
+    let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
+    let started = Instant::now();
+    let network = train(problem, &training, control);
+    let mut seconds = Seconds { round: started.elapsed().as_secs_f64(), ..Seconds::default() };
+
+    let solving = Instant::now();
+    let lifting = Lifting::new(problem)?;
+    let mut run = Run::new(problem, &lifting, network.objective(problem));
+    let mut status = Status::Converged;
+    let mut hidden = None;
+    if lifting.groups() > 0 {
+        let mut solver_settings = settings.solver.clone();
+        solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
+        let factor = start(&lifting, &network, FIRST_COLUMNS.min(lifting.order()), settings.seed);
+        let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
+        status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;
+        let r = solver.factor().columns;
+        hidden = Some(lifting.hidden_weights(&solver.factor().r()[..lifting.head() * r], r));
+    }
+    seconds.solve = solving.elapsed().as_secs_f64();
+
+    let certifying = Instant::now();
+    let (certificate, proof) = certify_dual(problem, &run.best_dual)?;
+    seconds.certify = certifying.elapsed().as_secs_f64();
+
+    let rounding = Instant::now();
+    let network = match hidden {
+        Some(hidden) if !control.should_stop() => {
+            let polished = polish(problem, hidden.as_ref(), &training, control);
+            if polished.objective(problem) < network.objective(problem) { polished } else { network }
+        }
+        _ => network,
+    };
+    seconds.round += rounding.elapsed().as_secs_f64();
+
+    let report = run.report(&network, &proof, status, seconds);
+    Ok(Certified { network, certificate, proof, report })
+}
+
+/// What the levels of the solver have brought so far.
+struct Run<'a> {
+    problem: &'a TrainingProblem,
+    lifting: &'a Lifting,
+    best_dual: DualPoint,
+    /// Estimated bound of the best dual point; the proof comes at the end.
+    best_bound: f64,
+    upper: f64,
+    value: f64,
+    level: Option<Level>,
+}
+
+impl<'a> Run<'a> {
+    fn new(problem: &'a TrainingProblem, lifting: &'a Lifting, upper: f64) -> Self {
+        Self {
+            problem,
+            lifting,
+            best_dual: DualPoint::zero(problem.samples(), problem.outputs()),
+            best_bound: 0.0,
+            upper,
+            value: upper,
+            level: None,
+        }
+    }
+
+    fn solve(
+        &mut self,
+        solver: &mut LowRankSolver<'_>,
+        tolerance: f64,
+        control: &Control,
+        observer: &mut dyn Observer,
+        started: Instant,
+    ) -> Result<Status> {
+        let mut since_better = 0;
+        for _ in 0..LEVEL_LIMIT {
+            let level = solver.advance(control);
+            if level.inner.status == InnerStatus::Stopped {
+                self.consider(&level)?;
+                return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
+            }
+            self.value = self.lifting.unscale(level.objective);
+            let error = level.objective_error * self.lifting.scale;
+            since_better = if self.consider(&level)? { 0 } else { since_better + 1 };
+            observer.progress(&Progress {
+                iteration: solver.newton_steps(),
+                value: self.value,
+                lower_bound: self.best_bound,
+                upper_bound: self.upper,
+                infeasibility: level.infeasibility,
+                rank: level.columns,
+                pairs: level.pairs,
+                seconds: started.elapsed().as_secs_f64(),
+            });
+            let close = self.value - self.best_bound <= 0.9 * tolerance * self.value;
+            let feasible = error <= 0.3 * tolerance * self.value;
+            let complete = level.added == 0 || level.infeasibility <= 1e-4;
+            self.level = Some(level);
+            if close && feasible && complete {
+                return Ok(Status::Converged);
+            }
+            if since_better > PATIENCE {
+                return Ok(Status::Stalled);
+            }
+        }
+        Ok(Status::Stalled)
+    }
+
+    /// Estimates the bound of the solver's multipliers and keeps them if it is the best.
+    fn consider(&mut self, level: &Level) -> Result<bool> {
+        let dual = dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit);
+        let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
+        let better = repaired.estimated_bound > self.best_bound;
+        if better {
+            self.best_bound = repaired.estimated_bound;
+            self.best_dual = dual;
+        }
+        Ok(better)
+    }
+
+    fn report(&self, network: &Network, proof: &Proof, status: Status, seconds: Seconds) -> Report {
+        let upper_bound = network.objective_upper(self.problem);
+        let lower_bound = if proof.grade() == Grade::None { 0.0 } else { proof.lower_bound() };
+        Report {
+            schema: Report::SCHEMA,
+            samples: self.problem.samples(),
+            features: self.problem.inputs(),
+            outputs: self.problem.outputs(),
+            gamma: self.problem.weight_decay(),
+            upper_bound,
+            network_width: network.width(),
+            relaxation_value: self.value,
+            primal_infeasibility: self.level.as_ref().map_or(0.0, |level| level.infeasibility),
+            lower_bound,
+            grade: proof.grade(),
+            failure_probability: proof.failure_probability(),
+            gap: Report::relative_gap(upper_bound, lower_bound),
+            solver_gap: Report::relative_gap(self.value, lower_bound),
+            blocks: 1,
+            rank: self.level.as_ref().map_or(0, |level| level.columns),
+            pairs: self.level.as_ref().map_or(0, |level| level.pairs),
+            active_pairs: self.level.as_ref().map_or(0, |level| level.active_pairs),
+            status,
+            seconds,
+            peak_memory_bytes: peak_memory_bytes(),
+        }
+    }
+}

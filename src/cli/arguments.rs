@@ -1,0 +1,193 @@
+//! What may be said on the command line.
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use relucert::data::Task;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved), 2 usage or input error, \
+3 a valid bound that missed the tolerance (verify: the proof falls short of the claim), 130 interrupted twice.";
+
+/// Trains two-layer ReLU networks and proves how far from globally optimal they can still be.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_STATUS)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Find a network and a certified lower bound on the objective of every network
+    #[command(after_help = EXIT_STATUS)]
+    Certify(CertifyOptions),
+    /// Prove a saved certificate again, from its files alone
+    #[command(after_help = EXIT_STATUS)]
+    Verify(VerifyOptions),
+    /// Write a synthetic data set as CSV
+    Synth(SynthOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CertifyOptions {
+    /// CSV file with a header, or a built-in data set: iris
+    pub(super) data: String,
+    /// Names of the target columns [default: the last column]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(super) target: Vec<String>,
+    /// Meaning of the target; auto takes one column of text or of whole numbers for a class
+    #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
+    pub(super) task: TaskChoice,
+    /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²
+    #[arg(long, value_name = "G", value_parser = positive, allow_hyphen_values = true)]
+    pub(super) gamma: f64,
+    /// Give every feature mean 0 and standard deviation 1
+    #[arg(long)]
+    pub(super) standardize: bool,
+    /// Append a feature that is 1 for every sample
+    #[arg(long)]
+    pub(super) bias: bool,
+    /// Good enough: the relative gap between network and bound, or between relaxation and bound
+    #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
+    pub(super) tolerance: f64,
+    /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(super) time_limit: Option<Duration>,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Threads [default: one for each core]; the result does not depend on it
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub(super) threads: Option<usize>,
+    /// Write problem.npz, network.npz, certificate.npz and report.json into this new or empty folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) save: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// No progress on standard error
+    #[arg(long)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyOptions {
+    /// Folder written by certify --save
+    pub(super) dir: PathBuf,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SynthOptions {
+    #[command(subcommand)]
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Kind {
+    /// Standard normal features, targets of a random ReLU network plus noise
+    Teacher(TeacherOptions),
+    /// Arms of a spiral in the plane, one class each
+    Spiral(SpiralOptions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TeacherOptions {
+    /// Samples
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(super) samples: usize,
+    /// Features
+    #[arg(long, value_name = "D", default_value_t = 10, value_parser = count())]
+    pub(super) features: usize,
+    /// Outputs
+    #[arg(long, value_name = "C", default_value_t = 3, value_parser = count())]
+    pub(super) outputs: usize,
+    /// Neurons of the teacher
+    #[arg(long, value_name = "M", default_value_t = 8, value_parser = count())]
+    pub(super) width: usize,
+    /// Standard deviation of the noise on the targets
+    #[arg(long, default_value_t = 0.3, allow_hyphen_values = true)]
+    pub(super) noise: f64,
+    #[command(flatten)]
+    pub(super) common: SynthCommon,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SpiralOptions {
+    /// Samples in each class
+    #[arg(long, value_name = "N", value_parser = count())]
+    pub(super) samples: usize,
+    /// Classes
+    #[arg(long, value_name = "C", default_value_t = 3, value_parser = count())]
+    pub(super) classes: usize,
+    /// Standard deviation of the angle, in radians
+    #[arg(long, default_value_t = 0.2, allow_hyphen_values = true)]
+    pub(super) noise: f64,
+    #[command(flatten)]
+    pub(super) common: SynthCommon,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SynthCommon {
+    /// Seed of every draw
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE.csv")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(super) enum TaskChoice {
+    Auto,
+    Regression,
+    Classification,
+}
+
+impl From<TaskChoice> for Task {
+    fn from(choice: TaskChoice) -> Self {
+        match choice {
+            TaskChoice::Auto => Self::Auto,
+            TaskChoice::Regression => Self::Regression,
+            TaskChoice::Classification => Self::Classification,
+        }
+    }
+}
+
+/// A table of more than ten million rows or columns is a slip of the hand.
+fn count() -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=10_000_000)
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
+        _ => Err("it must be a positive number".into()),
+    }
+}
+
+fn fraction(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
+        _ => Err("it must lie between 0 and 1".into()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "ms" => 1e-3,
+        "s" | "" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("the units are ms, s, m and h".into()),
+    };
+    match digits.parse::<f64>() {
+        Ok(value) if value > 0.0 => Duration::try_from_secs_f64(value * unit)
+            .map_err(|_| "it must be a time such as 60s, 5m or 2h".into()),
+        _ => Err("it must be a time such as 60s, 5m or 2h".into()),
+    }
+}

@@ -1,0 +1,76 @@
+//! `relucert certify`.
+
+use super::arguments::CertifyOptions;
+use super::files::{SaveFolder, write_whole};
+use super::progress::LiveLine;
+use super::{MISSED, SUCCESS, interrupt, json, print, summary};
+use relucert::data::{CsvOptions, load};
+use relucert::{CertifySettings, Control, Error, Result, TrainingProblem, certify};
+use std::time::Instant;
+
+pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
+    let start = Instant::now();
+    let control = match options.time_limit {
+        Some(limit) => Control::new().within(limit),
+        None => Control::new(),
+    };
+    let problem = prepare(options)?;
+    let loading = start.elapsed().as_secs_f64();
+    if let Some(threads) = options.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::Input(format!("cannot start {threads} threads: {error}")))?;
+    }
+    let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
+    let outcome = solve(options, &problem, &control, loading, folder.as_ref());
+    if let (Err(_), Some(folder)) = (&outcome, &folder) {
+        folder.discard();
+    }
+    outcome
+}
+
+fn prepare(options: &CertifyOptions) -> Result<TrainingProblem> {
+    let reading = CsvOptions { targets: options.target.clone(), task: options.task.into() };
+    let mut dataset = load(&options.data, &reading)?;
+    if options.standardize {
+        dataset = dataset.standardized();
+    }
+    if options.bias {
+        dataset = dataset.with_bias();
+    }
+    dataset.problem(options.gamma).map_err(|error| Error::Input(format!("{}: {error}", options.data)))
+}
+
+fn solve(
+    options: &CertifyOptions,
+    problem: &TrainingProblem,
+    control: &Control,
+    loading: f64,
+    folder: Option<&SaveFolder>,
+) -> Result<u8> {
+    interrupt::install(control)?;
+    let settings =
+        CertifySettings { tolerance: options.tolerance, seed: options.seed, ..CertifySettings::default() };
+    let mut line = LiveLine::new(options.quiet);
+    let outcome = certify(problem, &settings, control, &mut line);
+    line.finish();
+    let mut certified = outcome?;
+    certified.report.seconds.load = loading;
+    let report = &certified.report;
+    let object = json(report)?;
+    if let Some(folder) = folder {
+        certified.save(problem, folder.path())?;
+        write_whole(&folder.path().join("report.json"), |file| file.write_all(object.as_bytes()))?;
+    }
+    if options.json {
+        print(&object)?;
+    } else {
+        let mut text = summary::report(report, options.tolerance);
+        if let Some(folder) = folder {
+            text += &format!("saved         {}\n", folder.path().display());
+        }
+        print(&text)?;
+    }
+    Ok(if report.meets(options.tolerance) { SUCCESS } else { MISSED })
+}

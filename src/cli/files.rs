@@ -1,0 +1,76 @@
+//! Files that appear whole or not at all.
+
+use relucert::{Error, Result};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes beside the file, then renames onto it.
+pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+    let fail = |source| Error::Io { path: path.into(), source };
+    let mut name = path
+        .file_name()
+        .ok_or_else(|| Error::Input(format!("{}: not the name of a file", path.display())))?
+        .to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let attempt = || {
+        let mut writer = BufWriter::new(File::create_new(&temporary)?);
+        write(&mut writer)?;
+        writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        fs::rename(&temporary, path)
+    };
+    attempt().map_err(|source| {
+        let _ = fs::remove_file(&temporary);
+        fail(source)
+    })
+}
+
+/// A folder to save into, known to be empty and writable before the work begins.
+pub(super) struct SaveFolder {
+    path: PathBuf,
+    created: bool,
+}
+
+impl SaveFolder {
+    /// Makes the folder, or checks that the one there is empty; then tries it with a file.
+    pub(super) fn prepare(path: &Path) -> Result<Self> {
+        let fail = |source| Error::Io { path: path.into(), source };
+        let created = match fs::read_dir(path) {
+            Ok(mut entries) => {
+                if entries.next().is_some() {
+                    return Err(Error::Input(format!(
+                        "{}: the folder is not empty; name a new or an empty one",
+                        path.display()
+                    )));
+                }
+                false
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(path).map_err(fail)?;
+                true
+            }
+            Err(error) => return Err(fail(error)),
+        };
+        let folder = Self { path: path.into(), created };
+        let probe = path.join(".probe");
+        match File::create_new(&probe).and_then(|_| fs::remove_file(&probe)) {
+            Ok(()) => Ok(folder),
+            Err(source) => {
+                folder.discard();
+                Err(fail(source))
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes a folder away that was made here and is still empty.
+    pub(super) fn discard(&self) {
+        if self.created {
+            let _ = fs::remove_dir(&self.path);
+        }
+    }
+}

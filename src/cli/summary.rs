@@ -1,0 +1,99 @@
+//! A report in words.
+
+use relucert::Report;
+use relucert::report::{Grade, Status};
+use std::fmt::Write;
+
+/// A dozen lines for people.
+pub(super) fn report(report: &Report, tolerance: f64) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_report(&mut text, report, tolerance);
+    text
+}
+
+fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt::Result {
+    writeln!(
+        text,
+        "problem       {} samples, {} features, {} outputs, weight decay {}",
+        report.samples, report.features, report.outputs, report.gamma
+    )?;
+    writeln!(
+        text,
+        "network       objective {} with {} neurons",
+        figures(report.upper_bound),
+        report.network_width
+    )?;
+    writeln!(
+        text,
+        "lower bound   {} on the objective of every network of any width, {}",
+        figures(report.lower_bound),
+        grade(report.grade, report.failure_probability)
+    )?;
+    match report.grade {
+        Grade::None => writeln!(text, "gap           not known without a proof")?,
+        _ => {
+            writeln!(text, "gap           {}: no network improves on this one by more", percent(report.gap))?
+        }
+    }
+    writeln!(
+        text,
+        "relaxation    value {}, {} above the bound, infeasibility {:.1e}",
+        figures(report.relaxation_value),
+        percent(report.solver_gap),
+        report.primal_infeasibility
+    )?;
+    writeln!(
+        text,
+        "solver        rank {}, {} pairs held, {} active, {} block{}",
+        report.rank,
+        report.pairs,
+        report.active_pairs,
+        report.blocks,
+        if report.blocks == 1 { "" } else { "s" }
+    )?;
+    let reached = if report.meets(tolerance) { "reached" } else { "missed" };
+    writeln!(text, "status        {}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    let seconds = &report.seconds;
+    write!(
+        text,
+        "seconds       load {:.2}, solve {:.2}, certify {:.2}, round {:.2}",
+        seconds.load, seconds.solve, seconds.certify, seconds.round
+    )?;
+    match report.peak_memory_bytes {
+        Some(bytes) => writeln!(text, "; peak memory {:.0} MiB", bytes as f64 / f64::from(1 << 20)),
+        None => writeln!(text),
+    }
+}
+
+/// How a bound was established.
+pub(super) fn grade(grade: Grade, failure_probability: f64) -> String {
+    match grade {
+        Grade::Verified => "proved in floating point".into(),
+        Grade::Probabilistic => format!("except with probability {failure_probability:.1e}"),
+        Grade::None => "not proved".into(),
+    }
+}
+
+/// Eight significant figures.
+pub(super) fn figures(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let digits = 7 - value.abs().log10().floor() as i32;
+    if (0..=12).contains(&digits) { format!("{value:.*}", digits as usize) } else { format!("{value:.7e}") }
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{:.3} %", 100.0 * fraction)
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Converged => "converged",
+        Status::TimeLimit => "stopped at the time limit",
+        Status::Cancelled => "stopped when asked to",
+        Status::Stalled => "stalled: no further progress in floating point",
+        other => other.as_str(),
+    }
+}

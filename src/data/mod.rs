@@ -1,0 +1,24 @@
+//! Data sets: reading, encoding, standardising and generating them.
+//!
+//! ```
+//! use relucert::data::{CsvOptions, load};
+//!
+//! let iris = load("iris", &CsvOptions::default())?.standardized().with_bias();
+//! assert_eq!(iris.target_names(), ["setosa", "versicolor", "virginica"]);
+//! let problem = iris.problem(5.0)?;
+//! assert_eq!((problem.samples(), problem.inputs(), problem.outputs()), (150, 5, 3));
+//! # Ok::<(), relucert::Error>(())
+//! ```
+
+mod catalogue;
+mod csv_reader;
+mod csv_writer;
+mod dataset;
+mod encoding;
+mod synthetic;
+
+pub use catalogue::{BUILT_IN, load};
+pub use csv_reader::{CsvOptions, parse_csv, read_csv};
+pub use csv_writer::write_csv;
+pub use dataset::{Dataset, Task};
+pub use synthetic::{SpiralSettings, TeacherSettings, spiral, teacher};

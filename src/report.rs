@@ -1,0 +1,114 @@
+//! The figures of a run, as one JSON object.
+
+pub use crate::certificate::Grade;
+use serde::{Deserialize, Serialize};
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Status {
+    /// The bound reached the tolerance.
+    Converged,
+    /// The deadline passed.
+    TimeLimit,
+    /// The caller, or Ctrl-C, asked it to stop.
+    Cancelled,
+    /// Rounding or a spurious stationary point kept the bound from improving.
+    Stalled,
+}
+
+impl Status {
+    /// The name that the JSON object carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::TimeLimit => "time_limit",
+            Self::Cancelled => "cancelled",
+            Self::Stalled => "stalled",
+        }
+    }
+}
+
+/// Seconds spent in each phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seconds {
+    /// Reading and preparing the data.
+    pub load: f64,
+    /// Solving the relaxation.
+    pub solve: f64,
+    /// Repairing and proving the lower bound.
+    pub certify: f64,
+    /// Rounding the relaxation to a network.
+    pub round: f64,
+}
+
+/// The figures of a run; its serde form is the object that `--json` prints and `report.json` holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// Version of this layout: [`Report::SCHEMA`].
+    pub schema: u32,
+    /// n.
+    pub samples: usize,
+    /// d, with the bias column.
+    pub features: usize,
+    /// c.
+    pub outputs: usize,
+    /// γ.
+    pub gamma: f64,
+    /// Objective of the returned network.
+    pub upper_bound: f64,
+    /// m.
+    pub network_width: usize,
+    /// Value of the relaxation at the low-rank point.
+    pub relaxation_value: f64,
+    /// Largest scaled violation of the relaxation's constraints at that point.
+    pub primal_infeasibility: f64,
+    /// The certified lower bound on the objective of every network.
+    pub lower_bound: f64,
+    /// What the lower bound rests on.
+    pub grade: Grade,
+    /// Probability that the lower bound is wrong: 0 unless the grade is probabilistic.
+    pub failure_probability: f64,
+    /// (upper − lower) / upper.
+    pub gap: f64,
+    /// (relaxation − lower) / relaxation: the part of the gap that more solving could close.
+    pub solver_gap: f64,
+    /// Blocks of samples that the bound was proved on; 1 for all at once.
+    pub blocks: usize,
+    /// Columns of the low-rank factor.
+    pub rank: usize,
+    /// Pair constraints held.
+    pub pairs: usize,
+    /// Pair constraints with a positive multiplier.
+    pub active_pairs: usize,
+    /// Why the run ended.
+    pub status: Status,
+    /// Seconds spent in each phase.
+    pub seconds: Seconds,
+    /// Largest resident memory of the process; null where the system does not say.
+    pub peak_memory_bytes: Option<u64>,
+}
+
+impl Report {
+    /// The layout described here.
+    pub const SCHEMA: u32 = 1;
+
+    /// Whether the lower bound is proved and `gap` or `solver_gap` is at most the tolerance.
+    pub fn meets(&self, tolerance: f64) -> bool {
+        self.grade != Grade::None && (self.gap <= tolerance || self.solver_gap <= tolerance)
+    }
+
+    /// (above − below) / above; 0 where both are zero.
+    pub fn relative_gap(above: f64, below: f64) -> f64 {
+        if above == below { 0.0 } else { (above - below) / above }
+    }
+}
+
+/// Largest resident memory of this process so far, in bytes; `None` where the system does not say.
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
+}
