@@ -164,7 +164,7 @@ impl<'a> LowRankSolver<'a> {
             return level;
         }
         self.set = level.multipliers.clone();
-        level.added = self.update_pairs();
+        level.added = self.update_pairs(level.infeasibility);
         if inner.status == InnerStatus::Converged {
             self.penalty *= self.settings.penalty_growth;
             let floor = self.settings.final_smoothing * self.scale / self.set.len().max(1) as f64;
@@ -176,9 +176,9 @@ impl<'a> LowRankSolver<'a> {
         level
     }
 
-    fn update_pairs(&mut self) -> usize {
+    fn update_pairs(&mut self, infeasibility: f64) -> usize {
         let work = self.newton.workspace();
-        let slack = 0.05 * self.mean_square;
+        let slack = 0.02 * self.mean_square;
         let keep: Vec<bool> =
             work.next.iter().zip(&work.product).map(|(&t, &k)| t > 0.0 || k < slack).collect();
         let found = scan_violations(self.lifting, &work.p, self.factor.columns, 1e-6 * self.mean_square, 6);
