@@ -298,6 +298,19 @@ fn zero_point_and_unused_samples() {
 }
 
 #[test]
+fn one_sample_is_solved_exactly() {
+    // x = 1, Y = 2, γ = 1: the prediction z costs γz, so p* = ½ + 1 at z = 1; the dual optimum is W = 1, y = −1.
+    let problem = TrainingProblem::new(Mat::full(1, 1, 1.0), Mat::full(1, 1, 2.0), 1.0).unwrap();
+    let dual = DualPoint { w: Mat::full(1, 1, 1.0), y: vec![-1.0], pairs: vec![], n: vec![] };
+    let bound = certify_dual(&problem, &dual).unwrap().1.lower_bound();
+    assert!(bound <= 1.5 && bound > 1.5 - 1e-9, "{bound}");
+    // From W = Y and nothing else the shift of y has to be found.
+    let dual = DualPoint { w: Mat::full(1, 1, 2.0), ..DualPoint::zero(1, 1) };
+    let bound = certify_dual(&problem, &dual).unwrap().1.lower_bound();
+    assert!(bound <= 1.5 && bound > 1.4, "{bound}");
+}
+
+#[test]
 fn samples_without_features_are_worth_their_targets() {
     let mut stream = Stream(3);
     for d in [1, 3] {

@@ -18,7 +18,8 @@ pub(crate) struct Shifter {
     su: Mat<f64>,
     ss: Mat<f64>,
     weight_decay: f64,
-    margin: f64,
+    /// Part of each diagonal entry kept in hand for the rounding of a proof.
+    pub(crate) margin: f64,
 }
 
 /// What a shift leads to.
