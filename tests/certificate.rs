@@ -241,7 +241,8 @@ fn damaged_certificates_are_refused() {
     // Repaired with no more in hand than the proof needs, the point sits on the boundary.
     let (certificate, _) = certify_dual(&problem, &dual).unwrap();
     let sound = certificate.dual().clone();
-    let damage: [(&str, &dyn Fn(&mut DualPoint)); 10] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&mut DualPoint));
+    let damage: [Damage; 10] = [
         ("W larger", &|p| p.w = Mat::from_fn(p.w.nrows(), p.w.ncols(), |i, j| 1.0001 * p.w[(i, j)])),
         ("negative N", &|p| p.n[0] = -1e-12),
         ("index out of range", &|p| p.pairs[0] = [0, 50]),

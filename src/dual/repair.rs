@@ -172,7 +172,7 @@ impl Search<'_> {
             }
             self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect())
         };
-        let grid: Vec<f64> = (0..9).map(|k| -12.0 + 2.0 * k as f64).collect();
+        let grid: Vec<f64> = (0..22).map(|k| -12.0 + 2.0 * k as f64).collect();
         let mut top = (f64::NEG_INFINITY, 0);
         for (k, exponent) in grid.iter().enumerate() {
             let value = at(*exponent);
