@@ -241,7 +241,8 @@ fn damaged_certificates_are_refused() {
     // Repaired with no more in hand than the proof needs, the point sits on the boundary.
     let (certificate, _) = certify_dual(&problem, &dual).unwrap();
     let sound = certificate.dual().clone();
-    let damage: [(&str, &dyn Fn(&mut DualPoint)); 10] = [
+    type Damage<'a> = (&'a str, &'a dyn Fn(&mut DualPoint));
+    let damage: [Damage; 10] = [
         ("W larger", &|p| p.w = Mat::from_fn(p.w.nrows(), p.w.ncols(), |i, j| 1.0001 * p.w[(i, j)])),
         ("negative N", &|p| p.n[0] = -1e-12),
         ("index out of range", &|p| p.pairs[0] = [0, 50]),
@@ -295,6 +296,19 @@ fn zero_point_and_unused_samples() {
     point.w[(2, 0)] = 1e-3;
     point.y[2] = -1e-3;
     assert_eq!(prove(&problem, &Certificate::new(point)).unwrap().grade(), Grade::Verified);
+}
+
+#[test]
+fn one_sample_is_solved_exactly() {
+    // x = 1, Y = 2, γ = 1: the prediction z costs γz, so p* = ½ + 1 at z = 1; the dual optimum is W = 1, y = −1.
+    let problem = TrainingProblem::new(Mat::full(1, 1, 1.0), Mat::full(1, 1, 2.0), 1.0).unwrap();
+    let dual = DualPoint { w: Mat::full(1, 1, 1.0), y: vec![-1.0], pairs: vec![], n: vec![] };
+    let bound = certify_dual(&problem, &dual).unwrap().1.lower_bound();
+    assert!(bound <= 1.5 && bound > 1.5 - 1e-9, "{bound}");
+    // From W = Y and nothing else the shift of y has to be found.
+    let dual = DualPoint { w: Mat::full(1, 1, 2.0), ..DualPoint::zero(1, 1) };
+    let bound = certify_dual(&problem, &dual).unwrap().1.lower_bound();
+    assert!(bound <= 1.5 && bound > 1.4, "{bound}");
 }
 
 #[test]

@@ -19,7 +19,7 @@ impl Basis {
     fn decompose(x: MatRef<'_, f64>) -> Option<Self> {
         let d = x.ncols();
         let largest = x.norm_max();
-        if !(largest > 0.0) {
+        if largest == 0.0 {
             return Some(Self { v: Mat::identity(d, d), singular: vec![0.0; d] });
         }
         let scaled = Mat::from_fn(x.nrows(), d, |i, j| x[(i, j)] / largest);

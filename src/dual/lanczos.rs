@@ -1,7 +1,9 @@
 //! Lanczos with full orthogonalisation for the smallest eigenpairs of a symmetric operator.
 
 use crate::{Error, Result};
-use faer::{Mat, Side};
+use faer::Mat;
+#[cfg(not(feature = "lapack"))]
+use faer::Side;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;

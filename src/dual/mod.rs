@@ -19,4 +19,5 @@ pub use repair::{RepairSettings, Repaired, repair};
 pub use slack::Slack;
 
 pub(crate) use basis::Basis;
+pub(crate) use repair::Plan;
 pub(crate) use slack::power_of_two;

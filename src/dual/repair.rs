@@ -5,6 +5,7 @@ use super::point::DualPoint;
 use super::shift::Shifter;
 use super::slack::Slack;
 use crate::{Result, TrainingProblem};
+use faer::Mat;
 
 /// Settings of [`repair`].
 #[derive(Clone, Debug)]
@@ -38,35 +39,63 @@ pub struct Repaired {
 ///
 /// s_i² = (x_iᵀu)² on every neuron, so the η term only moves y. Errors if the point is malformed; a point
 /// that cannot be repaired comes back as the zero point, whose bound is 0.
+///
+/// Dense in the samples: n² doubles and several Cholesky factorisations of order n.
 pub fn repair(problem: &TrainingProblem, dual: &DualPoint, settings: &RepairSettings) -> Result<Repaired> {
-    dual.check(problem)?;
-    let (inner, square) = dual.inner_products(problem);
-    let nothing = || Repaired {
-        dual: DualPoint::zero(problem.samples(), problem.outputs()),
-        tau: 0.0,
-        estimated_bound: 0.0,
-    };
-    if !(inner > 0.0 && square > 0.0 && (inner / square).is_finite()) {
-        return Ok(nothing());
+    Ok(Plan::new(problem, dual, settings)?.finish(problem, settings.margin))
+}
+
+/// The shift found for a dual point, from which a repaired point with any margin follows.
+pub(crate) struct Plan {
+    dual: DualPoint,
+    inner: f64,
+    square: f64,
+    /// None where only W = 0 is left.
+    found: Option<(Shifter, Vec<f64>)>,
+}
+
+impl Plan {
+    pub(crate) fn new(
+        problem: &TrainingProblem,
+        dual: &DualPoint,
+        settings: &RepairSettings,
+    ) -> Result<Self> {
+        dual.check(problem)?;
+        let (inner, square) = dual.inner_products(problem);
+        let mut plan = Self { dual: free_zero_rows(problem, dual), inner, square, found: None };
+        let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
+        if worthwhile && plan.dual.check(problem).is_ok() {
+            let shifter = Shifter::new(problem, &plan.dual, settings.margin)?;
+            let mut search = Search { shifter: &shifter, settings, best: None };
+            search.run(problem, &plan.dual)?;
+            let best = search.best;
+            plan.found = best.map(|(_, eta)| (shifter, eta));
+        }
+        Ok(plan)
     }
-    let dual = free_zero_rows(problem, dual);
-    let shifter = Shifter::new(problem, &dual, settings.margin)?;
-    let mut search = Search { shifter: &shifter, settings, best: None };
-    search.run(problem, &dual)?;
-    let Some((least, eta)) = search.best else { return Ok(nothing()) };
-    let tau = damping(least);
-    let t = tau.sqrt().min(inner / square);
-    let total: Vec<f64> = eta.iter().zip(shifter.margin(&eta)).map(|(e, m)| e + m).collect();
-    let mut repaired = dual;
-    for column in repaired.w.col_iter_mut() {
-        column.iter_mut().for_each(|value| *value *= t);
+
+    /// The repaired point that keeps this margin in hand.
+    pub(crate) fn finish(&mut self, problem: &TrainingProblem, margin: f64) -> Repaired {
+        self.try_finish(problem, margin).unwrap_or_else(|| Repaired {
+            dual: DualPoint::zero(problem.samples(), problem.outputs()),
+            tau: 0.0,
+            estimated_bound: 0.0,
+        })
     }
-    repaired.y.iter_mut().zip(&total).for_each(|(y, e)| *y = tau * (*y - 2.0 * e));
-    repaired.n.iter_mut().for_each(|value| *value *= tau);
-    if repaired.check(problem).is_err() || !(tau > 0.0) {
-        return Ok(nothing());
+
+    fn try_finish(&mut self, problem: &TrainingProblem, margin: f64) -> Option<Repaired> {
+        let (shifter, eta) = self.found.as_mut()?;
+        shifter.margin = margin;
+        let tau = damping(shifter.outcome(eta, false)?.least);
+        let t = tau.sqrt().min(self.inner / self.square);
+        let total = eta.iter().zip(shifter.margin(eta)).map(|(e, m)| e + m);
+        let w = Mat::from_fn(self.dual.w.nrows(), self.dual.w.ncols(), |i, j| t * self.dual.w[(i, j)]);
+        let y = self.dual.y.iter().zip(total).map(|(y, e)| tau * (y - 2.0 * e)).collect();
+        let n = self.dual.n.iter().map(|value| tau * value).collect();
+        let dual = DualPoint { w, y, pairs: self.dual.pairs.clone(), n };
+        let estimated_bound = t * self.inner - 0.5 * t * t * self.square;
+        (dual.check(problem).is_ok() && tau > 0.0).then_some(Repaired { dual, tau, estimated_bound })
     }
-    Ok(Repaired { dual: repaired, tau, estimated_bound: t * inner - 0.5 * t * t * square })
 }
 
 /// τC + (1 − τ)γ ⪰ 0 with ν = λ_min(C)/γ: 1 if ν ≥ 0, else 1/(1 − ν).
@@ -137,10 +166,13 @@ impl Search<'_> {
         }
         let unit: Vec<f64> = profile.iter().map(|p| p / price).collect();
         let mut at = |exponent: f64| {
-            let eta: Vec<f64> = unit.iter().map(|p| p * 10f64.powf(exponent)).collect();
-            self.consider(eta)
+            // Once it is good enough nothing more is factored.
+            if self.done() {
+                return f64::NEG_INFINITY;
+            }
+            self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect())
         };
-        let grid: Vec<f64> = (0..9).map(|k| -12.0 + 2.0 * k as f64).collect();
+        let grid: Vec<f64> = (0..22).map(|k| -12.0 + 2.0 * k as f64).collect();
         let mut top = (f64::NEG_INFINITY, 0);
         for (k, exponent) in grid.iter().enumerate() {
             let value = at(*exponent);
@@ -187,7 +219,7 @@ impl Search<'_> {
             let Some(outcome) = self.shifter.outcome(&eta, true) else { return };
             let slope: Vec<f64> = outcome.gradient.iter().zip(even).map(|(g, e)| g * e).collect();
             let largest = slope.iter().fold(0.0f64, |a, s| a.max(s.abs()));
-            if !(largest > 0.0) {
+            if largest.is_nan() || largest <= 0.0 {
                 return;
             }
             let mut improved = false;

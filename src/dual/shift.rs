@@ -18,7 +18,8 @@ pub(crate) struct Shifter {
     su: Mat<f64>,
     ss: Mat<f64>,
     weight_decay: f64,
-    margin: f64,
+    /// Part of each diagonal entry kept in hand for the rounding of a proof.
+    pub(crate) margin: f64,
 }
 
 /// What a shift leads to.
@@ -83,11 +84,14 @@ impl Shifter {
         if !(0..d).all(|j| (0..d).all(|i| head[(i, j)].is_finite())) {
             return None;
         }
-        let eigen = head.self_adjoint_eigen(Side::Lower).ok()?;
-        let values = eigen.S().column_vector();
-        let least = values[0] / self.weight_decay;
         let mut gradient = Vec::new();
-        if with_gradient {
+        let least;
+        if !with_gradient {
+            least = head.self_adjoint_eigenvalues(Side::Lower).ok()?[0] / self.weight_decay;
+        } else {
+            let eigen = head.self_adjoint_eigen(Side::Lower).ok()?;
+            let values = eigen.S().column_vector();
+            least = values[0] / self.weight_decay;
             gradient = vec![0.0; n];
             let mut sum = 0.0;
             for k in 0..d {

@@ -193,10 +193,10 @@ impl SymmetricOperator for Slack {
         for (j, z) in scaled[..d].iter().enumerate() {
             (0..d).for_each(|i| u[i] += self.v[(i, j)] * z);
         }
-        for j in 0..d {
+        for (j, out) in out[..d].iter_mut().enumerate() {
             let ridge: f64 = (0..d).map(|i| self.v[(i, j)] * u[i]).sum();
             let data: f64 = (0..n).map(|i| self.g[(i, j)] * kz[i]).sum();
-            out[j] = self.scale[j] * (self.weight_decay * ridge + data);
+            *out = self.scale[j] * (self.weight_decay * ridge + data);
         }
         (0..n).for_each(|i| out[d + i] = self.scale[d + i] * kz[n + i]);
     }
