@@ -92,6 +92,8 @@ pub fn certify(
     if lifting.groups() > 0 {
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
+        solver_settings.final_infeasibility =
+            solver_settings.final_infeasibility.min(0.1 * settings.tolerance);
         let factor = start(&lifting, &network, FIRST_COLUMNS.min(lifting.order()), settings.seed);
         let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
         status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;

@@ -8,6 +8,7 @@ pub mod data;
 pub mod dual;
 mod error;
 pub mod lifting;
+mod linalg;
 mod network;
 mod problem;
 mod progress;

@@ -7,7 +7,7 @@ use super::Geometry;
 use super::geometry::{distance, sum_length};
 
 /// Edges longer than this carry no stiffness and are cut: the directions there start trees of their own.
-const LONGEST_EDGE: f64 = 0.5;
+const LONGEST_EDGE: f64 = 0.1;
 
 /// A spanning forest over the directions.
 #[derive(Debug)]

@@ -21,6 +21,8 @@ use crate::{Control, Result};
 
 /// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
 const GRADIENT_FLOOR: f64 = 1e-9;
+/// A level that brings infeasibility down by this factor keeps its penalty.
+const SUFFICIENT_DECREASE: f64 = 0.3;
 /// Factor of the smoothing between converged levels.
 const SMOOTHING_DECAY: f64 = 0.2;
 
@@ -65,6 +67,7 @@ pub struct LowRankSolver<'a> {
     scale: f64,
     mean_square: f64,
     newton_steps: usize,
+    last_error: f64,
 }
 
 impl<'a> LowRankSolver<'a> {
@@ -97,6 +100,7 @@ impl<'a> LowRankSolver<'a> {
             scale,
             mean_square,
             newton_steps: 0,
+            last_error: 0.0,
         })
     }
 
@@ -166,7 +170,12 @@ impl<'a> LowRankSolver<'a> {
         self.set = level.multipliers.clone();
         level.added = self.update_pairs(level.infeasibility);
         if inner.status == InnerStatus::Converged {
-            self.penalty *= self.settings.penalty_growth;
+            // A larger penalty narrows the valley the minimiser follows: only where multipliers alone are too slow.
+            let error = level.objective_error / self.scale;
+            if error > self.settings.final_infeasibility && error > SUFFICIENT_DECREASE * self.last_error {
+                self.penalty *= self.settings.penalty_growth;
+            }
+            self.last_error = error;
             let floor = self.settings.final_smoothing * self.scale / self.set.len().max(1) as f64;
             self.smoothing = (self.smoothing * SMOOTHING_DECAY).max(floor.min(self.smoothing));
             self.gradient_tolerance =
@@ -178,10 +187,17 @@ impl<'a> LowRankSolver<'a> {
 
     fn update_pairs(&mut self, infeasibility: f64) -> usize {
         let work = self.newton.workspace();
-        let slack = 0.02 * self.mean_square;
-        let keep: Vec<bool> =
-            work.next.iter().zip(&work.product).map(|(&t, &k)| t > 0.0 || k < slack).collect();
-        let found = scan_violations(self.lifting, &work.p, self.factor.columns, 1e-6 * self.mean_square, 6);
+        let slack = 0.05 * self.mean_square;
+        // A pair with slack whose multiplier is only what the smoothing puts there carries nothing.
+        let keep: Vec<bool> = work
+            .next
+            .iter()
+            .zip(&work.product)
+            .map(|(&t, &k)| k < slack || t * k > 3.0 * self.smoothing)
+            .collect();
+        // Early levels violate every pair a little: only what stands out is worth holding.
+        let tolerance = (0.1 * infeasibility).max(1e-6) * self.mean_square;
+        let found = scan_violations(self.lifting, &work.p, self.factor.columns, tolerance, 6);
         let keys: Vec<_> = found.iter().map(|v| v.key).collect();
         self.set.retain(self.lifting, &keep);
         let before = self.set.len();

@@ -4,9 +4,12 @@ use super::Factor;
 use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::Control;
+use crate::linalg::Cholesky;
 use crate::vector::dot;
-use faer::linalg::solvers::Solve;
-use faer::{Mat, MatMut, Side};
+use faer::{Mat, MatMut};
+
+/// Corrections with one factorisation: they follow the curved valleys of a large penalty (Maratos effect).
+const CORRECTIONS: usize = 6;
 
 /// How a subproblem ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,10 +42,12 @@ pub struct NewtonMinimizer {
     regularization: f64,
     floor: f64,
     hessian: Mat<f64>,
-    shifted: Mat<f64>,
+    cholesky: Cholesky,
     work: Workspace,
     trial_work: Workspace,
+    corrected_work: Workspace,
     gradient: Vec<f64>,
+    trial_gradient: Vec<f64>,
 }
 
 impl NewtonMinimizer {
@@ -53,10 +58,12 @@ impl NewtonMinimizer {
             regularization: 1e-6 * scale,
             floor: 1e-14 * scale,
             hessian: Mat::new(),
-            shifted: Mat::new(),
+            cholesky: Cholesky::default(),
             work: Workspace::default(),
             trial_work: Workspace::default(),
+            corrected_work: Workspace::default(),
             gradient: Vec::new(),
+            trial_gradient: Vec::new(),
         }
     }
 
@@ -87,10 +94,9 @@ impl NewtonMinimizer {
         let size = factor.values.len();
         if self.hessian.nrows() != size {
             self.hessian = Mat::zeros(size, size);
-            self.shifted = Mat::zeros(size, size);
         }
         let mut value = lagrangian.value(factor, &mut self.work);
-        let mut trial = factor.clone();
+        let (mut trial, mut corrected) = (factor.clone(), factor.clone());
         let mut step = Mat::<f64>::zeros(size, 1);
         let mut iterations = 0;
         loop {
@@ -109,14 +115,28 @@ impl NewtonMinimizer {
             self.assembler.assemble(lagrangian, factor, &self.work, &mut self.hessian);
             let mut accepted = None;
             for _ in 0..60 {
-                let Some(predicted) = self.step(step.as_mut()) else {
+                let Some(predicted) = self.factorize_and_step(step.as_mut()) else {
                     self.increase(4.0);
                     continue;
                 };
-                for ((t, x), s) in trial.values.iter_mut().zip(&factor.values).zip(step.col_as_slice(0)) {
-                    *t = x + s;
+                add(&factor.values, step.col_as_slice(0), &mut trial.values);
+                let mut next = lagrangian.value(&trial, &mut self.trial_work);
+                for _ in 0..CORRECTIONS {
+                    lagrangian.gradient(&trial, &mut self.trial_work, &mut self.trial_gradient);
+                    self.solve(&self.trial_gradient, step.as_mut());
+                    add(&trial.values, step.col_as_slice(0), &mut corrected.values);
+                    let value = lagrangian.value(&corrected, &mut self.corrected_work);
+                    if !(value < next) {
+                        break;
+                    }
+                    let gain = next - value;
+                    next = value;
+                    std::mem::swap(&mut trial.values, &mut corrected.values);
+                    std::mem::swap(&mut self.trial_work, &mut self.corrected_work);
+                    if gain < 0.1 * predicted {
+                        break;
+                    }
                 }
-                let next = lagrangian.value(&trial, &mut self.trial_work);
                 let ratio = (value - next) / predicted;
                 if ratio > 1e-4 {
                     accepted = Some((next, ratio));
@@ -151,20 +171,30 @@ impl NewtonMinimizer {
         self.regularization = (self.regularization * factor).max(100.0 * self.floor);
     }
 
-    /// Solves (H + μI) step = −gradient; the predicted decrease, or none if H + μI is not positive definite.
-    fn step(&mut self, mut step: MatMut<'_, f64>) -> Option<f64> {
-        self.shifted.copy_from(&self.hessian);
-        for i in 0..self.shifted.nrows() {
-            self.shifted[(i, i)] += self.regularization;
+    /// Factors H + μI and solves for the step; the predicted decrease, or none if not positive definite.
+    fn factorize_and_step(&mut self, mut step: MatMut<'_, f64>) -> Option<f64> {
+        if !self.cholesky.factorize(&self.hessian, self.regularization) {
+            return None;
         }
-        let cholesky = self.shifted.llt(Side::Lower).ok()?;
-        for (i, g) in self.gradient.iter().enumerate() {
-            step[(i, 0)] = -g;
-        }
-        cholesky.solve_in_place(step.as_mut());
+        self.solve(&self.gradient, step.as_mut());
         let s: Vec<f64> = (0..step.nrows()).map(|i| step[(i, 0)]).collect();
         // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖², because Hs = −g − μs.
         let predicted = -0.5 * dot(&self.gradient, &s) + 0.5 * self.regularization * dot(&s, &s);
         (predicted.is_finite() && predicted > 0.0).then_some(predicted)
+    }
+
+    /// step = −(H + μI)⁻¹ gradient with the last factorisation.
+    fn solve(&self, gradient: &[f64], mut step: MatMut<'_, f64>) {
+        for (i, g) in gradient.iter().enumerate() {
+            step[(i, 0)] = -g;
+        }
+        self.cholesky.solve(step);
+    }
+}
+
+/// out = x + step.
+fn add(x: &[f64], step: &[f64], out: &mut [f64]) {
+    for ((o, x), s) in out.iter_mut().zip(x).zip(step) {
+        *o = x + s;
     }
 }

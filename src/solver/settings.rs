@@ -5,19 +5,22 @@ use crate::{Error, Result};
 /// Settings of the low-rank solver; all quantities are in the scaled problem, whose objective is of order one.
 #[derive(Clone, Debug)]
 pub struct SolverSettings {
-    /// First penalty, relative to objective / (n · mean ‖s‖⁴). Default 10, in (0, ∞).
+    /// First penalty, relative to objective / (n · mean ‖s‖⁴). Default 100, in (0, ∞).
     pub initial_penalty: f64,
-    /// Factor of the penalty between converged levels. Default 10, in (1, ∞).
+    /// Factor of the penalty between converged levels. Default 2.5, in (1, ∞).
     pub penalty_growth: f64,
     /// First tolerance on the gradient, relative to the objective. Default 1e-2, in (0, 1).
     pub initial_gradient_tolerance: f64,
-    /// Factor of the gradient tolerance between levels. Default 1/3, in (0, 1].
+    /// Factor of the gradient tolerance between levels. Default 0.6, in (0, 1].
     pub gradient_decay: f64,
     /// Smoothing μ of the hinge, relative to the objective per pair; shrinks by five a level. Default 1, in [0, ∞).
     pub initial_smoothing: f64,
     /// The smoothing stops shrinking here: the bound it costs is this fraction of the objective. Default 1e-4,
     /// in [0, ∞).
     pub final_smoothing: f64,
+    /// Infeasibility, as a fraction of the objective it is worth, below which the penalty no longer grows.
+    /// Default 1e-4, in (0, ∞).
+    pub final_infeasibility: f64,
     /// Newton steps in one subproblem. Default 200, at least 1.
     pub newton_limit: usize,
     /// Nearly opposite forms taken into the first pair set for each form. Default 4.
@@ -29,12 +32,13 @@ pub struct SolverSettings {
 impl Default for SolverSettings {
     fn default() -> Self {
         Self {
-            initial_penalty: 10.0,
-            penalty_growth: 10.0,
+            initial_penalty: 100.0,
+            penalty_growth: 2.5,
             initial_gradient_tolerance: 1e-2,
-            gradient_decay: 1.0 / 3.0,
+            gradient_decay: 0.6,
             initial_smoothing: 1.0,
             final_smoothing: 1e-4,
+            final_infeasibility: 1e-4,
             newton_limit: 200,
             neighbours: 4,
             rank_limit: 64,
@@ -60,6 +64,8 @@ impl SolverSettings {
         check("initial_smoothing", smoothing, smoothing.is_finite() && smoothing >= 0.0, "at least 0")?;
         let floor = self.final_smoothing;
         check("final_smoothing", floor, floor.is_finite() && floor >= 0.0, "at least 0")?;
+        let target = self.final_infeasibility;
+        check("final_infeasibility", target, positive(target), "positive")?;
         check("newton_limit", self.newton_limit as f64, self.newton_limit > 0, "at least 1")?;
         check("rank_limit", self.rank_limit as f64, self.rank_limit > 0, "at least 1")
     }
