@@ -173,7 +173,8 @@ impl<'a> Run<'a> {
                 pairs: level.pairs,
                 seconds: started.elapsed().as_secs_f64(),
             });
-            let close = self.value - self.best_bound <= 0.9 * tolerance * self.value;
+            // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
+            let close = self.value + error - self.best_bound <= 0.9 * tolerance * self.value;
             let feasible = error <= 0.3 * tolerance * self.value;
             let complete = level.added == 0 || level.infeasibility <= 1e-4;
             self.level = Some(level);

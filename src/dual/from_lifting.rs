@@ -5,9 +5,9 @@ use crate::TrainingProblem;
 use crate::lifting::{Lifting, PairSet};
 use faer::Mat;
 
-/// Stiffness that ties the s of merged samples to their representative's, relative to the largest entry of the
-/// slack's diagonal: what is lost is about its inverse.
-const TIE: f64 = 1e5;
+/// Stiffness that ties the s of merged samples to their representative's, relative to the entries of the slack
+/// that hold the direction: what is lost is about its inverse, and a greater one costs digits in the proof.
+const TIE: f64 = 1e3;
 
 /// The dual point of a lifted problem's multipliers. `misfit` holds w_f p_f Vᵀ − t_f, one row a row of the loss.
 ///
@@ -62,17 +62,18 @@ pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, m
             multipliers.push(value * unit / (length(i) * length(j)));
         }
     }
-    let largest = plain_y
-        .iter()
-        .map(|y| y.abs())
-        .chain(squares.iter().map(|s| s / lifting.output_decay))
-        .fold(lifting.head_decay.iter().copied().fold(0.0, f64::max), f64::max);
-    let tie = 0.5 * TIE * largest * unit;
+    let mut held: Vec<f64> =
+        plain_y.iter().zip(&squares).map(|(y, s)| y.abs() + s / lifting.output_decay).collect();
+    for (&(a, b), &value) in set.keys.iter().zip(&plain_n) {
+        held[a as usize % groups] += value;
+        held[b as usize % groups] += value;
+    }
     for (i, link) in geometry.samples.iter().enumerate() {
         let Some(r) = link.group.and_then(|g| representative[g]) else { continue };
         if r == i {
             continue;
         }
+        let tie = 0.5 * TIE * unit * link.group.map_or(0.0, |g| held[g]);
         y[i] -= tie / (length(i) * length(i));
         y[r] -= tie / (length(r) * length(r));
         for beta in [false, true] {
