@@ -12,6 +12,8 @@ use std::time::Instant;
 
 /// Columns of the first factor: above the rank of the optimum on everything measured, and it shrinks by itself.
 const FIRST_COLUMNS: usize = 14;
+/// Most variables of the factor: two dense matrices of that order take 5 GB.
+const VARIABLE_LIMIT: usize = 18_000;
 /// Levels before the solver gives up.
 const LEVEL_LIMIT: usize = 100;
 /// Levels in a row without a better bound before the solver counts as stalled.
@@ -90,6 +92,7 @@ pub fn certify(
     let mut status = Status::Converged;
     let mut hidden = None;
     if lifting.groups() > 0 {
+        check_size(&lifting)?;
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
@@ -118,6 +121,20 @@ pub fn certify(
 
     let report = run.report(&network, &proof, status, seconds);
     Ok(Certified { network, certificate, proof, report })
+}
+
+/// Refuses a problem whose Hessian would not fit, before anything is allocated.
+fn check_size(lifting: &Lifting) -> Result<()> {
+    let variables = (lifting.order() + lifting.outputs) * FIRST_COLUMNS;
+    if variables > VARIABLE_LIMIT {
+        return Err(Error::Input(format!(
+            "{} distinct samples make {variables} variables, more than the {VARIABLE_LIMIT} that the dense solver \
+             holds in memory; certify a random subset of at most {} samples",
+            lifting.groups(),
+            (VARIABLE_LIMIT / FIRST_COLUMNS).saturating_sub(lifting.head() + lifting.outputs)
+        )));
+    }
+    Ok(())
 }
 
 /// What the levels of the solver have brought so far.
@@ -158,6 +175,7 @@ impl<'a> Run<'a> {
             let level = solver.advance(control);
             if level.inner.status == InnerStatus::Stopped {
                 self.consider(&level)?;
+                self.level.get_or_insert(level);
                 return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
             }
             self.value = self.lifting.unscale(level.objective);

@@ -94,9 +94,11 @@ impl Report {
     /// The layout described here.
     pub const SCHEMA: u32 = 1;
 
-    /// Whether the lower bound is proved and `gap` or `solver_gap` is at most the tolerance.
+    /// Whether the lower bound is proved and close: to the network, or to the relaxation's value if the solver
+    /// converged (an infeasible point's value says nothing).
     pub fn meets(&self, tolerance: f64) -> bool {
-        self.grade != Grade::None && (self.gap <= tolerance || self.solver_gap <= tolerance)
+        let solved = self.status == Status::Converged && self.solver_gap <= tolerance;
+        self.grade != Grade::None && (self.gap <= tolerance || solved)
     }
 
     /// (above − below) / above; 0 where both are zero.
