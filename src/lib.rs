@@ -7,6 +7,7 @@ pub mod lifting;
 mod network;
 mod problem;
 mod progress;
+pub mod reference;
 
 pub use control::Control;
 pub use error::{Error, Result};
