@@ -81,7 +81,7 @@ const FIRST_SCAN: f64 = 0.3;
 /// Relative gap of the point that is kept to return to when pairs turn out violated late.
 const RETURN_GAP: f64 = 3e-2;
 /// Additions below this gap return to that point.
-const LATE_GAP: f64 = 1e-3;
+const LATE_GAP: f64 = 1e-5;
 /// Iterations without progress after which a run is stalled.
 const PATIENCE: usize = 15;
 
@@ -101,8 +101,9 @@ impl<'a> Run<'a> {
     ) -> Result<ReferenceSolution> {
         let mut schur = schur::Schur::new();
         let mut best: Option<Best> = None;
-        let mut refuge: Option<(Point, Vec<PairKey>)> = None;
-        let mut next_scan = FIRST_SCAN;
+        let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
+        let mut refuges: Vec<(f64, Point, Vec<PairKey>)> = Vec::new();
+        let mut next_scan = env("FIRST", 0.7);
         let mut since_best = 0;
         let (mut primal_step, mut dual_step) = (0.0, 0.0);
         let status = loop {
@@ -118,21 +119,23 @@ impl<'a> Run<'a> {
             if !merit.is_finite() {
                 break ReferenceStatus::Breakdown;
             }
-            if refuge.is_none() && line.gap < RETURN_GAP {
-                refuge = Some((self.point.clone(), self.pairs.keys.clone()));
+            if line.gap < refuges.last().map_or(RETURN_GAP, |r| 0.3 * r.0) {
+                refuges.push((line.gap, self.point.clone(), self.pairs.keys.clone()));
             }
             let done = merit <= self.settings.tolerance;
             if done || line.gap < next_scan {
-                next_scan = (0.2 * line.gap).min(0.2 * next_scan);
+                next_scan = env("SCAN", 1.0) * line.gap;
                 let violated = self.violated();
                 if !violated.is_empty() {
                     if self.pairs.len() + violated.len() > self.settings.max_pairs {
                         best = Some(Best { merit, point: self.point.clone(), residuals });
                         break ReferenceStatus::PairLimit;
                     }
-                    if line.gap < LATE_GAP && let Some((point, keys)) = refuge.clone() {
+                    let far = env("BACK", 1e2) * line.gap;
+                    while refuges.len() > 1 && refuges[refuges.len() - 1].0 < far { refuges.pop(); }
+                    if line.gap < env("LATE", LATE_GAP) && let Some((gap, point, keys)) = refuges.last().cloned() {
                         self.restore(point, &keys);
-                        next_scan = 1e-2;
+                        next_scan = env("SCAN", 1.0) * gap;
                     }
                     self.extend(&violated);
                     (best, since_best) = (None, 0);
@@ -206,7 +209,8 @@ impl<'a> Run<'a> {
         let mut values = vec![0.0; forms * columns];
         self.lifting.base.evaluate(&rows, columns, &mut values);
         let square = values.iter().map(|v| v * v).sum::<f64>() / forms as f64;
-        let tolerance = self.settings.tolerance * (1.0 + square);
+        let near = std::env::var("NEAR").map_or(0.0, |v| v.parse().unwrap());
+        let tolerance = self.settings.tolerance * (1.0 + square) - near * (dense::inner(self.point.primal.as_ref(), self.point.slack.as_ref()) / factor.ncols() as f64).sqrt();
         scan_violations(self.lifting, &values, columns, tolerance, self.settings.pairs_per_form)
             .into_iter()
             .map(|violation| violation.key)
@@ -240,7 +244,7 @@ impl<'a> Run<'a> {
         let mu = trace / operator.order() as f64;
         let mut dual = self.point.dual[..free].to_vec();
         let mut products = Vec::with_capacity(self.pairs.len());
-        let floor = image[free..].iter().fold(mu.sqrt(), |worst, k| worst.max(-k));
+        let floor = image[free..].iter().fold(mu.sqrt() * std::env::var("ROOT").map_or(1.0, |v| v.parse::<f64>().unwrap()), |worst, k| worst.max(-k)) * std::env::var("FLOOR").map_or(1.0, |v| v.parse().unwrap());
         for (e, key) in self.pairs.keys.iter().enumerate() {
             match before.get(key) {
                 Some(&old) => {
@@ -269,6 +273,18 @@ impl<'a> Run<'a> {
         };
         self.point = best.point;
         let line = self.line(&best.residuals, 0.0, 0.0);
+        if std::env::var_os("STAT").is_some() {
+            let sh = |v: &[f64]| v.iter().map(|v| format!("{v:.1e}")).collect::<Vec<_>>().join(" ");
+            let (a, u) = dense::eigen(self.point.primal.as_ref(), true, self.par).unwrap();
+            let (b, w) = dense::eigen(self.point.slack.as_ref(), true, self.par).unwrap();
+            eprintln!("primal eig {}\nslack eig {}", sh(&a), sh(&b));
+            eprintln!("primal top vec {}", u.col(u.ncols()-1).iter().map(|v| format!("{:.1e}", v)).collect::<Vec<_>>().join(" "));
+            eprintln!("slack top vec {}", w.col(w.ncols()-1).iter().map(|v| format!("{:.1e}", v)).collect::<Vec<_>>().join(" "));
+            eprintln!("diag primal {}", (0..a.len()).map(|i| self.point.primal[(i,i)]).map(|v| format!("{:.1e}", v)).collect::<Vec<_>>().join(" "));
+            eprintln!("diag slack {}", (0..a.len()).map(|i| self.point.slack[(i,i)]).map(|v| format!("{:.1e}", v)).collect::<Vec<_>>().join(" "));
+            let f = self.lifting.fit_targets.len(); let g = f + self.pairs.equalities.len();
+            eprintln!("w {:.1e} y {:.1e} n {:.1e} kap {:.1e} cost {:.1e} theta min {:.1e}", self.point.dual[..f].iter().fold(0.0f64, |m, v| m.max(v.abs())), self.point.dual[f..g].iter().fold(0.0f64, |m, v| m.max(v.abs())), self.point.dual[g..].iter().fold(0.0f64, |m, v| m.max(v.abs())), self.point.products.iter().fold(0.0f64, |m, v| m.max(v.abs())), dense::largest(self.cost.as_ref()), self.lifting.forest.parent.iter().flatten().map(|p| p.1).fold(1.0, f64::min));
+        }
         let free = self.point.dual.len() - self.point.products.len();
         let fits = self.lifting.fit_targets.len();
         self.pairs.equality_multipliers.copy_from_slice(&self.point.dual[fits..free]);

@@ -99,7 +99,8 @@ impl System<'_> {
         let (mut best, mut best_norm) = (x.clone(), f64::INFINITY);
         let mut p: Vec<f64> = Vec::new();
         let mut rz = 0.0;
-        for round in 0..REFINEMENTS {
+        let lim = std::env::var("REF").map_or(REFINEMENTS, |v| v.parse().unwrap());
+        for round in 0..lim {
             let z = self.schur.solve(&r, self.par);
             let next = dot(&r, &z);
             if round == 0 {
@@ -123,19 +124,18 @@ impl System<'_> {
             if size < best_norm {
                 best_norm = size;
                 best.copy_from_slice(&x);
-            } else {
-                break;
             }
             if size <= goal {
                 break;
             }
+            if std::env::var_os("RV").is_some() { eprintln!("   ref {round} {:.2e}", size / norm(b)); }
         }
         best
     }
 }
 
 /// Most steps of refinement of one solve.
-const REFINEMENTS: usize = 4;
+const REFINEMENTS: usize = 15;
 /// Largest fraction of the way to the boundary.
 const FRACTION: f64 = 0.98;
 
@@ -190,7 +190,7 @@ pub(super) fn iterate(
         sigma = sigma.max(0.3);
     }
     let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    let ps = env("SIG", 0.0);
+    let ps = env("SIG", 3.0);
     if ps > 0.0 { sigma = sigma.max((1.0 - shortest).powf(ps)).min(1.0); }
     let mut weight = shortest.powf(env("CORR", 0.0));
     if env("NOCORR", 0.0) > shortest { weight = 0.0; }
@@ -206,7 +206,7 @@ pub(super) fn iterate(
             direction = other; ap = op; ad = od; sigma = s2;
         }
     }
-    let fr = if env("FR", 0.0) > 0.0 { 0.9 + 0.08 * shortest } else { FRACTION };
+    let fb = env("FR", 0.9); let fr = fb + (FRACTION - fb) * shortest;
     (ap, ad) = ((fr * ap).min(1.0), (fr * ad).min(1.0));
     if env("SAME", 0.0) > 0.0 { ap = ap.min(ad); ad = ap; }
     if !(ap.is_finite() && ad.is_finite()) {
