@@ -73,15 +73,12 @@ pub(super) fn inverse_lower(l: MatRef<'_, f64>, par: Par) -> Mat<f64> {
     out
 }
 
-/// Eigenvalues, ascending, and eigenvectors if asked for; none if the iteration fails.
-pub(super) fn eigen(a: MatRef<'_, f64>, vectors: bool, par: Par) -> Option<(Vec<f64>, Mat<f64>)> {
+/// Eigenvalues, ascending; none if the iteration fails.
+pub(super) fn eigenvalues(a: MatRef<'_, f64>, par: Par) -> Option<Vec<f64>> {
     let n = a.nrows();
     let mut values = Diag::zeros(n);
-    let mut u = Mat::zeros(if vectors { n } else { 0 }, if vectors { n } else { 0 });
-    let what = if vectors { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
-    let mut buffer = MemBuffer::new(self_adjoint_evd_scratch::<f64>(n, what, par, Default::default()));
-    let stack = MemStack::new(&mut buffer);
-    let target = vectors.then(|| u.as_mut());
-    self_adjoint_evd(a, values.as_mut(), target, par, stack, Default::default()).ok()?;
-    Some((values.column_vector().iter().copied().collect(), u))
+    let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::No, par, Default::default());
+    let mut buffer = MemBuffer::new(scratch);
+    self_adjoint_evd(a, values.as_mut(), None, par, MemStack::new(&mut buffer), Default::default()).ok()?;
+    Some(values.column_vector().iter().copied().collect())
 }

@@ -59,7 +59,7 @@ impl System<'_> {
     }
 
     /// The direction towards complementarity `target`, with second-order terms of an earlier direction.
-    fn direction(&self, target: f64, corrector: Option<&Direction>, weight: f64) -> Direction {
+    fn direction(&self, target: f64, corrector: Option<&Direction>) -> Direction {
         let (operator, point) = (self.operator, self.point);
         let mut base = &self.inverse * faer::Scale(target) - &point.primal;
         base -= self.scaled(self.residuals.dual.as_ref());
@@ -67,12 +67,12 @@ impl System<'_> {
             let cross = dense::product(d.primal.as_ref(), d.slack.as_ref(), self.par);
             let mut second = dense::product(cross.as_ref(), self.inverse.as_ref(), self.par);
             dense::symmetrize(&mut second);
-            base -= second * faer::Scale(weight);
+            base -= second;
         }
         let free = operator.free;
         let drift: Vec<f64> = (0..point.products.len())
             .map(|e| {
-                let second = corrector.map_or(0.0, |d| weight * d.dual[free + e] * d.products[e]);
+                let second = corrector.map_or(0.0, |d| d.dual[free + e] * d.products[e]);
                 (target - second) / point.dual[free + e] - point.products[e]
             })
             .collect();
@@ -99,8 +99,7 @@ impl System<'_> {
         let (mut best, mut best_norm) = (x.clone(), f64::INFINITY);
         let mut p: Vec<f64> = Vec::new();
         let mut rz = 0.0;
-        let lim = std::env::var("REF").map_or(REFINEMENTS, |v| v.parse().unwrap());
-        for round in 0..lim {
+        for round in 0..REFINEMENTS {
             let z = self.schur.solve(&r, self.par);
             let next = dot(&r, &z);
             if round == 0 {
@@ -128,7 +127,6 @@ impl System<'_> {
             if size <= goal {
                 break;
             }
-            if std::env::var_os("RV").is_some() { eprintln!("   ref {round} {:.2e}", size / norm(b)); }
         }
         best
     }
@@ -136,8 +134,10 @@ impl System<'_> {
 
 /// Most steps of refinement of one solve.
 const REFINEMENTS: usize = 15;
-/// Largest fraction of the way to the boundary.
+/// Fraction of the way to the boundary after a full predictor step.
 const FRACTION: f64 = 0.98;
+/// The same after a predictor step of length zero.
+const SHORT_FRACTION: f64 = 0.9;
 
 /// Moves the point by one predictor-corrector step.
 pub(super) fn iterate(
@@ -171,7 +171,7 @@ pub(super) fn iterate(
             .min(to_bound(&point.dual[free..], &d.dual[free..]));
         (primal, dual)
     };
-    let predictor = system.direction(0.0, None, 0.0);
+    let predictor = system.direction(0.0, None);
     let (ap, ad) = lengths(&predictor);
     let (ap, ad) = (ap.min(1.0), ad.min(1.0));
     let mut after = dense::inner(
@@ -189,26 +189,13 @@ pub(super) fn iterate(
     if shortest < 0.1 {
         sigma = sigma.max(0.3);
     }
-    let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    let ps = env("SIG", 3.0);
-    if ps > 0.0 { sigma = sigma.max((1.0 - shortest).powf(ps)).min(1.0); }
-    let mut weight = shortest.powf(env("CORR", 0.0));
-    if env("NOCORR", 0.0) > shortest { weight = 0.0; }
-    let mut direction = system.direction(sigma * residuals.mu, Some(&predictor), weight);
-    let (mut ap, mut ad) = lengths(&direction);
-    let tries = env("TRIES", 0.0) as usize;
-    for t in 0..tries {
-        if ap.min(ad) > 0.5 { break; }
-        let (s2, w2) = if t == 0 { (sigma.max(0.5), 0.0) } else { (0.9, 0.0) };
-        let other = system.direction(s2 * residuals.mu, Some(&predictor), w2);
-        let (op, od) = lengths(&other);
-        if op.min(od).min(1.0) * (1.0 - s2) > ap.min(ad).min(1.0) * (1.0 - sigma) || ap.min(ad) < 0.1 {
-            direction = other; ap = op; ad = od; sigma = s2;
-        }
-    }
-    let fb = env("FR", 0.9); let fr = fb + (FRACTION - fb) * shortest;
-    (ap, ad) = ((fr * ap).min(1.0), (fr * ad).min(1.0));
-    if env("SAME", 0.0) > 0.0 { ap = ap.min(ad); ad = ap; }
+    // What the predictor could not do, the corrector should not try either.
+    let sigma = sigma.max((1.0 - shortest).powi(3));
+    let direction = system.direction(sigma * residuals.mu, Some(&predictor));
+    let (ap, ad) = lengths(&direction);
+    // A short predictor step tells of poor centrality: stay further from the boundary then.
+    let fraction = SHORT_FRACTION + (FRACTION - SHORT_FRACTION) * shortest;
+    let (mut ap, mut ad) = ((fraction * ap).min(1.0), (fraction * ad).min(1.0));
     if !(ap.is_finite() && ad.is_finite()) {
         return Err(Breakdown);
     }
@@ -249,8 +236,8 @@ fn to_boundary(inverse_factor: MatRef<'_, f64>, d: MatRef<'_, f64>, par: Par) ->
     let left = dense::product(inverse_factor, d, par);
     let mut scaled = dense::product(left.as_ref(), inverse_factor.transpose(), par);
     dense::symmetrize(&mut scaled);
-    match dense::eigen(scaled.as_ref(), false, par) {
-        Some((values, _)) if values[0] < 0.0 => -values[0].recip(),
+    match dense::eigenvalues(scaled.as_ref(), par) {
+        Some(values) if values[0] < 0.0 => -values[0].recip(),
         Some(_) => f64::INFINITY,
         None => f64::NAN,
     }

@@ -27,8 +27,6 @@ pub(super) struct Residuals {
     pub primal: Vec<f64>,
     /// C − A*(y) − S.
     pub dual: Mat<f64>,
-    /// A(Λ).
-    pub image: Vec<f64>,
     /// Objective at Λ, without the constant.
     pub value: f64,
     /// Dual objective, without the constant.
@@ -93,7 +91,6 @@ impl Residuals {
             dual_infeasibility: dense::largest(dual.as_ref()) / dense::largest(cost.as_ref()),
             primal,
             dual,
-            image,
             value,
             dual_value: linear,
             mu,
