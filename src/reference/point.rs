@@ -3,7 +3,7 @@
 use super::dense;
 use super::operator::Operator;
 use crate::lifting::Lifting;
-use faer::{Mat, Par};
+use faer::{Mat, MatRef, Par, Scale};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64;
@@ -98,52 +98,46 @@ impl Residuals {
     }
 }
 
-/// The second moment of random neurons with every s at its true |Xu|, thickened by the identity: it satisfies all
-/// constraints strictly but the equalities, and those exactly before the thickening.
+/// Neurons of the start, for each row of Λ.
+const NEURONS: usize = 8;
+/// Identity added to their second moment.
+const THICKENING: f64 = 0.1;
+/// Least value of a pair at the start.
+const FLOOR: f64 = 0.1;
+
+/// A start well inside the cones: the second moment of random neurons, thickened by the identity.
+///
+/// Neurons satisfy all constraints, so Λ starts near feasible; every s is their true |Xu|, and v is independent
+/// of u. S starts at a multiple of the identity, with multipliers that give the pairs the same complementarity.
 pub(super) fn start(lifting: &Lifting, operator: &Operator<'_>, cost: &Mat<f64>, par: Par) -> Point {
     let q = operator.order();
     let (head, groups) = (lifting.head(), lifting.groups());
-    let env = |k: &str, d: f64| std::env::var(k).ok().and_then(|v| v.parse().ok()).unwrap_or(d);
-    let neurons = 8 * q;
+    let neurons = NEURONS * q;
     let mut generator = Pcg64::seed_from_u64(0);
     let mut sample = vec![0.0; q * neurons];
     let mut s = vec![0.0; groups];
     for column in sample.chunks_exact_mut(q) {
         column.iter_mut().for_each(|v| *v = StandardNormal.sample(&mut generator));
         let (u, rest) = column.split_at_mut(head);
-        for g in 0..groups {
-            s[g] = lifting.geometry.direction(g).iter().zip(&*u).map(|(a, b)| a * b).sum::<f64>().abs();
+        for (g, s) in s.iter_mut().enumerate() {
+            *s = lifting.geometry.direction(g).iter().zip(&*u).map(|(a, b)| a * b).sum::<f64>().abs();
         }
         lifting.forest.to_differences(&mut s, 1);
         rest[..groups].copy_from_slice(&s);
     }
-    let factor = faer::MatRef::from_column_major_slice(&sample, q, neurons);
-    let size = env("XI", 1.0);
-    let mut primal = dense::product(factor, factor.transpose(), par);
-    let (thick, mom) = (env("THICK", 0.1), env("MOM", 1.0));
+    let factor = MatRef::from_column_major_slice(&sample, q, neurons);
+    let mut primal = dense::product(factor, factor.transpose(), par) * Scale(1.0 / neurons as f64);
     for j in 0..q {
-        for i in 0..q {
-            primal[(i, j)] *= size * mom / neurons as f64;
-        }
-        primal[(j, j)] += size * thick;
+        primal[(j, j)] += THICKENING;
     }
     dense::symmetrize(&mut primal);
-    let eta = env("ETA", 1.0) * dense::largest(cost.as_ref()).max(env("ETAMIN", 0.01));
-    let slack = if env("CENT", 0.0) > 0.0 {
-        let l = dense::factor(primal.as_ref(), par).unwrap();
-        let li = dense::inverse_lower(l.as_ref(), par);
-        let mut s = dense::product(li.transpose(), li.as_ref(), par);
-        s *= faer::Scale(eta * size);
-        s
-    } else {
-        Mat::from_fn(q, q, |i, j| if i == j { eta } else { 0.0 })
-    };
+    let mu = dense::largest(cost.as_ref());
+    let slack = Mat::<f64>::identity(q, q) * Scale(mu);
     let image = operator.apply(operator.times_forms(primal.as_ref()).as_ref());
-    let floor = env("KFLOOR", 0.1) * size;
-    let products: Vec<f64> = image[operator.free..].iter().map(|k| k.max(floor)).collect();
+    let products: Vec<f64> = image[operator.free..].iter().map(|k| k.max(FLOOR)).collect();
     let mut dual = vec![0.0; operator.rows()];
-    for (n, k) in dual[operator.free..].iter_mut().zip(&products) {
-        *n = eta * size / k;
+    for (multiplier, product) in dual[operator.free..].iter_mut().zip(&products) {
+        *multiplier = mu / product;
     }
     Point { primal, slack, dual, products }
 }

@@ -15,7 +15,7 @@ pub struct ReferenceSettings {
     pub max_iterations: usize,
     /// Most pairs held (default 20 000); the Schur complement takes 8·(n·c + n + pairs)² bytes.
     pub max_pairs: usize,
-    /// Most nearly opposite forms of each form that are held from the start (default 3).
+    /// Most nearly opposite forms of each form that are held from the start (default 4).
     pub neighbours: usize,
     /// Most violated pairs added for each form at a time (default 4).
     pub pairs_per_form: usize,
@@ -31,7 +31,7 @@ impl Default for ReferenceSettings {
             reduced_tolerance: 1e-6,
             max_iterations: 300,
             max_pairs: 20_000,
-            neighbours: 3,
+            neighbours: 4,
             pairs_per_form: 4,
             parallelism: 1,
         }
