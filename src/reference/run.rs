@@ -56,6 +56,7 @@ impl<'a> Run<'a> {
         let mut refuges: Vec<Refuge> = Vec::new();
         let mut next_scan = FIRST_SCAN;
         let mut idle = 0;
+        let mut least = f64::INFINITY;
         let status = loop {
             let times_forms = operator.times_forms(self.point.primal.as_ref());
             let residuals = Residuals::new(self.lifting, &operator, &self.cost, &self.point, &times_forms);
@@ -79,12 +80,16 @@ impl<'a> Run<'a> {
                 if !violated.keys.is_empty() {
                     next_scan = self.grow(&violated, &mut refuges, distance);
                     operator = Operator::new(self.lifting, &self.pairs);
-                    (best, idle) = (None, 0);
+                    (best, idle, least) = (None, 0, f64::INFINITY);
                     continue;
                 }
                 next_scan = distance;
             }
-            idle = if best.as_ref().is_none_or(|b| merit < 0.9 * b.merit) { 0 } else { idle + 1 };
+            // While the gap is still of order one, a falling complementarity is the only sign of progress.
+            let nearer = distance > self.settings.tolerance && distance * line.value.abs() < 0.9 * least;
+            let better = best.as_ref().is_none_or(|b| merit < 0.9 * b.merit);
+            idle = if nearer || better { 0 } else { idle + 1 };
+            least = least.min(distance * line.value.abs());
             if best.as_ref().is_none_or(|b| merit < b.merit) {
                 best = Some(here(&self.point));
             }

@@ -15,10 +15,10 @@ pub fn published(name: &str, gamma: f64) -> Option<TrainingProblem> {
     };
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let is_target = |h: &&str| h.starts_with('y') || **h == *"label";
+    let is_target = |h: &str| h.starts_with('y') || h == "label";
     let rows: Vec<Vec<f64>> =
         lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
-    let first_target = header.iter().position(|h| is_target(&h)).unwrap();
+    let first_target = header.iter().position(|h| is_target(h)).unwrap();
     let x = Mat::from_fn(rows.len(), first_target, |i, j| rows[i][j]);
     let y = if header[first_target] == "label" {
         let classes = rows.iter().map(|r| r[first_target] as usize + 1).max().unwrap();
