@@ -28,11 +28,6 @@ pub(super) fn symmetrize(a: &mut Mat<f64>) {
     }
 }
 
-/// Largest absolute entry.
-pub(super) fn largest(a: MatRef<'_, f64>) -> f64 {
-    a.norm_max()
-}
-
 /// ⟨A, B⟩.
 pub(super) fn inner(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> f64 {
     a.col_iter().zip(b.col_iter()).map(|(a, b)| a.iter().zip(b.iter()).map(|(x, y)| x * y).sum::<f64>()).sum()

@@ -2,7 +2,7 @@
 
 use super::dense;
 use super::operator::Operator;
-use super::point::{Point, Residuals};
+use super::point::{Point, Residuals, scaled_largest};
 use super::schur::Schur;
 use faer::{Mat, MatRef, Par};
 
@@ -143,6 +143,7 @@ const SHORT_FRACTION: f64 = 0.9;
 pub(super) fn iterate(
     operator: &Operator<'_>,
     cost: &Mat<f64>,
+    scale: &[f64],
     point: &mut Point,
     residuals: &Residuals,
     times_forms: &Mat<f64>,
@@ -208,8 +209,7 @@ pub(super) fn iterate(
     point.dual.iter_mut().zip(&direction.dual).for_each(|(y, d)| *y += ad * d);
     // Once the dual residual is down to rounding the slack is recomputed, so that rounding cannot accumulate in it.
     let mut exact = cost - operator.adjoint(&point.dual);
-    let drift = dense::largest((&exact - &point.slack).as_ref());
-    if drift <= 1e-11 * dense::largest(cost.as_ref()) {
+    if scaled_largest(&(&exact - &point.slack), scale) <= 1e-11 {
         dense::symmetrize(&mut exact);
         if dense::factor(exact.as_ref(), par).is_some() {
             point.slack = exact;

@@ -35,7 +35,7 @@ pub(super) struct Residuals {
     pub mu: f64,
     /// Largest violation of an equality or a pair, against 1 + the mean square of a form.
     pub primal_infeasibility: f64,
-    /// Largest entry of the dual residual, against the largest of C.
+    /// Largest entry of the dual residual, in units of the natural size of S.
     pub dual_infeasibility: f64,
 }
 
@@ -51,12 +51,32 @@ pub(super) fn cost(lifting: &Lifting) -> Mat<f64> {
     c
 }
 
+/// Natural size of the diagonal of S: C where it is not small. Weak directions of X have a large weight decay
+/// each, and u is as much smaller there.
+pub(super) fn slack_scale(lifting: &Lifting, cost: &Mat<f64>) -> Vec<f64> {
+    let weakest = lifting.head_decay.iter().copied().fold(f64::INFINITY, f64::min);
+    let floor = 0.5 * weakest.max(lifting.output_decay);
+    (0..cost.nrows()).map(|i| cost[(i, i)].max(floor)).collect()
+}
+
+/// Largest entry of a symmetric matrix of the dimensions of S, in units of its natural size.
+pub(super) fn scaled_largest(matrix: &Mat<f64>, scale: &[f64]) -> f64 {
+    let mut largest = 0.0_f64;
+    for (j, column) in matrix.col_iter().enumerate() {
+        for (value, s) in column.iter().zip(scale) {
+            largest = largest.max(value.abs() / (s * scale[j]).sqrt());
+        }
+    }
+    largest
+}
+
 impl Residuals {
     /// Evaluates the point; `times_forms` is ΛFᵀ.
     pub fn new(
         lifting: &Lifting,
         operator: &Operator<'_>,
         cost: &Mat<f64>,
+        scale: &[f64],
         point: &Point,
         times_forms: &Mat<f64>,
     ) -> Self {
@@ -88,7 +108,7 @@ impl Residuals {
         let square: f64 = (0..2 * groups).map(|f| operator.square(f, times_forms.as_ref())).sum();
         Self {
             primal_infeasibility: worst / (1.0 + square / (2 * groups) as f64),
-            dual_infeasibility: dense::largest(dual.as_ref()) / dense::largest(cost.as_ref()),
+            dual_infeasibility: scaled_largest(&dual, scale),
             primal,
             dual,
             value,
@@ -109,16 +129,19 @@ const FLOOR: f64 = 0.1;
 ///
 /// Neurons satisfy all constraints, so Λ starts near feasible; every s is their true |Xu|, and v is independent
 /// of u. S starts at a multiple of the identity, with multipliers that give the pairs the same complementarity.
-pub(super) fn start(lifting: &Lifting, operator: &Operator<'_>, cost: &Mat<f64>, par: Par) -> Point {
+pub(super) fn start(lifting: &Lifting, operator: &Operator<'_>, scale: &[f64], par: Par) -> Point {
     let q = operator.order();
     let (head, groups) = (lifting.head(), lifting.groups());
     let neurons = NEURONS * q;
+    let mu = scale[head..].iter().copied().fold(f64::INFINITY, f64::min);
+    let weight: Vec<f64> = scale.iter().map(|s| mu / s).collect();
     let mut generator = Pcg64::seed_from_u64(0);
     let mut sample = vec![0.0; q * neurons];
     let mut s = vec![0.0; groups];
     for column in sample.chunks_exact_mut(q) {
         column.iter_mut().for_each(|v| *v = StandardNormal.sample(&mut generator));
         let (u, rest) = column.split_at_mut(head);
+        u.iter_mut().zip(&weight).for_each(|(u, weight)| *u *= weight.sqrt());
         for (g, s) in s.iter_mut().enumerate() {
             *s = lifting.geometry.direction(g).iter().zip(&*u).map(|(a, b)| a * b).sum::<f64>().abs();
         }
@@ -128,11 +151,10 @@ pub(super) fn start(lifting: &Lifting, operator: &Operator<'_>, cost: &Mat<f64>,
     let factor = MatRef::from_column_major_slice(&sample, q, neurons);
     let mut primal = dense::product(factor, factor.transpose(), par) * Scale(1.0 / neurons as f64);
     for j in 0..q {
-        primal[(j, j)] += THICKENING;
+        primal[(j, j)] += THICKENING * weight[j];
     }
     dense::symmetrize(&mut primal);
-    let mu = dense::largest(cost.as_ref());
-    let slack = Mat::<f64>::identity(q, q) * Scale(mu);
+    let slack = Mat::from_fn(q, q, |i, j| if i == j { scale[i] } else { 0.0 });
     let image = operator.apply(operator.times_forms(primal.as_ref()).as_ref());
     let products: Vec<f64> = image[operator.free..].iter().map(|k| k.max(FLOOR)).collect();
     let mut dual = vec![0.0; operator.rows()];

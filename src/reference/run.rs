@@ -23,6 +23,7 @@ pub(super) struct Run<'a> {
     pub pairs: PairSet,
     pub point: Point,
     cost: Mat<f64>,
+    scale: Vec<f64>,
     began: Instant,
     iteration: usize,
     steps: newton::Step,
@@ -40,9 +41,10 @@ impl<'a> Run<'a> {
         let par = if settings.parallelism > 1 { Par::rayon(settings.parallelism) } else { Par::Seq };
         let began = Instant::now();
         let cost = point::cost(lifting);
-        let point = point::start(lifting, &Operator::new(lifting, &pairs), &cost, par);
+        let scale = point::slack_scale(lifting, &cost);
+        let point = point::start(lifting, &Operator::new(lifting, &pairs), &scale, par);
         let steps = newton::Step { primal: 0.0, dual: 0.0 };
-        Ok(Self { lifting, settings, par, pairs, point, cost, began, iteration: 0, steps })
+        Ok(Self { lifting, settings, par, pairs, point, cost, scale, began, iteration: 0, steps })
     }
 
     pub fn run(
@@ -59,7 +61,8 @@ impl<'a> Run<'a> {
         let mut least = f64::INFINITY;
         let status = loop {
             let times_forms = operator.times_forms(self.point.primal.as_ref());
-            let residuals = Residuals::new(self.lifting, &operator, &self.cost, &self.point, &times_forms);
+            let residuals =
+                Residuals::new(self.lifting, &operator, &self.cost, &self.scale, &self.point, &times_forms);
             let line = self.line(&residuals);
             observer(&line);
             let merit = line.gap.max(line.primal_infeasibility).max(line.dual_infeasibility);
@@ -107,6 +110,7 @@ impl<'a> Run<'a> {
             match newton::iterate(
                 &operator,
                 &self.cost,
+                &self.scale,
                 &mut self.point,
                 &residuals,
                 &times_forms,

@@ -112,7 +112,7 @@ pub struct ReferenceIteration {
     pub gap: f64,
     /// Largest violation of an equality or a held pair, against 1 + the mean square of a form.
     pub primal_infeasibility: f64,
-    /// Largest entry of the dual residual, against the largest weight decay.
+    /// Largest entry of the dual residual, against the weight decays of its row and column.
     pub dual_infeasibility: f64,
     /// Mean complementarity, in scaled units.
     pub mu: f64,
@@ -139,7 +139,7 @@ pub struct ReferenceSolution {
     pub gap: f64,
     /// Largest violation of an equality or a held pair, against 1 + the mean square of a form.
     pub primal_infeasibility: f64,
-    /// Largest entry of the dual residual, against the largest weight decay.
+    /// Largest entry of the dual residual, against the weight decays of its row and column.
     pub dual_infeasibility: f64,
     /// Interior-point iterations.
     pub iterations: usize,
