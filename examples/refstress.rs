@@ -15,8 +15,10 @@ fn main() {
         let c = 1 + ((next() + 0.5).powi(2) * 6.0) as usize;
         let kind = ((next() + 0.5) * 4.0) as usize;
         let mut x = Mat::from_fn(n, d, |_, _| next());
+        let mut tt = 0.0;
         if kind == 1 {
             let t = 10f64.powf(-1.0 - 6.0 * (next() + 0.5));
+            tt = t;
             for i in n / 2..n {
                 for j in 0..d {
                     x[(i, j)] = x[(i - n / 2, j)] * if i % 3 == 0 { -2.0 } else { 1.0 } + t * next();
@@ -64,7 +66,7 @@ fn main() {
                 if merit > 1e-7 {
                     bad += 1;
                     println!(
-                        "kind {kind} n {n} d {d} c {c} gamma {gamma:.2e} rel {:.3}: {} gap {:.1e} p {:.1e} d {:.1e} it {} pairs {} {:.1}s",
+                        "kind {kind} t {tt:.1e} n {n} d {d} c {c} gamma {gamma:.2e} rel {:.3}: {} gap {:.1e} p {:.1e} d {:.1e} it {} pairs {} {:.1}s",
                         r.value / problem.zero_objective(),
                         r.status,
                         r.gap,
@@ -78,7 +80,7 @@ fn main() {
             }
             Err(e) => {
                 bad += 1;
-                println!("kind {kind} n {n} d {d} c {c} gamma {gamma:.2e}: error {e}");
+                println!("kind {kind} t {tt:.1e} n {n} d {d} c {c} gamma {gamma:.2e}: error {e}");
             }
         }
     }

@@ -10,11 +10,11 @@ use std::collections::HashMap;
 /// Relative gap of the first point kept to return to; the others follow at a third of the one before.
 const FIRST_REFUGE: f64 = 0.3;
 /// Below this gap the point is too close to the boundary to take in new pairs.
-const LATE: f64 = 1e-5;
+const LATE: f64 = 1e-6;
 /// How much larger the gap of the point returned to is then.
 const LATE_RETURN: f64 = 100.0;
 /// A violation this many times the gap is too much to take in on the spot.
-const ABRUPT: f64 = 10.0;
+const ABRUPT: f64 = 30.0;
 
 /// An earlier point, to return to when pairs turn out violated too late.
 pub(super) struct Refuge {
@@ -81,6 +81,13 @@ impl Run<'_> {
         }
         self.extend(&violated.keys);
         from
+    }
+
+    /// Goes back to the earliest point kept, with all pairs found since; false if there is none.
+    pub fn rescue(&mut self, refuges: &mut Vec<Refuge>) -> bool {
+        refuges.truncate(1);
+        refuges.iter().for_each(|refuge| self.restore(refuge));
+        !refuges.is_empty()
     }
 
     /// Goes back to an earlier point; pairs that came since start like new ones.

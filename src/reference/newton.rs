@@ -24,6 +24,16 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Breakdown;
 
+/// What stays the same from one iteration to the next.
+pub(super) struct Frame<'a> {
+    pub operator: &'a Operator<'a>,
+    /// C.
+    pub cost: &'a Mat<f64>,
+    /// Natural size of the diagonal of S.
+    pub scale: &'a [f64],
+    pub par: Par,
+}
+
 /// Everything of one iteration that both of its solves share.
 struct System<'a> {
     operator: &'a Operator<'a>,
@@ -141,15 +151,13 @@ const SHORT_FRACTION: f64 = 0.9;
 
 /// Moves the point by one predictor-corrector step.
 pub(super) fn iterate(
-    operator: &Operator<'_>,
-    cost: &Mat<f64>,
-    scale: &[f64],
+    frame: &Frame<'_>,
     point: &mut Point,
     residuals: &Residuals,
     times_forms: &Mat<f64>,
     schur: &mut Schur,
-    par: Par,
 ) -> Result<Step, Breakdown> {
+    let Frame { operator, cost, scale, par } = *frame;
     let free = operator.free;
     let slack_factor = dense::factor(point.slack.as_ref(), par).ok_or(Breakdown)?;
     let primal_factor = dense::factor(point.primal.as_ref(), par).ok_or(Breakdown)?;

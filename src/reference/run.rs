@@ -14,6 +14,8 @@ use std::time::Instant;
 const FIRST_SCAN: f64 = 0.7;
 /// Iterations without progress after which a run is stalled.
 const PATIENCE: usize = 15;
+/// How often a run in trouble starts again from an early point, with the pairs it has found by then.
+const RESCUES: usize = 1;
 
 /// The state of a run.
 pub(super) struct Run<'a> {
@@ -58,6 +60,7 @@ impl<'a> Run<'a> {
         let mut refuges: Vec<Refuge> = Vec::new();
         let mut next_scan = FIRST_SCAN;
         let mut idle = 0;
+        let mut rescues = RESCUES;
         let mut least = f64::INFINITY;
         let status = loop {
             let times_forms = operator.times_forms(self.point.primal.as_ref());
@@ -104,26 +107,46 @@ impl<'a> Run<'a> {
                 break ReferenceStatus::TimeLimit;
             } else if self.iteration >= self.settings.max_iterations {
                 break ReferenceStatus::IterationLimit;
-            } else if idle > PATIENCE {
-                break ReferenceStatus::Stalled;
             }
-            match newton::iterate(
-                &operator,
-                &self.cost,
-                &self.scale,
-                &mut self.point,
-                &residuals,
-                &times_forms,
-                &mut schur,
-                self.par,
-            ) {
-                Ok(steps) => self.steps = steps,
-                Err(newton::Breakdown) => break ReferenceStatus::Breakdown,
+            let trouble = if idle > PATIENCE {
+                Some(ReferenceStatus::Stalled)
+            } else {
+                self.step(&operator, &residuals, &times_forms, &mut schur).err()
+            };
+            match trouble {
+                None => self.iteration += 1,
+                Some(status) => {
+                    let poor = best.as_ref().is_none_or(|b| b.merit > self.settings.reduced_tolerance);
+                    if !(poor && rescues > 0 && self.rescue(&mut refuges)) {
+                        break status;
+                    }
+                    rescues -= 1;
+                    operator = Operator::new(self.lifting, &self.pairs);
+                    next_scan = FIRST_SCAN;
+                    (best, idle, least) = (None, 0, f64::INFINITY);
+                }
             }
-            self.iteration += 1;
         };
         let best = best.ok_or(Error::Numerical("the first iteration of the interior-point method"))?;
         Ok(self.finish(status, best))
+    }
+
+    /// One iteration of the method.
+    fn step(
+        &mut self,
+        operator: &Operator<'_>,
+        residuals: &Residuals,
+        times_forms: &Mat<f64>,
+        schur: &mut Schur,
+    ) -> std::result::Result<(), ReferenceStatus> {
+        let frame = newton::Frame { operator, cost: &self.cost, scale: &self.scale, par: self.par };
+        match newton::iterate(&frame, &mut self.point, residuals, times_forms, schur) {
+            Ok(steps) => {
+                self.steps = steps;
+                Ok(())
+            }
+            Err(newton::Breakdown) => Err(ReferenceStatus::Breakdown),
+        }
     }
 
     fn line(&self, residuals: &Residuals) -> ReferenceIteration {
