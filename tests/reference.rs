@@ -237,6 +237,24 @@ fn zero_repeated_and_opposite_rows_are_solved() {
 }
 
 #[test]
+fn nearly_parallel_samples_are_solved() {
+    for angle in [1e-2, 1e-3, 1e-4, 1e-5] {
+        let mut numbers = Numbers(11);
+        let half = numbers.matrix(15, 3);
+        let noise = numbers.matrix(15, 3);
+        // Every other sample is nearly parallel or nearly opposite to the one before it.
+        let x = Mat::from_fn(30, 3, |i, j| {
+            let sign = if i % 4 == 3 { -1.0 } else { 1.0 };
+            half[(i / 2, j)] * sign + if i % 2 == 1 { angle * noise[(i / 2, j)] } else { 0.0 }
+        });
+        let problem = TrainingProblem::new(x, numbers.matrix(30, 2), 0.05).unwrap();
+        let solution = default_run(&problem);
+        assert!(solution.status.is_solved(), "angle {angle:e}: {}", solution.status);
+        assert!(solution.gap <= 1e-6 && solution.primal_infeasibility <= 1e-6, "angle {angle:e}");
+    }
+}
+
+#[test]
 fn problems_without_anything_to_fit_cost_half_the_squared_targets() {
     let zero_targets = TrainingProblem::new(Numbers(1).matrix(4, 2), Mat::zeros(4, 1), 0.1).unwrap();
     let zero_features = TrainingProblem::new(Mat::zeros(4, 2), Numbers(1).matrix(4, 1), 0.1).unwrap();

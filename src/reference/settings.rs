@@ -17,7 +17,7 @@ pub struct ReferenceSettings {
     pub max_pairs: usize,
     /// Most nearly opposite forms of each form that are held from the start (default 4).
     pub neighbours: usize,
-    /// Most violated pairs added for each form at a time (default 4).
+    /// Most violated pairs added for each form at a time (default 2).
     pub pairs_per_form: usize,
     /// Degree of parallelism of products and factorisations (default 1). The bits of the result depend on this
     /// number and not on how many threads there are.
@@ -32,7 +32,7 @@ impl Default for ReferenceSettings {
             max_iterations: 300,
             max_pairs: 20_000,
             neighbours: 4,
-            pairs_per_form: 4,
+            pairs_per_form: 2,
             parallelism: 1,
         }
     }
