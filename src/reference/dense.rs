@@ -68,8 +68,11 @@ pub(super) fn inverse_lower(l: MatRef<'_, f64>, par: Par) -> Mat<f64> {
     out
 }
 
-/// Eigenvalues, ascending; none if the iteration fails.
+/// Eigenvalues, ascending; none if the iteration fails or an entry is not finite.
 pub(super) fn eigenvalues(a: MatRef<'_, f64>, par: Par) -> Option<Vec<f64>> {
+    if !a.is_all_finite() {
+        return None;
+    }
     let n = a.nrows();
     let mut values = Diag::zeros(n);
     let scratch = self_adjoint_evd_scratch::<f64>(n, ComputeEigenvectors::No, par, Default::default());
