@@ -12,6 +12,7 @@ mod linalg;
 mod network;
 mod problem;
 mod progress;
+pub mod reference;
 pub mod report;
 pub mod solver;
 pub mod training;

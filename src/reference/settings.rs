@@ -1,0 +1,175 @@
+//! What the reference solver is told, what it tells, and how it can end.
+
+use crate::lifting::{Lifting, PairSet};
+use crate::{Error, Result};
+
+/// Settings of the reference solver; the defaults suit every problem it is practical for.
+#[derive(Clone, Debug)]
+pub struct ReferenceSettings {
+    /// Relative gap, relative infeasibilities and violation of the pairs not held at which a run ends
+    /// (default 1e-8).
+    pub tolerance: f64,
+    /// A run that cannot go on counts as almost solved if it got this far (default 1e-6).
+    pub reduced_tolerance: f64,
+    /// Most interior-point iterations, all additions of pairs together (default 300).
+    pub max_iterations: usize,
+    /// Most pairs held (default 20 000); the Schur complement takes 8·(n·c + n + pairs)² bytes.
+    pub max_pairs: usize,
+    /// Most nearly opposite forms of each form that are held from the start (default 4).
+    pub neighbours: usize,
+    /// Most violated pairs added for each form at a time (default 2).
+    pub pairs_per_form: usize,
+    /// Degree of parallelism of products and factorisations (default 1). The bits of the result depend on this
+    /// number and not on how many threads there are.
+    pub parallelism: usize,
+}
+
+impl Default for ReferenceSettings {
+    fn default() -> Self {
+        Self {
+            tolerance: 1e-8,
+            reduced_tolerance: 1e-6,
+            max_iterations: 300,
+            max_pairs: 20_000,
+            neighbours: 4,
+            pairs_per_form: 2,
+            parallelism: 1,
+        }
+    }
+}
+
+impl ReferenceSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        for (name, value) in [("tolerance", self.tolerance), ("reduced_tolerance", self.reduced_tolerance)] {
+            if !(value > 0.0 && value < 1.0) {
+                return Err(Error::Parameter { name, value: value.to_string(), range: "between 0 and 1" });
+            }
+        }
+        for (name, value) in [("parallelism", self.parallelism), ("pairs_per_form", self.pairs_per_form)] {
+            if value == 0 {
+                return Err(Error::Parameter { name, value: value.to_string(), range: "at least 1" });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a run of the reference solver ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReferenceStatus {
+    /// Gap, infeasibilities and all pairs to the tolerance.
+    Solved,
+    /// To the reduced tolerance; rounding kept it from the other.
+    AlmostSolved,
+    /// Many iterations without progress, short of the reduced tolerance.
+    Stalled,
+    /// A factorisation broke down, short of the reduced tolerance.
+    Breakdown,
+    /// Out of iterations.
+    IterationLimit,
+    /// More violated pairs than may be held.
+    PairLimit,
+    /// The deadline passed.
+    TimeLimit,
+    /// Cancelled through the control.
+    Cancelled,
+}
+
+impl ReferenceStatus {
+    /// Whether the value is one to compare others with.
+    pub fn is_solved(self) -> bool {
+        matches!(self, Self::Solved | Self::AlmostSolved)
+    }
+}
+
+impl std::fmt::Display for ReferenceStatus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Solved => "solved",
+            Self::AlmostSolved => "almost solved",
+            Self::Stalled => "stalled",
+            Self::Breakdown => "numerical breakdown",
+            Self::IterationLimit => "iteration limit",
+            Self::PairLimit => "pair limit",
+            Self::TimeLimit => "time limit",
+            Self::Cancelled => "cancelled",
+        })
+    }
+}
+
+/// One line of the iteration log, told before the iteration's step is made.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ReferenceIteration {
+    /// Iterations made so far.
+    pub iteration: usize,
+    /// Objective at the primal point, in units of the training objective.
+    pub value: f64,
+    /// Dual objective, in the same units; a bound once the dual infeasibility is zero.
+    pub dual_value: f64,
+    /// |value − dual value| / value.
+    pub gap: f64,
+    /// Largest violation of an equality or a held pair, against 1 + the mean square of a form.
+    pub primal_infeasibility: f64,
+    /// Largest entry of the dual residual, against the weight decays of its row and column.
+    pub dual_infeasibility: f64,
+    /// Mean complementarity, in scaled units.
+    pub mu: f64,
+    /// Primal step length of the iteration before.
+    pub primal_step: f64,
+    /// Dual step length of the iteration before.
+    pub dual_step: f64,
+    /// Pairs held.
+    pub pairs: usize,
+    /// Seconds since the run began.
+    pub seconds: f64,
+}
+
+/// What the reference solver found.
+#[derive(Clone, Debug)]
+pub struct ReferenceSolution {
+    /// How the run ended.
+    pub status: ReferenceStatus,
+    /// Objective of the relaxation at the primal point, in units of the training objective.
+    pub value: f64,
+    /// Objective at the dual point, in the same units. Not proved to be a bound: that is a certificate's task.
+    pub dual_value: f64,
+    /// |value − dual value| / value.
+    pub gap: f64,
+    /// Largest violation of an equality or a held pair, against 1 + the mean square of a form.
+    pub primal_infeasibility: f64,
+    /// Largest entry of the dual residual, against the weight decays of its row and column.
+    pub dual_infeasibility: f64,
+    /// Interior-point iterations.
+    pub iterations: usize,
+    /// Eigenvalues of Λ above 1e-5 of the largest.
+    pub rank: usize,
+    /// W in scaled terms, row-major: one row for each row of [`Lifting::fit`], c values each.
+    pub fit_residual: Vec<f64>,
+    /// Pairs held, with the multipliers of pairs and equalities in normalised form
+    /// ([`PairSet::plain_multipliers`] maps them back).
+    pub pairs: PairSet,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+impl ReferenceSolution {
+    /// The solution when no network can lower the loss: zero, primal and dual.
+    pub(super) fn zero(lifting: &Lifting, pairs: PairSet) -> Self {
+        let value = lifting.unscale(0.0);
+        Self {
+            status: ReferenceStatus::Solved,
+            value,
+            dual_value: value,
+            gap: 0.0,
+            primal_infeasibility: 0.0,
+            dual_infeasibility: 0.0,
+            iterations: 0,
+            rank: 0,
+            fit_residual: vec![0.0; lifting.fit_targets.len()],
+            pairs,
+            seconds: 0.0,
+        }
+    }
+}
