@@ -5,14 +5,17 @@ mod factor;
 mod hessian;
 mod lagrangian;
 mod newton;
+mod product;
 mod rank;
 mod settings;
 mod start;
+mod system;
 
 pub use factor::Factor;
 pub use hessian::HessianAssembler;
 pub use lagrangian::{AugmentedLagrangian, Hinge, Workspace};
 pub use newton::{InnerReport, InnerStatus, NewtonMinimizer};
+pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
 pub use start::start;
 
@@ -21,6 +24,8 @@ use crate::{Control, Result};
 
 /// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
 const GRADIENT_FLOOR: f64 = 1e-9;
+/// Infeasibility below which idle pairs are dropped.
+const SETTLED: f64 = 1e-3;
 /// A level that brings infeasibility down by this factor keeps its penalty.
 const SUFFICIENT_DECREASE: f64 = 0.3;
 /// Factor of the smoothing between converged levels.
@@ -188,12 +193,14 @@ impl<'a> LowRankSolver<'a> {
     fn update_pairs(&mut self, infeasibility: f64) -> usize {
         let work = self.newton.workspace();
         let slack = 0.05 * self.mean_square;
-        // A pair with slack whose multiplier is only what the smoothing puts there carries nothing.
+        // A pair with slack whose multiplier is only what the smoothing puts there carries nothing; while the point
+        // still moves much, most of those would soon be missed again.
+        let settled = infeasibility < SETTLED;
         let keep: Vec<bool> = work
             .next
             .iter()
             .zip(&work.product)
-            .map(|(&t, &k)| k < slack || t * k > 3.0 * self.smoothing)
+            .map(|(&t, &k)| !settled || k < slack || t * k > 3.0 * self.smoothing)
             .collect();
         // Early levels violate every pair a little: only what stands out is worth holding.
         let tolerance = (0.1 * infeasibility).max(1e-6) * self.mean_square;

@@ -1,12 +1,11 @@
-//! The inner minimiser: Newton's method with Levenberg–Marquardt regularisation and a dense Cholesky.
+//! The inner minimiser: Newton's method with Levenberg–Marquardt regularisation.
 
 use super::Factor;
 use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
+use super::system::NewtonSystem;
 use crate::Control;
-use crate::linalg::Cholesky;
 use crate::vector::dot;
-use faer::{Mat, MatMut};
 
 /// Corrections with one factorisation: they follow the curved valleys of a large penalty (Maratos effect).
 const CORRECTIONS: usize = 6;
@@ -38,11 +37,9 @@ pub struct InnerReport {
 /// Newton's method; keeps its regularisation and memory between calls.
 #[derive(Debug)]
 pub struct NewtonMinimizer {
-    assembler: HessianAssembler,
+    system: NewtonSystem,
     regularization: f64,
     floor: f64,
-    hessian: Mat<f64>,
-    cholesky: Cholesky,
     work: Workspace,
     trial_work: Workspace,
     corrected_work: Workspace,
@@ -54,11 +51,9 @@ impl NewtonMinimizer {
     /// `scale` is the size of the objective; regularisation starts at a millionth of it.
     pub fn new(assembler: HessianAssembler, scale: f64) -> Self {
         Self {
-            assembler,
             regularization: 1e-6 * scale,
             floor: 1e-14 * scale,
-            hessian: Mat::new(),
-            cholesky: Cholesky::default(),
+            system: NewtonSystem::new(assembler),
             work: Workspace::default(),
             trial_work: Workspace::default(),
             corrected_work: Workspace::default(),
@@ -74,7 +69,7 @@ impl NewtonMinimizer {
 
     /// The assembler and the workspace at the last accepted point.
     pub fn parts(&mut self) -> (&mut HessianAssembler, &Workspace) {
-        (&mut self.assembler, &self.work)
+        (&mut self.system.assembler, &self.work)
     }
 
     /// Evaluates at a factor without moving; returns the value.
@@ -92,12 +87,9 @@ impl NewtonMinimizer {
         control: &Control,
     ) -> InnerReport {
         let size = factor.values.len();
-        if self.hessian.nrows() != size {
-            self.hessian = Mat::zeros(size, size);
-        }
         let mut value = lagrangian.value(factor, &mut self.work);
         let (mut trial, mut corrected) = (factor.clone(), factor.clone());
-        let mut step = Mat::<f64>::zeros(size, 1);
+        let mut step = vec![0.0; size];
         let mut iterations = 0;
         loop {
             lagrangian.gradient(factor, &mut self.work, &mut self.gradient);
@@ -112,19 +104,22 @@ impl NewtonMinimizer {
             if iterations == limit || !norm.is_finite() {
                 return report(InnerStatus::IterationLimit);
             }
-            self.assembler.assemble(lagrangian, factor, &self.work, &mut self.hessian);
+            self.system.moved(size);
             let mut accepted = None;
             for _ in 0..60 {
-                let Some(predicted) = self.factorize_and_step(step.as_mut()) else {
+                if control.should_stop() {
+                    break;
+                }
+                let Some(predicted) = self.step(lagrangian, factor, &mut step) else {
                     self.increase(4.0);
                     continue;
                 };
-                add(&factor.values, step.col_as_slice(0), &mut trial.values);
+                add(&factor.values, &step, &mut trial.values);
                 let mut next = lagrangian.value(&trial, &mut self.trial_work);
                 for _ in 0..CORRECTIONS {
                     lagrangian.gradient(&trial, &mut self.trial_work, &mut self.trial_gradient);
-                    self.solve(&self.trial_gradient, step.as_mut());
-                    add(&trial.values, step.col_as_slice(0), &mut corrected.values);
+                    self.system.correct(&self.trial_gradient, &mut step);
+                    add(&trial.values, &step, &mut corrected.values);
                     let value = lagrangian.value(&corrected, &mut self.corrected_work);
                     if !(value < next) {
                         break;
@@ -147,9 +142,6 @@ impl NewtonMinimizer {
                     break;
                 }
                 self.increase(4.0);
-                if control.should_stop() {
-                    break;
-                }
             }
             let Some((next, ratio)) = accepted else {
                 let status = if control.should_stop() { InnerStatus::Stopped } else { InnerStatus::Stalled };
@@ -171,24 +163,19 @@ impl NewtonMinimizer {
         self.regularization = (self.regularization * factor).max(100.0 * self.floor);
     }
 
-    /// Factors H + μI and solves for the step; the predicted decrease, or none if not positive definite.
-    fn factorize_and_step(&mut self, mut step: MatMut<'_, f64>) -> Option<f64> {
-        if !self.cholesky.factorize(&self.hessian, self.regularization) {
+    /// The step for the present regularisation and its predicted decrease; none if not positive definite.
+    fn step(
+        &mut self,
+        lagrangian: &AugmentedLagrangian<'_>,
+        factor: &Factor,
+        step: &mut [f64],
+    ) -> Option<f64> {
+        if !self.system.step(lagrangian, factor, &self.work, &self.gradient, self.regularization, step) {
             return None;
         }
-        self.solve(&self.gradient, step.as_mut());
-        let s: Vec<f64> = (0..step.nrows()).map(|i| step[(i, 0)]).collect();
-        // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖², because Hs = −g − μs.
-        let predicted = -0.5 * dot(&self.gradient, &s) + 0.5 * self.regularization * dot(&s, &s);
+        // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖²: Hs = −g − μs − residual, which is orthogonal to s.
+        let predicted = -0.5 * dot(&self.gradient, step) + 0.5 * self.regularization * dot(step, step);
         (predicted.is_finite() && predicted > 0.0).then_some(predicted)
-    }
-
-    /// step = −(H + μI)⁻¹ gradient with the last factorisation.
-    fn solve(&self, gradient: &[f64], mut step: MatMut<'_, f64>) {
-        for (i, g) in gradient.iter().enumerate() {
-            step[(i, 0)] = -g;
-        }
-        self.cholesky.solve(step);
     }
 }
 
