@@ -11,9 +11,18 @@ use faer::{Mat, MatMut};
 /// Orders from which an old factorisation is tried as a preconditioner before a new one is made.
 const REUSE_ORDER: usize = 1500;
 /// Conjugate-gradient steps after which a new factorisation is the cheaper way.
-const STEP_LIMIT: usize = 25;
+const STEP_LIMIT: usize = 60;
+/// Meetings with negative curvature at one point after which the factorisation is renewed.
+const REFUSAL_LIMIT: usize = 4;
 /// Relative residual that a Newton step is solved to.
 const RESIDUAL: f64 = 0.05;
+
+/// How the conjugate gradients ended.
+enum Outcome {
+    Solved,
+    NegativeCurvature,
+    Slow,
+}
 
 /// Solves (H + λI) step = −gradient at successive points.
 #[derive(Debug)]
@@ -25,6 +34,8 @@ pub(super) struct NewtonSystem {
     usable: bool,
     /// Whether `hessian` belongs to the present point.
     current: bool,
+    /// Times that negative curvature was met at the present point.
+    refusals: usize,
     scratch: ProductScratch,
     residual: Vec<f64>,
     preconditioned: Vec<f64>,
@@ -40,6 +51,7 @@ impl NewtonSystem {
             cholesky: Cholesky::default(),
             usable: false,
             current: false,
+            refusals: 0,
             scratch: ProductScratch::default(),
             residual: Vec::new(),
             preconditioned: Vec::new(),
@@ -51,6 +63,7 @@ impl NewtonSystem {
     /// Tells that the point has moved; `size` is the number of variables.
     pub(super) fn moved(&mut self, size: usize) {
         self.current = false;
+        self.refusals = 0;
         if self.hessian.nrows() != size {
             self.hessian = Mat::zeros(size, size);
             self.usable = false;
@@ -69,9 +82,14 @@ impl NewtonSystem {
     ) -> bool {
         let size = gradient.len();
         if !self.current && self.usable && size >= REUSE_ORDER {
-            let solved = self.conjugate_gradients(lagrangian, factor, work, gradient, regularization, step);
-            if solved {
-                return true;
+            match self.conjugate_gradients(lagrangian, factor, work, gradient, regularization, step) {
+                Outcome::Solved => return true,
+                // A greater regularisation is cheaper to try than a new factorisation.
+                Outcome::NegativeCurvature if self.refusals < REFUSAL_LIMIT => {
+                    self.refusals += 1;
+                    return false;
+                }
+                _ => {}
             }
         }
         if !self.current {
@@ -94,7 +112,7 @@ impl NewtonSystem {
         self.cholesky.solve(MatMut::from_column_major_slice_mut(step, size, 1));
     }
 
-    /// Preconditioned conjugate gradients; false on negative curvature or too slow a convergence.
+    /// Preconditioned conjugate gradients for the Newton step.
     fn conjugate_gradients(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
@@ -103,7 +121,7 @@ impl NewtonSystem {
         gradient: &[f64],
         regularization: f64,
         step: &mut [f64],
-    ) -> bool {
+    ) -> Outcome {
         let size = gradient.len();
         step.fill(0.0);
         self.residual.clear();
@@ -120,7 +138,7 @@ impl NewtonSystem {
             let curvature = dot(&self.direction, &self.product);
             // Written so that a NaN counts as negative curvature.
             if !(curvature > 0.0 && energy > 0.0) {
-                return false;
+                return Outcome::NegativeCurvature;
             }
             let length = energy / curvature;
             axpy(length, &self.direction, step);
@@ -128,7 +146,7 @@ impl NewtonSystem {
             self.precondition();
             let next = dot(&self.residual, &self.preconditioned);
             if next <= target {
-                return true;
+                return Outcome::Solved;
             }
             let ratio = next / energy;
             energy = next;
@@ -136,7 +154,7 @@ impl NewtonSystem {
                 *d = p + ratio * *d;
             }
         }
-        false
+        Outcome::Slow
     }
 
     fn precondition(&mut self) {
