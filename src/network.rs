@@ -1,5 +1,6 @@
 //! A two-layer ReLU network and its objective.
 
+use crate::linalg::product;
 use crate::{Error, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 
@@ -45,11 +46,11 @@ impl Network {
 
     /// (XU)₊Vᵀ, n × c, for X (n × d).
     pub fn predict(&self, features: MatRef<'_, f64>) -> Mat<f64> {
-        let mut activation = features * &self.hidden;
+        let mut activation = product(features, self.hidden());
         for column in activation.col_iter_mut() {
             column.iter_mut().for_each(|value| *value = value.max(0.0));
         }
-        &activation * self.output.transpose()
+        product(activation.as_ref(), self.output.transpose())
     }
 
     /// ½‖(XU)₊Vᵀ − Y‖² + (γ/2)(‖U‖² + ‖V‖²).
@@ -75,18 +76,18 @@ impl Network {
             let x = problem.features().subrows(from, rows);
             let y = problem.targets().subrows(from, rows);
             // activation a with |a − exact| ≤ error, both n × m
-            let mut activation = x * &self.hidden;
-            let mut error = magnitude(x) * &hidden_size;
+            let mut activation = product(x, self.hidden());
+            let mut error = product(magnitude(x).as_ref(), hidden_size.as_ref());
             for (a, e) in activation.col_iter_mut().zip(error.col_iter_mut()) {
                 for (a, e) in a.iter_mut().zip(e.iter_mut()) {
                     *a = a.max(0.0) + 0.0 * *a;
                     *e = product_error(d, *e);
                 }
             }
-            let prediction = &activation * self.output.transpose();
+            let prediction = product(activation.as_ref(), self.output.transpose());
             // Σ a|v| bounds the rounding of the second product, Σ error·|v| carries that of the first
-            let rounding = &activation * output_size.transpose();
-            let carried = &error * output_size.transpose();
+            let rounding = product(activation.as_ref(), output_size.transpose());
+            let carried = product(error.as_ref(), output_size.transpose());
             for j in 0..y.ncols() {
                 for i in 0..rows {
                     let difference = (prediction[(i, j)] - y[(i, j)]).abs().next_up();
