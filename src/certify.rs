@@ -89,7 +89,12 @@ pub fn certify(
     let mut run = Run::new(problem, &lifting, network.objective(problem));
     let mut status = Status::Converged;
     let mut hidden = None;
-    if lifting.groups() > 0 {
+    // Without features, or with a weight decay that no neuron is worth, this is all there is to prove.
+    if !control.should_stop() {
+        run.offer(DualPoint { w: problem.targets().to_owned(), ..run.best_dual.clone() })?;
+    }
+    let solved = run.upper - run.best_bound <= 0.9 * settings.tolerance * run.upper;
+    if lifting.groups() > 0 && !solved {
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
@@ -190,7 +195,11 @@ impl<'a> Run<'a> {
 
     /// Estimates the bound of the solver's multipliers and keeps them if it is the best.
     fn consider(&mut self, level: &Level) -> Result<bool> {
-        let dual = dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit);
+        self.offer(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit))
+    }
+
+    /// Estimates the bound of a dual point and keeps it if it is the best.
+    fn offer(&mut self, dual: DualPoint) -> Result<bool> {
         let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
