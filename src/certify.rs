@@ -87,14 +87,19 @@ pub fn certify(
     let solving = Instant::now();
     let lifting = Lifting::new(problem)?;
     let mut run = Run::new(problem, &lifting, network.objective(problem));
-    let mut status = Status::Converged;
+    let stopped = control.should_stop();
+    let mut status = match stopped {
+        true if control.is_cancelled() => Status::Cancelled,
+        true => Status::TimeLimit,
+        false => Status::Converged,
+    };
     let mut hidden = None;
     // Without features, or with a weight decay that no neuron is worth, this is all there is to prove.
-    if !control.should_stop() {
+    if !stopped {
         run.offer(DualPoint { w: problem.targets().to_owned(), ..run.best_dual.clone() })?;
     }
     let solved = run.upper - run.best_bound <= 0.9 * settings.tolerance * run.upper;
-    if lifting.groups() > 0 && !solved {
+    if lifting.groups() > 0 && !solved && !stopped {
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
