@@ -1,9 +1,9 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Grade, Proof, certify_dual};
+use crate::certificate::{self, Certificate, Proof, certify_dual};
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::Lifting;
-use crate::report::{Report, Seconds, Status, peak_memory_bytes};
+use crate::report::{Relaxed, Report, Seconds, Status};
 use crate::solver::{InnerStatus, Level, LowRankSolver, SolverSettings, start};
 use crate::training::{TrainingSettings, polish, train};
 use crate::{Control, Error, Network, Observer, Progress, Result, TrainingProblem};
@@ -89,9 +89,19 @@ pub fn certify(
     let solving = Instant::now();
     let lifting = Lifting::new(problem)?;
     let mut run = Run::new(problem, &lifting, network.objective(problem));
-    let mut status = Status::Converged;
+    let stopped = control.should_stop();
+    let mut status = match stopped {
+        true if control.is_cancelled() => Status::Cancelled,
+        true => Status::TimeLimit,
+        false => Status::Converged,
+    };
     let mut hidden = None;
-    if lifting.groups() > 0 {
+    // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
+    if !stopped {
+        let zero = DualPoint::zero(problem.samples(), problem.outputs());
+        run.consider(DualPoint { w: problem.targets().to_owned(), ..zero })?;
+    }
+    if lifting.groups() > 0 && !stopped && !run.network_is_close(settings.tolerance) {
         check_size(&lifting)?;
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
@@ -119,7 +129,7 @@ pub fn certify(
     };
     seconds.round += rounding.elapsed().as_secs_f64();
 
-    let report = run.report(&network, &proof, status, seconds);
+    let report = Report::assemble(problem, &network, &proof, &run.relaxed(status), seconds);
     Ok(Certified { network, certificate, proof, report })
 }
 
@@ -174,13 +184,13 @@ impl<'a> Run<'a> {
         for _ in 0..LEVEL_LIMIT {
             let level = solver.advance(control);
             if level.inner.status == InnerStatus::Stopped {
-                self.consider(&level)?;
+                self.consider_level(&level)?;
                 self.level.get_or_insert(level);
                 return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
             }
             self.value = self.lifting.unscale(level.objective);
             let error = level.objective_error * self.lifting.scale;
-            since_better = if self.consider(&level)? { 0 } else { since_better + 1 };
+            since_better = if self.consider_level(&level)? { 0 } else { since_better + 1 };
             observer.progress(&Progress {
                 iteration: solver.newton_steps(),
                 value: self.value,
@@ -196,7 +206,7 @@ impl<'a> Run<'a> {
             let feasible = error <= 0.3 * tolerance * self.value;
             let complete = level.added == 0 || level.infeasibility <= 1e-4;
             self.level = Some(level);
-            if close && feasible && complete {
+            if (close && feasible && complete) || self.network_is_close(tolerance) {
                 return Ok(Status::Converged);
             }
             if since_better > PATIENCE {
@@ -206,9 +216,18 @@ impl<'a> Run<'a> {
         Ok(Status::Stalled)
     }
 
-    /// Estimates the bound of the solver's multipliers and keeps them if it is the best.
-    fn consider(&mut self, level: &Level) -> Result<bool> {
-        let dual = dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit);
+    /// Whether the bound so far certifies the trained network itself.
+    fn network_is_close(&self, tolerance: f64) -> bool {
+        self.upper - self.best_bound <= 0.9 * tolerance * self.upper
+    }
+
+    /// Estimates the bound of a level's multipliers and keeps them if it is the best.
+    fn consider_level(&mut self, level: &Level) -> Result<bool> {
+        self.consider(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit))
+    }
+
+    /// Estimates the bound of a dual point and keeps it if it is the best.
+    fn consider(&mut self, dual: DualPoint) -> Result<bool> {
         let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
@@ -218,31 +237,15 @@ impl<'a> Run<'a> {
         Ok(better)
     }
 
-    fn report(&self, network: &Network, proof: &Proof, status: Status, seconds: Seconds) -> Report {
-        let upper_bound = network.objective_upper(self.problem);
-        let lower_bound = if proof.grade() == Grade::None { 0.0 } else { proof.lower_bound() };
-        Report {
-            schema: Report::SCHEMA,
-            samples: self.problem.samples(),
-            features: self.problem.inputs(),
-            outputs: self.problem.outputs(),
-            gamma: self.problem.weight_decay(),
-            upper_bound,
-            network_width: network.width(),
-            relaxation_value: self.value,
-            primal_infeasibility: self.level.as_ref().map_or(0.0, |level| level.infeasibility),
-            lower_bound,
-            grade: proof.grade(),
-            failure_probability: proof.failure_probability(),
-            gap: Report::relative_gap(upper_bound, lower_bound),
-            solver_gap: Report::relative_gap(self.value, lower_bound),
-            blocks: 1,
-            rank: self.level.as_ref().map_or(0, |level| level.columns),
-            pairs: self.level.as_ref().map_or(0, |level| level.pairs),
-            active_pairs: self.level.as_ref().map_or(0, |level| level.active_pairs),
+    fn relaxed(&self, status: Status) -> Relaxed {
+        let level = self.level.as_ref();
+        Relaxed {
+            value: self.value,
+            infeasibility: level.map_or(0.0, |level| level.infeasibility),
+            rank: level.map_or(0, |level| level.columns),
+            pairs: level.map_or(0, |level| level.pairs),
+            active_pairs: level.map_or(0, |level| level.active_pairs),
             status,
-            seconds,
-            peak_memory_bytes: peak_memory_bytes(),
         }
     }
 }

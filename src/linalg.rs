@@ -1,11 +1,20 @@
-//! Dense factorisations with a fixed degree of parallelism, so that no bit depends on the number of threads.
+//! Dense products and factorisations with a fixed degree of parallelism, so that no bit depends on the number of
+//! threads: faer's own methods and operators take the degree from the pool that happens to run them.
 
+use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::{factor, solve};
-use faer::{Mat, MatMut, Par};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::matmul;
+use faer::linalg::qr::no_pivoting::factor as qr;
+use faer::linalg::svd::{self, ComputeSvdVectors};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Orders from which a factorisation is shared between two threads; a constant, because bits depend on it.
 const PARALLEL_ORDER: usize = 1024;
+
+/// Multiplications from which a product is shared between two threads.
+const PARALLEL_PRODUCT: usize = 1 << 27;
 
 fn degree(order: usize) -> Par {
     if order < PARALLEL_ORDER { Par::Seq } else { Par::rayon(2) }
@@ -60,10 +69,105 @@ impl Cholesky {
         .is_ok()
     }
 
+    /// The factor; only its lower triangle means anything.
+    pub(crate) fn lower(&self) -> MatRef<'_, f64> {
+        self.factor.as_ref()
+    }
+
+    /// Solves with the last factorisation.
+    pub(crate) fn solution(&self, rhs: MatRef<'_, f64>) -> Mat<f64> {
+        let mut solution = rhs.to_owned();
+        self.solve(solution.as_mut());
+        solution
+    }
+
     /// Solves with the last factorisation, in place.
     pub(crate) fn solve(&self, rhs: MatMut<'_, f64>) {
         let scratch = solve::solve_in_place_scratch::<f64>(self.factor.nrows(), rhs.ncols(), Par::Seq);
         let mut buffer = MemBuffer::new(scratch);
         solve::solve_in_place(self.factor.as_ref(), rhs, Par::Seq, MemStack::new(&mut buffer));
     }
+}
+
+/// AB.
+pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    let size = a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols());
+    let par = if size < PARALLEL_PRODUCT { Par::Seq } else { Par::rayon(2) };
+    let mut product = Mat::zeros(a.nrows(), b.ncols());
+    matmul(product.as_mut(), Accum::Replace, a, b, 1.0, par);
+    product
+}
+
+/// Eigenvalues (ascending) and eigenvectors of a symmetric matrix, given by its lower triangle.
+///
+/// `None` if the iteration does not converge, as with entries that are not finite.
+pub(crate) fn symmetric_eigen(a: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
+    let n = a.nrows();
+    let mut values = Diag::zeros(n);
+    let mut vectors = Mat::zeros(n, n);
+    eigen(a, &mut values, Some(vectors.as_mut()))?;
+    Some((values.column_vector().iter().copied().collect(), vectors))
+}
+
+/// Eigenvalues alone, ascending, as [`symmetric_eigen`].
+pub(crate) fn symmetric_eigenvalues(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
+    let mut values = Diag::zeros(a.nrows());
+    eigen(a, &mut values, None)?;
+    Some(values.column_vector().iter().copied().collect())
+}
+
+fn eigen(a: MatRef<'_, f64>, values: &mut Diag<f64>, vectors: Option<MatMut<'_, f64>>) -> Option<()> {
+    let n = a.nrows();
+    let par = degree(n);
+    let wanted = if vectors.is_some() { ComputeEigenvectors::Yes } else { ComputeEigenvectors::No };
+    let mut buffer = MemBuffer::new(self_adjoint_evd_scratch::<f64>(n, wanted, par, Default::default()));
+    self_adjoint_evd(a, values.as_mut(), vectors, par, MemStack::new(&mut buffer), Default::default()).ok()
+}
+
+/// A = U diag(σ) Vᵀ with as many columns as the smaller side of A, σ descending.
+#[derive(Debug)]
+pub(crate) struct ThinSvd {
+    pub(crate) u: Mat<f64>,
+    pub(crate) singular: Vec<f64>,
+    pub(crate) v: Mat<f64>,
+}
+
+impl ThinSvd {
+    /// `None` if the iteration does not converge, as with entries that are not finite.
+    pub(crate) fn new(a: MatRef<'_, f64>) -> Option<Self> {
+        let (m, n) = (a.nrows(), a.ncols());
+        let size = m.min(n);
+        let (mut u, mut v) = (Mat::zeros(m, size), Mat::zeros(n, size));
+        let mut singular = Diag::zeros(size);
+        let par = degree(size);
+        let thin = ComputeSvdVectors::Thin;
+        let mut buffer = MemBuffer::new(svd::svd_scratch::<f64>(m, n, thin, thin, par, Default::default()));
+        svd::svd(
+            a,
+            singular.as_mut(),
+            Some(u.as_mut()),
+            Some(v.as_mut()),
+            par,
+            MemStack::new(&mut buffer),
+            Default::default(),
+        )
+        .ok()?;
+        let singular = singular.column_vector().iter().copied().collect();
+        Some(Self { u, singular, v })
+    }
+}
+
+/// R of A = QR, as many rows as the smaller side of A; only its upper triangle means anything.
+pub(crate) fn triangular_factor(a: MatRef<'_, f64>) -> Mat<f64> {
+    let (m, n) = (a.nrows(), a.ncols());
+    let size = m.min(n);
+    let block = qr::recommended_block_size::<f64>(m, n);
+    let mut factors = a.to_owned();
+    let mut coefficients = Mat::zeros(block, size);
+    let par = degree(size);
+    let scratch = qr::qr_in_place_scratch::<f64>(m, n, block, par, Default::default());
+    let mut buffer = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut buffer);
+    qr::qr_in_place(factors.as_mut(), coefficients.as_mut(), par, stack, Default::default());
+    factors.subrows(0, size).to_owned()
 }

@@ -1,5 +1,6 @@
 //! A two-layer ReLU network and its objective.
 
+use crate::linalg::product;
 use crate::{Error, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 
@@ -45,11 +46,11 @@ impl Network {
 
     /// (XU)₊Vᵀ, n × c, for X (n × d).
     pub fn predict(&self, features: MatRef<'_, f64>) -> Mat<f64> {
-        let mut activation = features * &self.hidden;
+        let mut activation = product(features, self.hidden());
         for column in activation.col_iter_mut() {
             column.iter_mut().for_each(|value| *value = value.max(0.0));
         }
-        &activation * self.output.transpose()
+        product(activation.as_ref(), self.output.transpose())
     }
 
     /// ½‖(XU)₊Vᵀ − Y‖² + (γ/2)(‖U‖² + ‖V‖²).
@@ -75,21 +76,21 @@ impl Network {
             let x = problem.features().subrows(from, rows);
             let y = problem.targets().subrows(from, rows);
             // activation a with |a − exact| ≤ error, both n × m
-            let mut activation = x * &self.hidden;
-            let mut error = magnitude(x) * &hidden_size;
+            let mut activation = product(x, self.hidden());
+            let mut error = product(magnitude(x).as_ref(), hidden_size.as_ref());
             for (a, e) in activation.col_iter_mut().zip(error.col_iter_mut()) {
                 for (a, e) in a.iter_mut().zip(e.iter_mut()) {
                     *a = a.max(0.0) + 0.0 * *a;
                     *e = product_error(d, *e);
                 }
             }
-            let prediction = &activation * self.output.transpose();
+            let prediction = product(activation.as_ref(), self.output.transpose());
             // Σ a|v| bounds the rounding of the second product, Σ error·|v| carries that of the first
-            let rounding = &activation * output_size.transpose();
-            let carried = &error * output_size.transpose();
+            let rounding = product(activation.as_ref(), output_size.transpose());
+            let carried = product(error.as_ref(), output_size.transpose());
             for j in 0..y.ncols() {
                 for i in 0..rows {
-                    let difference = (prediction[(i, j)] - y[(i, j)]).abs().next_up();
+                    let difference = sum_of_two(prediction[(i, j)], -y[(i, j)]);
                     let carried = sum_upper(m, carried[(i, j)]);
                     let defect = add_up(product_error(m, rounding[(i, j)]), carried);
                     let residual = add_up(difference, defect);
@@ -113,21 +114,27 @@ impl Network {
 /// Samples handled at once by `objective_upper`.
 const ROWS: usize = 256;
 
-/// a + b, rounded up, for nonnegative a and b.
-fn add_up(a: f64, b: f64) -> f64 {
-    (a + b).next_up()
+/// |a + b|, rounded up; a sum that comes out as zero is exact.
+fn sum_of_two(a: f64, b: f64) -> f64 {
+    let sum = (a + b).abs();
+    if sum == 0.0 { 0.0 } else { sum.next_up() }
 }
 
-/// ab, rounded up, for nonnegative a and b.
+/// a + b, rounded up, for nonnegative a and b; adding zero is exact.
+fn add_up(a: f64, b: f64) -> f64 {
+    if a == 0.0 || b == 0.0 { a + b } else { (a + b).next_up() }
+}
+
+/// ab, rounded up, for nonnegative a and b; a product with zero is exact.
 fn mul_up(a: f64, b: f64) -> f64 {
-    (a * b).next_up()
+    if a == 0.0 || b == 0.0 { a * b } else { (a * b).next_up() }
 }
 
 /// γ_k rounded up.
 fn gamma_up(k: usize) -> f64 {
     // ku and 1 − ku are exact for every k that fits in memory, so one step up covers the division
     let ku = k as f64 * (0.5 * f64::EPSILON);
-    (ku / (1.0 - ku)).next_up()
+    if k == 0 { 0.0 } else { (ku / (1.0 - ku)).next_up() }
 }
 
 /// The exact Σ of k products of nonnegative numbers, from above, given the computed one.
@@ -144,5 +151,5 @@ fn product_error(k: usize, computed: f64) -> f64 {
 
 /// kη rounded up; η is the smallest positive number and bounds the underflow of one product.
 fn underflow(k: usize) -> f64 {
-    (k as f64 * f64::from_bits(1)).next_up()
+    if k == 0 { 0.0 } else { (k as f64 * f64::from_bits(1)).next_up() }
 }

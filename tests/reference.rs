@@ -18,7 +18,7 @@ fn default_run(problem: &TrainingProblem) -> ReferenceSolution {
 
 /// Solves a published problem and checks it against its reference value ± its relative width.
 fn check_published(name: &str, gamma: f64, value: f64, width: f64, tolerance: f64) {
-    let Some(problem) = common::published(name, gamma) else { return };
+    let Some(problem) = common::published_problem(name, gamma) else { return };
     let solution = default_run(&problem);
     println!(
         "{name} {gamma}: {:.9} gap {:.1e} primal {:.1e} dual {:.1e} {} iterations {} pairs {} rank {} {:.2} s",

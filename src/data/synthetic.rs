@@ -1,6 +1,7 @@
 //! Data sets made from a seed: a random teacher network and a spiral.
 
 use super::Dataset;
+use crate::linalg::product;
 use crate::{Error, Result};
 use faer::Mat;
 use rand::SeedableRng;
@@ -66,11 +67,11 @@ pub fn teacher(settings: &TeacherSettings) -> Result<Dataset> {
     let hidden = normal(features, width, &mut weights);
     let output = normal(outputs, width, &mut weights);
     let x = normal(samples, features, &mut inputs);
-    let mut activation = &x * &hidden;
+    let mut activation = product(x.as_ref(), hidden.as_ref());
     for column in activation.col_iter_mut() {
         column.iter_mut().for_each(|value| *value = value.max(0.0));
     }
-    let clean = &activation * output.transpose();
+    let clean = product(activation.as_ref(), output.transpose());
     let scale = (2.0 * width as f64).sqrt();
     let error = normal(samples, outputs, &mut errors);
     let y = Mat::from_fn(samples, outputs, |row, column| {

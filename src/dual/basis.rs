@@ -1,5 +1,6 @@
 //! A basis of feature space along the right singular vectors of X.
 
+use crate::linalg::{ThinSvd, triangular_factor};
 use faer::{Mat, MatRef};
 
 /// u = Vu' with V (d × d) close to orthogonal and the singular values of X (d, zeros included).
@@ -23,12 +24,10 @@ impl Basis {
             return Some(Self { v: Mat::identity(d, d), singular: vec![0.0; d] });
         }
         let scaled = Mat::from_fn(x.nrows(), d, |i, j| x[(i, j)] / largest);
-        let qr = scaled.qr();
-        let r = qr.thin_R();
+        let r = triangular_factor(scaled.as_ref());
         let square = Mat::from_fn(d, d, |i, j| if i < r.nrows() && i <= j { r[(i, j)] } else { 0.0 });
-        let svd = square.svd().ok()?;
-        let v = svd.V().to_owned();
-        let singular: Vec<f64> = svd.S().column_vector().iter().map(|s| s * largest).collect();
+        let ThinSvd { v, mut singular, .. } = ThinSvd::new(square.as_ref())?;
+        singular.iter_mut().for_each(|s| *s *= largest);
         let finite = v.norm_max().is_finite() && singular.iter().all(|s| s.is_finite());
         finite.then_some(Self { v, singular })
     }

@@ -2,8 +2,6 @@
 
 use crate::{Error, Result};
 use faer::Mat;
-#[cfg(not(feature = "lapack"))]
-use faer::Side;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
@@ -129,10 +127,8 @@ pub fn smallest_eigenpairs(
 #[cfg(not(feature = "lapack"))]
 fn tridiagonal(diagonal: &[f64], off: &[f64]) -> Result<(Vec<f64>, Mat<f64>)> {
     let matrix = Mat::from_fn(diagonal.len(), diagonal.len(), |i, j| entry(diagonal, off, i, j));
-    let eigen = matrix
-        .self_adjoint_eigen(Side::Lower)
-        .map_err(|_| Error::Numerical("the projected eigenproblem of Lanczos"))?;
-    Ok((eigen.S().column_vector().iter().copied().collect(), eigen.U().to_owned()))
+    crate::linalg::symmetric_eigen(matrix.as_ref())
+        .ok_or(Error::Numerical("the projected eigenproblem of Lanczos"))
 }
 
 /// The same by LAPACK.

@@ -3,11 +3,11 @@
 use super::basis::Basis;
 use super::point::DualPoint;
 use super::slack::{Slack, leverage};
+use crate::linalg::{Cholesky, product, symmetric_eigen, symmetric_eigenvalues};
 use crate::{Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
-use faer::linalg::solvers::Solve;
 use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
-use faer::{Accum, Mat, Par, Side};
+use faer::{Accum, Mat, Par};
 
 /// The dual slack of one point, ready for Schur complements on the u block.
 pub(crate) struct Shifter {
@@ -74,9 +74,12 @@ impl Shifter {
         let (n, d) = (self.su.nrows(), self.su.ncols());
         let mut shifted = self.ss.clone();
         (0..n).for_each(|i| shifted[(i, i)] += eta[i]);
-        let factor = shifted.llt(Side::Lower).ok()?;
+        let mut factor = Cholesky::default();
+        if !factor.factorize(&shifted, 0.0) {
+            return None;
+        }
         let mut z = self.su.clone();
-        solve_lower_triangular_in_place(factor.L(), z.as_mut(), Par::Seq);
+        solve_lower_triangular_in_place(factor.lower(), z.as_mut(), Par::Seq);
         let total: Vec<f64> = eta.iter().zip(self.margin(eta)).map(|(e, m)| e + m).collect();
         let mut head = &self.uu - self.weighted_gram(&total);
         matmul(head.as_mut(), Accum::Add, z.transpose(), z.as_ref(), -1.0, Par::Seq);
@@ -87,10 +90,9 @@ impl Shifter {
         let mut gradient = Vec::new();
         let least;
         if !with_gradient {
-            least = head.self_adjoint_eigenvalues(Side::Lower).ok()?[0] / self.weight_decay;
+            least = symmetric_eigenvalues(head.as_ref())?[0] / self.weight_decay;
         } else {
-            let eigen = head.self_adjoint_eigen(Side::Lower).ok()?;
-            let values = eigen.S().column_vector();
+            let (values, vectors) = symmetric_eigen(head.as_ref())?;
             least = values[0] / self.weight_decay;
             gradient = vec![0.0; n];
             let mut sum = 0.0;
@@ -101,9 +103,9 @@ impl Shifter {
                     break;
                 }
                 sum += weight;
-                let v = eigen.U().subcols(k, 1);
-                let x = &self.head * v;
-                let s = factor.solve(&self.su * v);
+                let v = vectors.subcols(k, 1);
+                let x = product(self.head.as_ref(), v);
+                let s = factor.solution(product(self.su.as_ref(), v).as_ref());
                 (0..n).for_each(|i| gradient[i] += weight * (s[(i, 0)].powi(2) - x[(i, 0)].powi(2)));
             }
             gradient.iter_mut().for_each(|value| *value /= sum);

@@ -1,5 +1,6 @@
 //! Whitening, unit directions, merged samples and the scales that make the problem of order one.
 
+use crate::linalg::{ThinSvd, product};
 use crate::{Error, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 
@@ -57,12 +58,13 @@ impl Geometry {
         // Dividing by the largest entry first keeps the squares inside the SVD from overflowing.
         let safe = if largest > 0.0 { largest } else { 1.0 };
         let scaled = Mat::from_fn(n, x.ncols(), |i, j| x[(i, j)] / safe);
-        let svd = scaled.thin_svd().map_err(|_| Error::Numerical("the singular value decomposition of X"))?;
-        let sigma: Vec<f64> = svd.S().column_vector().iter().copied().collect();
+        let svd =
+            ThinSvd::new(scaled.as_ref()).ok_or(Error::Numerical("the singular value decomposition of X"))?;
+        let sigma = &svd.singular;
         let rank = sigma.iter().take_while(|&&s| s > RANK_TOLERANCE * sigma[0]).count();
         let root = (n as f64).sqrt();
-        let whitened = Mat::from_fn(n, rank, |i, a| svd.U()[(i, a)] * root);
-        let basis = svd.V().subcols(0, rank).to_owned();
+        let whitened = Mat::from_fn(n, rank, |i, a| svd.u[(i, a)] * root);
+        let basis = svd.v.subcols(0, rank).to_owned();
         let stretch: Vec<f64> = sigma[..rank].iter().map(|s| root / (s * safe)).collect();
 
         let (samples, directions) = merge(whitened.as_ref());
@@ -115,7 +117,7 @@ impl Geometry {
 
     /// Hidden weights (d × m) in whitened, scaled coordinates (rank × m).
     pub fn whiten_hidden(&self, hidden: MatRef<'_, f64>) -> Mat<f64> {
-        let mut whitened = self.basis.transpose() * hidden;
+        let mut whitened = product(self.basis.transpose(), hidden);
         for (a, stretch) in self.stretch.iter().enumerate() {
             let factor = 1.0 / (stretch * self.hidden_scale);
             whitened.row_mut(a).iter_mut().for_each(|v| *v *= factor);
@@ -128,7 +130,7 @@ impl Geometry {
         let stretched = Mat::from_fn(self.rank, whitened.ncols(), |a, j| {
             whitened[(a, j)] * self.stretch[a] * self.hidden_scale
         });
-        &self.basis * stretched
+        product(self.basis.as_ref(), stretched.as_ref())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The constraints of the relaxation as products of two linear forms.
 
 use super::{Forms, Lifting};
+use crate::linalg::product;
 use faer::MatRef;
 use std::collections::HashMap;
 
@@ -202,7 +203,7 @@ fn nearest_opposites(lifting: &Lifting, count: usize) -> Vec<PairKey> {
     let mut row: Vec<(f64, u32)> = Vec::with_capacity(2 * groups);
     for first in (0..groups).step_by(super::scan::BLOCK) {
         let rows = super::scan::BLOCK.min(groups - first);
-        let cosines = all.subrows(first, rows) * all.transpose();
+        let cosines = product(all.subrows(first, rows), all.transpose());
         for g in first..first + rows {
             // Only α_g: the pairs of β_g mirror these with both forms complemented.
             row.clear();

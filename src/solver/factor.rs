@@ -1,6 +1,7 @@
 //! The low-rank factor: Λ = [R; V][R; V]ᵀ with R over (u, δ) and V over the outputs.
 
-use faer::{Mat, Side};
+use crate::linalg::symmetric_eigen;
+use faer::Mat;
 
 /// R (order × columns) and V (outputs × columns), one row-major array.
 #[derive(Clone, Debug)]
@@ -59,10 +60,9 @@ impl Factor {
                 }
             }
         }
-        let eigen = gram.self_adjoint_eigen(Side::Lower).ok()?;
-        let values = eigen.S().column_vector();
+        let (values, ascending) = symmetric_eigen(gram.as_ref())?;
         let singular = (0..c).rev().map(|i| values[i].max(0.0).sqrt()).collect();
-        let vectors = Mat::from_fn(c, c, |i, j| eigen.U()[(i, c - 1 - j)]);
+        let vectors = Mat::from_fn(c, c, |i, j| ascending[(i, c - 1 - j)]);
         Some((singular, vectors))
     }
 

@@ -6,6 +6,7 @@
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::lifting::{Constraint, Forms, Lifting};
+use crate::linalg::product;
 use crate::vector::axpy;
 use faer::Mat;
 
@@ -98,7 +99,7 @@ impl HessianAssembler {
     pub fn dual_slack(&mut self, lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> Mat<f64> {
         let moment = Self::loss_moment(lagrangian, work);
         let inverse = 1.0 / lagrangian.lifting.output_decay;
-        let product = &moment * moment.transpose();
+        let product = product(moment.as_ref(), moment.transpose());
         let form = self.constraint_form(lagrangian, work);
         Mat::from_fn(form.nrows(), form.ncols(), |a, b| form[(a, b)] - inverse * product[(a, b)])
     }

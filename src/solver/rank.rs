@@ -2,7 +2,8 @@
 
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
-use faer::{Mat, Side};
+use crate::linalg::symmetric_eigen;
+use faer::Mat;
 
 /// Singular values below this fraction of the largest carry nothing.
 const RANK_TOLERANCE: f64 = 2e-3;
@@ -15,9 +16,8 @@ const GRADIENT_MARGIN: f64 = 10.0;
 
 /// The `count` smallest eigenpairs of a dense symmetric matrix, ascending; empty if the decomposition fails.
 pub(super) fn lowest_eigenpairs(matrix: &Mat<f64>, count: usize) -> Vec<(f64, Vec<f64>)> {
-    let Ok(eigen) = matrix.self_adjoint_eigen(Side::Lower) else { return Vec::new() };
-    let values = eigen.S().column_vector();
-    (0..count.min(matrix.nrows())).map(|i| (values[i], eigen.U().col(i).iter().copied().collect())).collect()
+    let Some((values, vectors)) = symmetric_eigen(matrix.as_ref()) else { return Vec::new() };
+    (0..count.min(matrix.nrows())).map(|i| (values[i], vectors.col(i).iter().copied().collect())).collect()
 }
 
 /// Adds the eigenvectors of clearly negative eigenvalues as columns, sized by a search along each.

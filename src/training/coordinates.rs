@@ -1,5 +1,6 @@
 //! Coordinates in which training is well conditioned.
 
+use crate::linalg::{ThinSvd, product};
 use crate::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 
@@ -29,9 +30,8 @@ impl Coordinates {
         let x = problem.features();
         let (samples, gamma) = (problem.samples(), problem.weight_decay());
         let energy = problem.targets().squared_norm_l2();
-        let svd = x.thin_svd().ok()?;
-        let sigma = svd.S().column_vector();
-        let rank = (0..sigma.nrows())
+        let ThinSvd { u: q, singular: sigma, v: p } = ThinSvd::new(x)?;
+        let rank = (0..sigma.len())
             .take_while(|&j| sigma[j] > RANK_TOLERANCE * sigma[0] && sigma[j].is_finite())
             .count();
         if rank == 0 || energy == 0.0 || !energy.is_finite() {
@@ -44,7 +44,6 @@ impl Coordinates {
         if !metric.iter().all(|m| m.is_finite() && *m > 0.0) {
             return None;
         }
-        let (q, p) = (svd.U(), svd.V());
         let features = Mat::from_fn(samples, rank, |i, j| q[(i, j)] * sigma[j] * stretch[j]);
         let back = Mat::from_fn(x.ncols(), rank, |i, j| p[(i, j)] * stretch[j]);
         let forth = Mat::from_fn(rank, x.ncols(), |i, j| p[(j, i)] / stretch[i]);
@@ -80,14 +79,14 @@ impl Coordinates {
 
     /// The projection of hidden weights (d × m) on the row space of X, as k × m values by column.
     pub fn pull(&self, hidden: MatRef<'_, f64>) -> Vec<f64> {
-        let z = &self.forth * hidden;
+        let z = product(self.forth.as_ref(), hidden);
         (0..z.ncols()).flat_map(|k| (0..z.nrows()).map(move |j| (j, k))).map(|at| z[at]).collect()
     }
 
     /// The gradient with respect to u (d × m) of a function whose gradient with respect to z is given (k × m).
     pub fn push_gradient(&self, gradient: &[f64]) -> Mat<f64> {
         let (rank, width) = (self.rank(), gradient.len() / self.rank());
-        self.forth.transpose() * MatRef::from_column_major_slice(gradient, rank, width)
+        product(self.forth.transpose(), MatRef::from_column_major_slice(gradient, rank, width))
     }
 
     /// The network with hidden weights back · z (k × m by column) and the output weights given (m × c),
@@ -95,7 +94,7 @@ impl Coordinates {
     pub fn network(&self, z: &[f64], output: MatRef<'_, f64>) -> Network {
         let (inputs, outputs, rank) = (self.back.nrows(), self.targets.ncols(), self.rank());
         let width = z.len() / rank;
-        let mut hidden = &self.back * MatRef::from_column_major_slice(z, rank, width);
+        let mut hidden = product(self.back.as_ref(), MatRef::from_column_major_slice(z, rank, width));
         let mut output = Mat::from_fn(outputs, width, |j, k| output[(k, j)]);
         super::balance(&mut hidden, &mut output);
         Network::new(hidden, output).unwrap_or_else(|_| Network::empty(inputs, outputs))

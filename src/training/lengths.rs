@@ -2,8 +2,9 @@
 
 use super::coordinates::Coordinates;
 use crate::Control;
+use crate::linalg::{Cholesky, product};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par, Side, prelude::*};
+use faer::{Accum, Mat, MatRef, Par};
 
 /// Newton steps at most; ten or twenty are usual.
 const STEPS: usize = 60;
@@ -37,15 +38,18 @@ impl Lengths {
         let system = Mat::from_fn(m, m, |i, j| {
             root[i] * self.gram[(i, j)] * root[j] + if i == j { gamma } else { 0.0 }
         });
-        let factor = system.llt(Side::Lower).ok()?;
+        let mut factor = Cholesky::default();
+        if !factor.factorize(&system, 0.0) {
+            return None;
+        }
         // DAᵀ[Y A], solved for, and multiplied by AᵀAD once more
         let scaled_target = Mat::from_fn(m, self.target.ncols(), |i, j| root[i] * self.target[(i, j)]);
         let scaled_gram = Mat::from_fn(m, m, |i, j| root[i] * self.gram[(i, j)]);
         let mut pull = self.target.clone();
-        let solved = factor.solve(&scaled_target);
+        let solved = factor.solution(scaled_target.as_ref());
         matmul(pull.as_mut(), Accum::Add, scaled_gram.transpose(), solved.as_ref(), -1.0, Par::Seq);
         let mut resolvent = self.gram.clone();
-        let half = factor.solve(&scaled_gram);
+        let half = factor.solution(scaled_gram.as_ref());
         matmul(resolvent.as_mut(), Accum::Add, scaled_gram.transpose(), half.as_ref(), -1.0, Par::Seq);
         for column in resolvent.col_iter_mut() {
             column.iter_mut().for_each(|r| *r /= gamma);
@@ -75,7 +79,8 @@ impl Lengths {
             hessian[(i, i)] = hessian[(i, i)] * (1.0 + 1e-9) + 1e-12 * trace / free.len() as f64;
         }
         let right = Mat::from_fn(free.len(), 1, |i, _| -slopes[free[i]]);
-        Some(hessian.llt(Side::Lower).ok()?.solve(&right))
+        let mut factor = Cholesky::default();
+        factor.factorize(&hessian, 0.0).then(|| factor.solution(right.as_ref()))
     }
 }
 
@@ -93,13 +98,13 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
         .zip(&norms)
         .flat_map(|(u, n)| u.iter().map(move |z| if *n > 0.0 { z / n } else { 0.0 }))
         .collect();
-    let mut activation = &at.features * MatRef::from_column_major_slice(&unit, k, width);
+    let mut activation = product(at.features.as_ref(), MatRef::from_column_major_slice(&unit, k, width));
     for column in activation.col_iter_mut() {
         column.iter_mut().for_each(|a| *a = a.max(0.0));
     }
     let problem = Lengths {
-        gram: activation.transpose() * &activation,
-        target: activation.transpose() * &at.targets,
+        gram: product(activation.transpose(), activation.as_ref()),
+        target: product(activation.transpose(), at.targets.as_ref()),
         energy: at.targets.squared_norm_l2(),
         weight_decay: at.weight_decay,
     };

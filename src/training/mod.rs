@@ -13,6 +13,7 @@ mod neurons;
 mod oracle;
 mod projection;
 
+use crate::linalg::product;
 use crate::{Control, Network, TrainingProblem};
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
@@ -94,7 +95,7 @@ pub fn polish(
         }
         let mut rng = generator(settings.seed, start);
         let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
-        at.pull((hidden * mixture).as_ref())
+        at.pull(product(hidden, mixture.as_ref()).as_ref())
     })
 }
 
@@ -329,7 +330,7 @@ fn add(at: &Coordinates, hidden: &mut Vec<f64>, cap: usize, seed: u64, control: 
 /// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.
 fn strength(at: &Coordinates, candidate: &oracle::Candidate) -> f64 {
     let direction = MatRef::from_column_major_slice(&candidate.direction, at.rank(), 1);
-    let activation = &at.features * direction;
+    let activation = product(at.features.as_ref(), direction);
     let squared: f64 = activation.col(0).iter().map(|a| a.max(0.0).powi(2)).sum();
     let strength = at.weight_decay * (candidate.ratio - 1.0) / squared;
     if strength.is_finite() { strength } else { 0.0 }

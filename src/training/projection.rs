@@ -1,6 +1,7 @@
 //! The objective with the output weights eliminated (variable projection).
 
 use super::coordinates::Coordinates;
+use crate::linalg::product;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::{matmul, triangular};
@@ -60,7 +61,7 @@ impl<'a> Projection<'a> {
     pub fn smooth(&mut self, fraction: f64, hidden: &[f64]) {
         let at = self.coordinates;
         let u = MatRef::from_column_major_slice(hidden, at.rank(), self.width);
-        let z = &at.features * u;
+        let z = product(at.features.as_ref(), u);
         let samples = at.samples() as f64;
         for (e, z) in self.smoothing.iter_mut().zip(z.col_iter()) {
             *e = fraction * (z.squared_norm_l2() / samples).sqrt();

@@ -1,30 +1,54 @@
-//! The published data, read from `../shared/data` or the folder in RELUCERT_TEST_DATA.
+//! What several test files share.
+#![allow(dead_code)]
 
 use faer::Mat;
-use relucert::TrainingProblem;
-use std::path::{Path, PathBuf};
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_pcg::Pcg64;
+use relucert::{Certified, CertifySettings, Control, Silent, TrainingProblem, certify};
+use std::path::PathBuf;
 
-/// A published data set by file name without `.csv` at weight decay γ, or none (with a message) if absent.
-pub fn published(name: &str, gamma: f64) -> Option<TrainingProblem> {
+/// X and Y of a published file (one-hot for a label); `None`, with a message, where it is absent.
+pub fn published(name: &str) -> Option<(Mat<f64>, Mat<f64>)> {
     let folder = std::env::var_os("RELUCERT_TEST_DATA")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let path = folder.join(name).with_extension("csv");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        eprintln!("skipped: {} is not there; set RELUCERT_TEST_DATA", path.display());
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
+    let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.csv"))) else {
+        eprintln!("{name}.csv is absent: skipped");
         return None;
     };
     let mut lines = text.lines();
-    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
-    let is_target = |h: &str| h.starts_with('y') || h == "label";
-    let rows: Vec<Vec<f64>> =
-        lines.map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
-    let first_target = header.iter().position(|h| is_target(h)).unwrap();
-    let x = Mat::from_fn(rows.len(), first_target, |i, j| rows[i][j]);
-    let y = if header[first_target] == "label" {
-        let classes = rows.iter().map(|r| r[first_target] as usize + 1).max().unwrap();
-        Mat::from_fn(rows.len(), classes, |i, j| f64::from(rows[i][first_target] as usize == j))
+    let head: Vec<&str> = lines.next()?.split(',').collect();
+    let rows: Vec<Vec<f64>> = lines.map(|l| l.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+    let (targets, features): (Vec<usize>, Vec<usize>) =
+        (0..head.len()).partition(|&j| head[j] == "label" || head[j].starts_with('y'));
+    let x = Mat::from_fn(rows.len(), features.len(), |i, j| rows[i][features[j]]);
+    let y = if targets.len() > 1 {
+        Mat::from_fn(rows.len(), targets.len(), |i, j| rows[i][targets[j]])
     } else {
-        Mat::from_fn(rows.len(), header.len() - first_target, |i, j| rows[i][first_target + j])
+        let mut classes: Vec<i64> = rows.iter().map(|row| row[targets[0]] as i64).collect();
+        classes.sort_unstable();
+        classes.dedup();
+        Mat::from_fn(rows.len(), classes.len(), |i, j| {
+            f64::from(u8::from(rows[i][targets[0]] as i64 == classes[j]))
+        })
     };
-    Some(TrainingProblem::new(x, y, gamma).unwrap())
+    Some((x, y))
+}
+
+pub fn gaussian(seed: u64, rows: usize, columns: usize) -> Mat<f64> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    Mat::from_fn(rows, columns, |_, _| rng.sample(StandardNormal))
+}
+
+pub fn problem(x: &Mat<f64>, y: &Mat<f64>, gamma: f64) -> TrainingProblem {
+    TrainingProblem::new(x.clone(), y.clone(), gamma).unwrap()
+}
+
+pub fn run(problem: &TrainingProblem) -> Certified {
+    certify(problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap()
+}
+
+/// A published data set as a problem at weight decay γ; `None`, with a message, where it is absent.
+pub fn published_problem(name: &str, gamma: f64) -> Option<TrainingProblem> {
+    published(name).map(|(x, y)| problem(&x, &y, gamma))
 }
