@@ -89,7 +89,12 @@ pub fn certify(
     let mut run = Run::new(problem, &lifting, network.objective(problem));
     let mut status = Status::Converged;
     let mut hidden = None;
-    if lifting.groups() > 0 {
+    // Where the zero network is best, or nearly, the factor vanishes and this point is the answer.
+    run.consider(DualPoint {
+        w: problem.targets().to_owned(),
+        ..DualPoint::zero(problem.samples(), problem.outputs())
+    })?;
+    if lifting.groups() > 0 && !run.network_is_close(settings.tolerance) {
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
@@ -157,12 +162,12 @@ impl<'a> Run<'a> {
         for _ in 0..LEVEL_LIMIT {
             let level = solver.advance(control);
             if level.inner.status == InnerStatus::Stopped {
-                self.consider(&level)?;
+                self.consider_level(&level)?;
                 return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
             }
             self.value = self.lifting.unscale(level.objective);
             let error = level.objective_error * self.lifting.scale;
-            since_better = if self.consider(&level)? { 0 } else { since_better + 1 };
+            since_better = if self.consider_level(&level)? { 0 } else { since_better + 1 };
             observer.progress(&Progress {
                 iteration: solver.newton_steps(),
                 value: self.value,
@@ -178,7 +183,7 @@ impl<'a> Run<'a> {
             let feasible = error <= 0.3 * tolerance * self.value;
             let complete = level.added == 0 || level.infeasibility <= 1e-4;
             self.level = Some(level);
-            if close && feasible && complete {
+            if (close && feasible && complete) || self.network_is_close(tolerance) {
                 return Ok(Status::Converged);
             }
             if since_better > PATIENCE {
@@ -188,9 +193,17 @@ impl<'a> Run<'a> {
         Ok(Status::Stalled)
     }
 
-    /// Estimates the bound of the solver's multipliers and keeps them if it is the best.
-    fn consider(&mut self, level: &Level) -> Result<bool> {
-        let dual = dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit);
+    /// Whether the bound so far certifies the trained network itself.
+    fn network_is_close(&self, tolerance: f64) -> bool {
+        self.upper - self.best_bound <= 0.9 * tolerance * self.upper
+    }
+
+    fn consider_level(&mut self, level: &Level) -> Result<bool> {
+        self.consider(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit))
+    }
+
+    /// Estimates the bound of a dual point and keeps it if it is the best.
+    fn consider(&mut self, dual: DualPoint) -> Result<bool> {
         let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {

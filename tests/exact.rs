@@ -342,3 +342,26 @@ fn the_upper_bound_is_above_the_exact_objective() {
         assert!(!room.is_negative(), "round {round}: {upper:e}");
     }
 }
+
+/// More rows than the factorisation takes at a time, up to the boundary and beyond.
+#[test]
+fn several_panels_are_semidefinite_exactly() {
+    let mut stream = Stream(77);
+    let (n, d) = (54, 2);
+    let problem = TrainingProblem::new(stream.matrix(n, d), stream.matrix(n, 1), 2.0).unwrap();
+    let guess = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(n, 1) };
+    let (certificate, proof) = certify_dual(&problem, &guess).unwrap();
+    assert!(proof.lower_bound() > 0.0);
+    let sound = certificate.dual();
+    let (mut accepted, mut beyond) = (0, 0);
+    for k in [52, 48, 46, 44, 43, 42, 41, 40, 4] {
+        let grow = 1.0 + 2f64.powi(-k);
+        let point = DualPoint { w: Mat::from_fn(n, 1, |i, j| grow * sound.w[(i, j)]), ..sound.clone() };
+        let exact = is_semidefinite(&exact_slack(&problem, &point));
+        let proved = prove(&problem, &Certificate::new(point)).is_ok();
+        assert!(exact || !proved, "2^-{k}");
+        accepted += usize::from(proved);
+        beyond += usize::from(!exact);
+    }
+    assert!(accepted > 1 && beyond > 1, "{accepted} {beyond}");
+}

@@ -7,6 +7,8 @@ use nalgebra_lapack::SymmetricEigen;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
+// Links the library, and with it LAPACK.
+use relucert as _;
 
 fn random(order: usize, rng: &mut Pcg64) -> Mat<f64> {
     Mat::from_fn(order, order, |_, _| rng.sample(StandardNormal))
