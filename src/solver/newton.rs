@@ -126,7 +126,8 @@ impl NewtonMinimizer {
                     self.solve(&self.trial_gradient, step.as_mut());
                     add(&trial.values, step.col_as_slice(0), &mut corrected.values);
                     let value = lagrangian.value(&corrected, &mut self.corrected_work);
-                    if !(value < next) {
+                    let better = value < next;
+                    if !better {
                         break;
                     }
                     let gain = next - value;
