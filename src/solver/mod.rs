@@ -76,7 +76,7 @@ pub struct LowRankSolver<'a> {
 }
 
 impl<'a> LowRankSolver<'a> {
-    /// Starts from a factor, usually a lifted network with a few perturbed columns ([`LowRankSolver::start`]).
+    /// Starts from a factor, usually a lifted network with a few perturbed columns ([`start`]).
     pub fn new(lifting: &'a Lifting, settings: SolverSettings, factor: Factor) -> Result<Self> {
         settings.check()?;
         let set = PairSet::new(lifting, settings.neighbours);

@@ -121,7 +121,8 @@ impl NewtonMinimizer {
                     self.system.correct(&self.trial_gradient, &mut step);
                     add(&trial.values, &step, &mut corrected.values);
                     let value = lagrangian.value(&corrected, &mut self.corrected_work);
-                    if !(value < next) {
+                    let better = value < next;
+                    if !better {
                         break;
                     }
                     let gain = next - value;

@@ -1,0 +1,367 @@
+//! What is accepted, checked again in exact arithmetic: every stored number is a dyadic rational.
+
+use faer::Mat;
+use num_bigint::{BigInt, Sign};
+use relucert::certificate::{Certificate, certify_dual, prove};
+use relucert::dual::DualPoint;
+use relucert::{Network, TrainingProblem};
+use std::ops::{Add, Mul, Neg};
+
+/// mantissa · 2^exponent.
+#[derive(Clone, Debug)]
+struct Dyadic {
+    mantissa: BigInt,
+    exponent: i64,
+}
+
+impl Dyadic {
+    fn zero() -> Self {
+        Self { mantissa: BigInt::ZERO, exponent: 0 }
+    }
+
+    fn new(value: f64) -> Self {
+        assert!(value.is_finite());
+        let bits = value.to_bits();
+        let field = (bits >> 52 & 0x7ff) as i64;
+        let fraction = (bits & ((1 << 52) - 1)) as i64;
+        let (mantissa, exponent) =
+            if field == 0 { (fraction, -1074) } else { (fraction | 1 << 52, field - 1075) };
+        Self { mantissa: BigInt::from(if value < 0.0 { -mantissa } else { mantissa }), exponent }.reduced()
+    }
+
+    fn reduced(mut self) -> Self {
+        match self.mantissa.trailing_zeros() {
+            Some(zeros) => {
+                self.mantissa >>= zeros;
+                self.exponent += zeros as i64;
+                self
+            }
+            None => Self::zero(),
+        }
+    }
+
+    fn at(&self, exponent: i64) -> BigInt {
+        if self.mantissa == BigInt::ZERO {
+            BigInt::ZERO
+        } else {
+            &self.mantissa << (self.exponent - exponent)
+        }
+    }
+
+    fn is_negative(&self) -> bool {
+        self.mantissa.sign() == Sign::Minus
+    }
+}
+
+impl Add for &Dyadic {
+    type Output = Dyadic;
+    fn add(self, other: &Dyadic) -> Dyadic {
+        match (self.mantissa.sign(), other.mantissa.sign()) {
+            (Sign::NoSign, _) => return other.clone(),
+            (_, Sign::NoSign) => return self.clone(),
+            _ => {}
+        }
+        let exponent = self.exponent.min(other.exponent);
+        Dyadic { mantissa: self.at(exponent) + other.at(exponent), exponent }.reduced()
+    }
+}
+
+impl Mul for &Dyadic {
+    type Output = Dyadic;
+    fn mul(self, other: &Dyadic) -> Dyadic {
+        Dyadic { mantissa: &self.mantissa * &other.mantissa, exponent: self.exponent + other.exponent }
+            .reduced()
+    }
+}
+
+impl Neg for &Dyadic {
+    type Output = Dyadic;
+    fn neg(self) -> Dyadic {
+        Dyadic { mantissa: -&self.mantissa, exponent: self.exponent }
+    }
+}
+
+/// 4γ·q in the original (u, s): 2α_i = (x_i, e_i), 2β_i = (−x_i, e_i).
+fn exact_slack(problem: &TrainingProblem, dual: &DualPoint) -> Vec<Vec<Dyadic>> {
+    let (n, d) = (problem.samples(), problem.inputs());
+    let order = d + n;
+    let gamma = Dyadic::new(problem.weight_decay());
+    let form = |k: usize| -> Vec<Dyadic> {
+        let (i, sign) = if k < n { (k, 1.0) } else { (k - n, -1.0) };
+        let u = (0..d).map(|j| Dyadic::new(sign * problem.features()[(i, j)]));
+        u.chain((0..n).map(|j| Dyadic::new(f64::from(u8::from(i == j))))).collect()
+    };
+    let mut q = vec![vec![Dyadic::zero(); order]; order];
+    let mut subtract = |a: &[Dyadic], b: &[Dyadic], factor: &Dyadic| {
+        for i in (0..order).filter(|&i| a[i].mantissa != BigInt::ZERO) {
+            for j in (0..order).filter(|&j| b[j].mantissa != BigInt::ZERO) {
+                let term = &(&a[i] * &b[j]) * factor;
+                q[i][j] = &q[i][j] + &-&term;
+                q[j][i] = &q[j][i] + &-&term;
+            }
+        }
+    };
+    let half = Dyadic::new(0.5);
+    for k in 0..problem.outputs() {
+        let mut sum = vec![Dyadic::zero(); order];
+        for i in 0..n {
+            let w = Dyadic::new(dual.w[(i, k)]);
+            sum = sum.iter().zip(form(i)).map(|(s, a)| s + &(&w * &a)).collect();
+        }
+        subtract(&sum, &sum, &half);
+    }
+    for i in 0..n {
+        subtract(&form(i), &form(n + i), &(&gamma * &Dyadic::new(dual.y[i])));
+    }
+    for (pair, value) in dual.pairs.iter().zip(&dual.n) {
+        subtract(&form(pair[0]), &form(pair[1]), &(&gamma * &Dyadic::new(*value)));
+    }
+    for (i, row) in q.iter_mut().enumerate().take(d) {
+        row[i] = &row[i] + &(&Dyadic::new(4.0) * &(&gamma * &gamma));
+    }
+    q
+}
+
+/// Positive semidefiniteness by fraction-free elimination with diagonal pivots.
+fn is_semidefinite(q: &[Vec<Dyadic>]) -> bool {
+    let order = q.len();
+    let entries = q.iter().flatten().filter(|v| v.mantissa != BigInt::ZERO);
+    let exponent = entries.map(|v| v.exponent).min().unwrap_or(0);
+    let mut m: Vec<Vec<BigInt>> = q.iter().map(|row| row.iter().map(|v| v.at(exponent)).collect()).collect();
+    let mut previous = BigInt::from(1);
+    for k in 0..order {
+        if (k..order).any(|i| m[i][i] < BigInt::ZERO) {
+            return false;
+        }
+        let Some(p) = (k..order).find(|&i| m[i][i] > BigInt::ZERO) else {
+            return (k..order).all(|i| (k..order).all(|j| m[i][j] == BigInt::ZERO));
+        };
+        m.swap(k, p);
+        m.iter_mut().for_each(|row| row.swap(k, p));
+        for i in k + 1..order {
+            for j in k + 1..order {
+                m[i][j] = (&m[k][k] * &m[i][j] - &m[i][k] * &m[k][j]) / &previous;
+            }
+        }
+        previous = m[k][k].clone();
+    }
+    true
+}
+
+struct Stream(u64);
+
+impl Stream {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+    }
+
+    fn below(&mut self, count: usize) -> usize {
+        ((self.next() + 1.0) * 0.5 * count as f64) as usize % count
+    }
+
+    fn matrix(&mut self, rows: usize, columns: usize) -> Mat<f64> {
+        Mat::from_fn(rows, columns, |_, _| self.next())
+    }
+}
+
+/// What makes a case awkward.
+const KINDS: usize = 10;
+
+fn awkward(stream: &mut Stream, kind: usize) -> (TrainingProblem, DualPoint) {
+    let (n, d) = match kind {
+        1 => (1, 1 + stream.below(3)),
+        2 => (2, 5),
+        _ => (2 + stream.below(4), 1 + stream.below(3)),
+    };
+    let c = 1 + stream.below(2);
+    let mut x = stream.matrix(n, d);
+    let mut y = stream.matrix(n, c);
+    let mut gamma = [1.0, 0.1, 1e-3][stream.below(3)];
+    let power = |e: i32| 2f64.powi(e);
+    for i in 0..n {
+        for j in 0..d {
+            match kind {
+                // nearly dependent columns with terms far above what is left of them
+                3 if j > 0 => x[(i, j)] = x[(i, 0)] + x[(i, j)] * 1e-13,
+                // tiny, denormal and large features
+                4 => x[(i, j)] *= power(-40),
+                5 => x[(i, j)] *= power([-300, 0][(i + j) % 2]),
+                6 => x[(i, j)] *= power(45),
+                // one row against the others
+                7 => x[(i, j)] *= power([-20, 0, 20][i % 3]),
+                // nearly parallel samples
+                8 if i > 0 => x[(i, j)] = x[(0, j)] * (1.0 + 0.5 * i as f64) + x[(i, j)] * 1e-9,
+                9 if i > 0 => x[(i, j)] = if i % 2 == 1 { x[(0, j)] } else { -x[(0, j)] },
+                _ => {}
+            }
+        }
+    }
+    if kind == 5 {
+        y = Mat::from_fn(n, c, |i, k| y[(i, k)] * power([0, -30, 30][i % 3]));
+    }
+    if kind == 6 {
+        gamma *= power(60);
+    }
+    let unit = gamma / x.norm_max().powi(2).max(1e-300);
+    let problem = TrainingProblem::new(x, y, gamma).unwrap();
+    let mut dual = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(n, c) };
+    dual.y = (0..n).map(|_| (unit * (stream.next() - 0.8)).clamp(-1e20, 1e20)).collect();
+    for a in 0..2 * n {
+        for b in 0..a {
+            if a % n != b % n && stream.next() > 0.2 {
+                dual.pairs.push([a, b]);
+                dual.n.push((0.05 * unit * (stream.next() + 1.0)).clamp(0.0, 1e20));
+            }
+        }
+    }
+    if kind >= 8 {
+        // T(s_i − s_0)² as huge y and N that cancel on almost the whole space
+        let tie = unit.min(1e10) * 10f64.powi(3 * stream.below(4) as i32);
+        dual.pairs.clear();
+        dual.n.clear();
+        for i in 1..n {
+            let ratio = if kind == 8 { 1.0 + 0.5 * i as f64 } else { 1.0 };
+            dual.y[i] -= tie;
+            dual.y[0] -= tie * ratio * ratio;
+            let flipped = kind == 9 && i % 2 == 0;
+            for (a, b) in if flipped { [(i, 0), (n + i, n)] } else { [(i, n), (n + i, 0)] } {
+                dual.pairs.push([a, b]);
+                dual.n.push(tie * ratio);
+            }
+        }
+    }
+    (problem, dual)
+}
+
+/// The proof walks towards the boundary of the feasible set; nothing it accepts may lie beyond.
+#[test]
+fn what_is_accepted_is_semidefinite_exactly() {
+    let (mut accepted, mut refused, mut beyond, mut positive) = ([0; KINDS], 0, 0, [0; KINDS]);
+    let rounds = std::env::var("RELUCERT_EXACT_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(12);
+    for seed in 0..rounds * KINDS as u64 {
+        let kind = seed as usize % KINDS;
+        let mut stream = Stream(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 1);
+        let (problem, dual) = awkward(&mut stream, kind);
+        let (certificate, proof) = certify_dual(&problem, &dual).unwrap();
+        let sound = certificate.dual().clone();
+        let mut check = |point: DualPoint| {
+            let exact = is_semidefinite(&exact_slack(&problem, &point));
+            match prove(&problem, &Certificate::new(point.clone())) {
+                Ok(proof) => {
+                    accepted[kind] += 1;
+                    assert!(exact, "kind {kind}, seed {seed}: accepted beyond the boundary: {point:?}");
+                    let mut value = Dyadic::zero();
+                    for i in 0..problem.samples() {
+                        for k in 0..problem.outputs() {
+                            let (w, y) =
+                                (Dyadic::new(point.w[(i, k)]), Dyadic::new(problem.targets()[(i, k)]));
+                            value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
+                        }
+                    }
+                    let left = &value + &-&Dyadic::new(proof.lower_bound());
+                    assert!(proof.lower_bound() == 0.0 || !left.is_negative(), "kind {kind}, seed {seed}");
+                }
+                Err(_) => {
+                    refused += 1;
+                    beyond += usize::from(!exact);
+                }
+            }
+        };
+        positive[kind] += usize::from(proof.lower_bound() > 0.0);
+        check(dual.clone());
+        check(sound.clone());
+        for k in (1..52).step_by(3) {
+            let grow = 1.0 + 2f64.powi(-k);
+            let (rows, columns) = (sound.w.nrows(), sound.w.ncols());
+            check(DualPoint {
+                w: Mat::from_fn(rows, columns, |i, j| grow * sound.w[(i, j)]),
+                ..sound.clone()
+            });
+            let mut point = sound.clone();
+            point.y[stream.below(rows)] *= 2.0 - grow;
+            check(point);
+            let mut point = sound.clone();
+            if !point.n.is_empty() {
+                point.n[stream.below(sound.n.len())] *= grow;
+                check(point);
+            }
+        }
+    }
+    // Both sides of the boundary were met, in every kind, and with bounds that say something.
+    assert!(accepted.iter().all(|count| *count > 30), "{accepted:?}");
+    assert!(positive.iter().all(|count| *count > 0), "{positive:?}");
+    assert!(refused > 100 && beyond > 100, "{refused} {beyond}");
+    eprintln!("accepted {accepted:?}, refused {refused}, of these beyond {beyond}, positive {positive:?}");
+}
+
+#[test]
+fn the_upper_bound_is_above_the_exact_objective() {
+    let mut stream = Stream(5);
+    for round in 0..200 {
+        let kind = round % KINDS;
+        let (problem, _) = awkward(&mut stream, kind);
+        let (d, c, m) = (problem.inputs(), problem.outputs(), 1 + stream.below(4));
+        let size = 2f64.powi([0, -30, 30, -600][stream.below(4)]);
+        let u = stream.matrix(d, m);
+        let v = stream.matrix(c, m);
+        let network = Network::new(u, Mat::from_fn(c, m, |i, j| size * v[(i, j)])).unwrap();
+        let mut total = Dyadic::zero();
+        for i in 0..problem.samples() {
+            for k in 0..c {
+                let mut residual = Dyadic::new(-problem.targets()[(i, k)]);
+                for j in 0..m {
+                    let mut a = Dyadic::zero();
+                    for l in 0..d {
+                        let x = Dyadic::new(problem.features()[(i, l)]);
+                        a = &a + &(&x * &Dyadic::new(network.hidden()[(l, j)]));
+                    }
+                    if !a.is_negative() {
+                        residual = &residual + &(&a * &Dyadic::new(network.output()[(k, j)]));
+                    }
+                }
+                total = &total + &(&residual * &residual);
+            }
+        }
+        let gamma = Dyadic::new(problem.weight_decay());
+        for array in [network.hidden(), network.output()] {
+            for value in array.col_iter().flat_map(|column| column.iter()) {
+                let w = Dyadic::new(*value);
+                total = &total + &(&gamma * &(&w * &w));
+            }
+        }
+        let exact = &Dyadic::new(0.5) * &total;
+        let upper = network.objective_upper(&problem);
+        assert!(upper.is_finite());
+        assert!(!(&Dyadic::new(upper) + &-&exact).is_negative(), "round {round}");
+        // and not far above, where no product is much larger than the targets
+        if kind == 7 || size > 1.0 {
+            continue;
+        }
+        let room = &(&Dyadic::new(1.0 + 1e-12) * &exact) + &-&Dyadic::new(upper);
+        assert!(!room.is_negative(), "round {round}: {upper:e}");
+    }
+}
+
+/// More rows than the factorisation takes at a time, up to the boundary and beyond.
+#[test]
+fn several_panels_are_semidefinite_exactly() {
+    let mut stream = Stream(77);
+    let (n, d) = (54, 2);
+    let problem = TrainingProblem::new(stream.matrix(n, d), stream.matrix(n, 1), 2.0).unwrap();
+    let guess = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(n, 1) };
+    let (certificate, proof) = certify_dual(&problem, &guess).unwrap();
+    assert!(proof.lower_bound() > 0.0);
+    let sound = certificate.dual();
+    let (mut accepted, mut beyond) = (0, 0);
+    for k in [52, 48, 46, 44, 43, 42, 41, 40, 4] {
+        let grow = 1.0 + 2f64.powi(-k);
+        let point = DualPoint { w: Mat::from_fn(n, 1, |i, j| grow * sound.w[(i, j)]), ..sound.clone() };
+        let exact = is_semidefinite(&exact_slack(&problem, &point));
+        let proved = prove(&problem, &Certificate::new(point)).is_ok();
+        assert!(exact || !proved, "2^-{k}");
+        accepted += usize::from(proved);
+        beyond += usize::from(!exact);
+    }
+    assert!(accepted > 1 && beyond > 1, "{accepted} {beyond}");
+}

@@ -1,0 +1,27 @@
+//! Problems whose best network has no neurons.
+
+use faer::Mat;
+use relucert::certificate::Grade;
+use relucert::data::{TeacherSettings, teacher};
+use relucert::report::Status;
+use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
+
+fn check(problem: &TrainingProblem) {
+    let found = certify(problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap();
+    let report = &found.report;
+    assert_eq!((report.status, report.grade), (Status::Converged, Grade::Verified));
+    assert!(report.lower_bound <= report.upper_bound);
+    assert!(report.lower_bound >= problem.zero_objective() * (1.0 - 1e-3), "{}", report.lower_bound);
+    assert!(report.gap <= 1e-3);
+}
+
+#[test]
+fn a_weight_decay_too_large_for_any_neuron() {
+    let data = teacher(&TeacherSettings { samples: 40, features: 3, ..TeacherSettings::default() }).unwrap();
+    check(&data.problem(1e3).unwrap());
+}
+
+#[test]
+fn features_that_are_all_zero() {
+    check(&TrainingProblem::new(Mat::zeros(3, 2), Mat::full(3, 1, 2.0), 0.1).unwrap());
+}
