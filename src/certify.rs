@@ -1,9 +1,9 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Grade, Proof, certify_dual};
+use crate::certificate::{self, Certificate, Proof, certify_dual};
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::Lifting;
-use crate::report::{Report, Seconds, Status, peak_memory_bytes};
+use crate::report::{Relaxed, Report, Seconds, Status};
 use crate::solver::{InnerStatus, Level, LowRankSolver, SolverSettings, start};
 use crate::training::{TrainingSettings, polish, train};
 use crate::{Control, Error, Network, Observer, Progress, Result, TrainingProblem};
@@ -119,7 +119,7 @@ pub fn certify(
     };
     seconds.round += rounding.elapsed().as_secs_f64();
 
-    let report = run.report(&network, &proof, status, seconds);
+    let report = Report::assemble(problem, &network, &proof, &run.relaxed(status), seconds);
     Ok(Certified { network, certificate, proof, report })
 }
 
@@ -218,31 +218,15 @@ impl<'a> Run<'a> {
         Ok(better)
     }
 
-    fn report(&self, network: &Network, proof: &Proof, status: Status, seconds: Seconds) -> Report {
-        let upper_bound = network.objective_upper(self.problem);
-        let lower_bound = if proof.grade() == Grade::None { 0.0 } else { proof.lower_bound() };
-        Report {
-            schema: Report::SCHEMA,
-            samples: self.problem.samples(),
-            features: self.problem.inputs(),
-            outputs: self.problem.outputs(),
-            gamma: self.problem.weight_decay(),
-            upper_bound,
-            network_width: network.width(),
-            relaxation_value: self.value,
-            primal_infeasibility: self.level.as_ref().map_or(0.0, |level| level.infeasibility),
-            lower_bound,
-            grade: proof.grade(),
-            failure_probability: proof.failure_probability(),
-            gap: Report::relative_gap(upper_bound, lower_bound),
-            solver_gap: Report::relative_gap(self.value, lower_bound),
-            blocks: 1,
-            rank: self.level.as_ref().map_or(0, |level| level.columns),
-            pairs: self.level.as_ref().map_or(0, |level| level.pairs),
-            active_pairs: self.level.as_ref().map_or(0, |level| level.active_pairs),
+    fn relaxed(&self, status: Status) -> Relaxed {
+        let level = self.level.as_ref();
+        Relaxed {
+            value: self.value,
+            infeasibility: level.map_or(0.0, |level| level.infeasibility),
+            rank: level.map_or(0, |level| level.columns),
+            pairs: level.map_or(0, |level| level.pairs),
+            active_pairs: level.map_or(0, |level| level.active_pairs),
             status,
-            seconds,
-            peak_memory_bytes: peak_memory_bytes(),
         }
     }
 }
