@@ -97,6 +97,9 @@ pub fn certify(
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
             solver_settings.final_infeasibility.min(0.1 * settings.tolerance);
+        // Where the weight decay leaves no neuron worth its cost, the factor vanishes and its multipliers say nothing.
+        let zero = DualPoint::zero(problem.samples(), problem.outputs());
+        run.consider(DualPoint { w: problem.targets().to_owned(), ..zero })?;
         let factor = start(&lifting, &network, FIRST_COLUMNS.min(lifting.order()), settings.seed);
         let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
         status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;
@@ -174,13 +177,13 @@ impl<'a> Run<'a> {
         for _ in 0..LEVEL_LIMIT {
             let level = solver.advance(control);
             if level.inner.status == InnerStatus::Stopped {
-                self.consider(&level)?;
+                self.consider_level(&level)?;
                 self.level.get_or_insert(level);
                 return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
             }
             self.value = self.lifting.unscale(level.objective);
             let error = level.objective_error * self.lifting.scale;
-            since_better = if self.consider(&level)? { 0 } else { since_better + 1 };
+            since_better = if self.consider_level(&level)? { 0 } else { since_better + 1 };
             observer.progress(&Progress {
                 iteration: solver.newton_steps(),
                 value: self.value,
@@ -206,9 +209,13 @@ impl<'a> Run<'a> {
         Ok(Status::Stalled)
     }
 
-    /// Estimates the bound of the solver's multipliers and keeps them if it is the best.
-    fn consider(&mut self, level: &Level) -> Result<bool> {
-        let dual = dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit);
+    /// The same for the multipliers of a level.
+    fn consider_level(&mut self, level: &Level) -> Result<bool> {
+        self.consider(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit))
+    }
+
+    /// Estimates the bound of a dual point and keeps it if it is the best.
+    fn consider(&mut self, dual: DualPoint) -> Result<bool> {
         let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
