@@ -183,35 +183,3 @@ fn a_damaged_dual_point_is_refused() {
         assert_harmless("y in another order", &problem, exchanged, optimum);
     }
 }
-
-#[test]
-#[ignore]
-fn probe() {
-    use relucert::dual::{RepairSettings, dual_point, repair};
-    use relucert::lifting::Lifting;
-    for (name, gamma) in [("spiral", 0.01), ("spiral", 0.1), ("iris_train", 0.01), ("random_01", 0.01)] {
-        let problem = common::published(name, gamma).unwrap();
-        let lifting = Lifting::new(&problem).unwrap();
-        for tol in [1e-8, 1e-5, 1e-4, 1e-3] {
-            let s = ReferenceSettings { tolerance: tol, ..Default::default() };
-            let sol = reference::solve(&problem, &s, &Control::new(), &mut |_| {}).unwrap();
-            let misfit: Vec<f64> = sol.fit_residual.iter().map(|w| -w).collect();
-            let dual = dual_point(&problem, &lifting, &sol.pairs, &misfit);
-            let big = dual.y.iter().chain(&dual.n).fold(0.0f64, |a, b| a.max(b.abs()));
-            print!(
-                "{name} {gamma} tol {tol:.0e} value {:.6} dual {:.6} big {big:.1e}:",
-                sol.value, sol.dual_value
-            );
-            for margin in [0.0, 1e-16, 1e-14, 1e-12] {
-                let r = repair(&problem, &dual, &RepairSettings { margin, ..Default::default() }).unwrap();
-                print!(
-                    " {margin:.0e}: 1-tau {:.1e} loss {:.1e};",
-                    1.0 - r.tau,
-                    1.0 - r.estimated_bound / sol.value
-                );
-            }
-            let (_, p) = certify_dual(&problem, &dual).unwrap();
-            println!(" proved loss {:.1e}", 1.0 - p.lower_bound() / sol.value);
-        }
-    }
-}
