@@ -1,6 +1,8 @@
 //! The figures of a run, as one JSON object.
 
 pub use crate::certificate::Grade;
+use crate::certificate::Proof;
+use crate::{Network, TrainingProblem};
 use serde::{Deserialize, Serialize};
 
 /// Why a run ended.
@@ -90,9 +92,55 @@ pub struct Report {
     pub peak_memory_bytes: Option<u64>,
 }
 
+/// What a solver of the relaxation, whichever it is, has to say about its run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Relaxed {
+    pub value: f64,
+    pub infeasibility: f64,
+    pub rank: usize,
+    pub pairs: usize,
+    pub active_pairs: usize,
+    pub status: Status,
+}
+
 impl Report {
     /// The layout described here.
     pub const SCHEMA: u32 = 1;
+
+    /// The report of a solver's run and of the proof made from its dual point.
+    pub(crate) fn assemble(
+        problem: &TrainingProblem,
+        network: &Network,
+        proof: &Proof,
+        relaxed: &Relaxed,
+        seconds: Seconds,
+    ) -> Self {
+        let upper_bound = network.objective_upper(problem);
+        let lower_bound = if proof.grade() == Grade::None { 0.0 } else { proof.lower_bound() };
+        Self {
+            schema: Self::SCHEMA,
+            samples: problem.samples(),
+            features: problem.inputs(),
+            outputs: problem.outputs(),
+            gamma: problem.weight_decay(),
+            upper_bound,
+            network_width: network.width(),
+            relaxation_value: relaxed.value,
+            primal_infeasibility: relaxed.infeasibility,
+            lower_bound,
+            grade: proof.grade(),
+            failure_probability: proof.failure_probability(),
+            gap: Self::relative_gap(upper_bound, lower_bound),
+            solver_gap: Self::relative_gap(relaxed.value, lower_bound),
+            blocks: 1,
+            rank: relaxed.rank,
+            pairs: relaxed.pairs,
+            active_pairs: relaxed.active_pairs,
+            status: relaxed.status,
+            seconds,
+            peak_memory_bytes: peak_memory_bytes(),
+        }
+    }
 
     /// Whether the lower bound is proved and close: to the network, or to the relaxation's value if the solver
     /// converged (an infeasible point's value says nothing).

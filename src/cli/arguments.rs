@@ -22,6 +22,9 @@ pub(super) enum Command {
     /// Find a network and a certified lower bound on the objective of every network
     #[command(after_help = EXIT_STATUS)]
     Certify(CertifyOptions),
+    /// Certify by the dense interior-point solver: slower, for a few hundred samples, and an independent check
+    #[command(after_help = EXIT_STATUS)]
+    Reference(CertifyOptions),
     /// Prove a saved certificate again, from its files alone
     #[command(after_help = EXIT_STATUS)]
     Verify(VerifyOptions),

@@ -5,10 +5,28 @@ use super::files::{SaveFolder, write_whole};
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, interrupt, json, print, summary};
 use relucert::data::{CsvOptions, load};
-use relucert::{CertifySettings, Control, Error, Result, TrainingProblem, certify};
+use relucert::{Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify};
 use std::time::Instant;
 
 pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
+    run_with(options, |problem, control| {
+        let settings = CertifySettings {
+            tolerance: options.tolerance,
+            seed: options.seed,
+            ..CertifySettings::default()
+        };
+        let mut line = LiveLine::new(options.quiet);
+        let outcome = certify(problem, &settings, control, &mut line);
+        line.finish();
+        outcome
+    })
+}
+
+/// Loads, solves by the solver given, saves and prints.
+pub(super) fn run_with(
+    options: &CertifyOptions,
+    solver: impl FnOnce(&TrainingProblem, &Control) -> Result<Certified>,
+) -> Result<u8> {
     let start = Instant::now();
     let control = match options.time_limit {
         Some(limit) => Control::new().within(limit),
@@ -23,7 +41,9 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
             .map_err(|error| Error::Input(format!("cannot start {threads} threads: {error}")))?;
     }
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
-    let outcome = solve(options, &problem, &control, loading, folder.as_ref());
+    let outcome = interrupt::install(&control)
+        .and_then(|()| solver(&problem, &control))
+        .and_then(|certified| finish(options, &problem, certified, loading, folder.as_ref()));
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
         folder.discard();
     }
@@ -42,20 +62,13 @@ fn prepare(options: &CertifyOptions) -> Result<TrainingProblem> {
     dataset.problem(options.gamma).map_err(|error| Error::Input(format!("{}: {error}", options.data)))
 }
 
-fn solve(
+fn finish(
     options: &CertifyOptions,
     problem: &TrainingProblem,
-    control: &Control,
+    mut certified: Certified,
     loading: f64,
     folder: Option<&SaveFolder>,
 ) -> Result<u8> {
-    interrupt::install(control)?;
-    let settings =
-        CertifySettings { tolerance: options.tolerance, seed: options.seed, ..CertifySettings::default() };
-    let mut line = LiveLine::new(options.quiet);
-    let outcome = certify(problem, &settings, control, &mut line);
-    line.finish();
-    let mut certified = outcome?;
     certified.report.seconds.load = loading;
     let report = &certified.report;
     let object = json(report)?;

@@ -5,6 +5,7 @@ mod certify;
 mod files;
 mod interrupt;
 mod progress;
+mod reference;
 mod summary;
 mod synth;
 mod verify;
@@ -29,6 +30,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match &arguments.command {
         Command::Certify(options) => certify::run(options),
+        Command::Reference(options) => reference::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Synth(options) => synth::run(options),
     };
@@ -55,7 +57,7 @@ fn usage(error: &clap::Error) -> ExitCode {
         .collect();
     let mut line = lines.join("; ").replace(":; ", ": ");
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        line = "a command is missing: certify, verify, synth teacher or synth spiral".into();
+        line = "a command is missing: certify, reference, verify, synth teacher or synth spiral".into();
     }
     complain(&format!("{}; see --help", line.strip_prefix("error: ").unwrap_or(&line)));
     ExitCode::from(UNUSABLE)

@@ -42,7 +42,7 @@ pub struct Repaired {
 ///
 /// Dense in the samples: n² doubles and several Cholesky factorisations of order n.
 pub fn repair(problem: &TrainingProblem, dual: &DualPoint, settings: &RepairSettings) -> Result<Repaired> {
-    Ok(Plan::new(problem, dual, settings)?.finish(problem, settings.margin))
+    Ok(Plan::new(problem, dual, settings)?.finish(problem, settings.margin, 0.0))
 }
 
 /// The shift found for a dual point, from which a repaired point with any margin follows.
@@ -74,19 +74,20 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The repaired point that keeps this margin in hand.
-    pub(crate) fn finish(&mut self, problem: &TrainingProblem, margin: f64) -> Repaired {
-        self.try_finish(problem, margin).unwrap_or_else(|| Repaired {
+    /// The repaired point that keeps this margin in hand, with τ lowered by a further part: that adds as much of γ|u|²,
+    /// which no shift can.
+    pub(crate) fn finish(&mut self, problem: &TrainingProblem, margin: f64, part: f64) -> Repaired {
+        self.try_finish(problem, margin, part).unwrap_or_else(|| Repaired {
             dual: DualPoint::zero(problem.samples(), problem.outputs()),
             tau: 0.0,
             estimated_bound: 0.0,
         })
     }
 
-    fn try_finish(&mut self, problem: &TrainingProblem, margin: f64) -> Option<Repaired> {
+    fn try_finish(&mut self, problem: &TrainingProblem, margin: f64, part: f64) -> Option<Repaired> {
         let (shifter, eta) = self.found.as_mut()?;
         shifter.margin = margin;
-        let tau = damping(shifter.outcome(eta, false)?.least);
+        let tau = damping(shifter.outcome(eta, false)?.least) * (1.0 - part);
         let t = tau.sqrt().min(self.inner / self.square);
         let total = eta.iter().zip(shifter.margin(eta)).map(|(e, m)| e + m);
         let w = Mat::from_fn(self.dual.w.nrows(), self.dual.w.ncols(), |i, j| t * self.dual.w[(i, j)]);

@@ -11,6 +11,7 @@
 //! an iteration costs m³/3 for the Cholesky factorisation of the Schur complement, O(m²) to form it and O(q³)
 //! besides; memory is 8m² bytes and a little. Practical to n ≈ 1000.
 
+mod certify;
 mod dense;
 mod growth;
 mod newton;
@@ -20,10 +21,11 @@ mod run;
 mod schur;
 mod settings;
 
+pub use certify::certify;
 pub use settings::{ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus};
 
 use crate::lifting::{Lifting, PairSet};
-use crate::{Control, Result, TrainingProblem};
+use crate::{Control, Error, Result, TrainingProblem};
 
 /// Solves the relaxation of a training problem to high accuracy.
 ///
@@ -48,6 +50,16 @@ pub fn solve_lifted(
     observer: &mut dyn FnMut(&ReferenceIteration),
 ) -> Result<ReferenceSolution> {
     settings.check()?;
+    let free = lifting.fit_targets.len() + lifting.groups();
+    if free > settings.max_rows {
+        return Err(Error::Input(format!(
+            "{} outputs of {} distinct samples make more than {} rows of the reference solver's Schur complement; \
+             take fewer samples or the low-rank solver",
+            lifting.outputs,
+            lifting.groups(),
+            settings.max_rows
+        )));
+    }
     let pairs = PairSet::new(lifting, settings.neighbours);
     if lifting.fit_targets.iter().all(|&t| t == 0.0) {
         return Ok(ReferenceSolution::zero(lifting, pairs));

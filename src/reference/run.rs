@@ -79,7 +79,8 @@ impl<'a> Run<'a> {
             let done = merit <= self.settings.tolerance;
             if done || distance < next_scan {
                 let violated = self.violated();
-                if self.pairs.len() + violated.keys.len() > self.settings.max_pairs {
+                let pairs = self.pairs.len() + violated.keys.len();
+                if pairs > self.settings.max_pairs || operator.free + pairs > self.settings.max_rows {
                     best = Some(here(&self.point));
                     break ReferenceStatus::PairLimit;
                 }
@@ -187,6 +188,7 @@ impl<'a> Run<'a> {
         let fits = self.lifting.fit_targets.len();
         self.pairs.equality_multipliers.copy_from_slice(&dual[fits..free]);
         self.pairs.multipliers.copy_from_slice(&dual[free..]);
+        let active_pairs = dual[free..].iter().zip(&best.point.products).filter(|(n, k)| n > k).count();
         let rank = dense::eigenvalues(best.point.primal.as_ref(), self.par).map_or(0, |values| {
             let largest = values.last().copied().unwrap_or(0.0);
             values.iter().filter(|v| **v > 1e-5 * largest).count()
@@ -200,6 +202,7 @@ impl<'a> Run<'a> {
             dual_infeasibility: best.line.dual_infeasibility,
             iterations: self.iteration,
             rank,
+            active_pairs,
             fit_residual: dual[..fits].to_vec(),
             pairs: self.pairs,
             seconds: self.began.elapsed().as_secs_f64(),

@@ -13,8 +13,10 @@ pub struct ReferenceSettings {
     pub reduced_tolerance: f64,
     /// Most interior-point iterations, all additions of pairs together (default 300).
     pub max_iterations: usize,
-    /// Most pairs held (default 20 000); the Schur complement takes 8·(n·c + n + pairs)² bytes.
+    /// Most pairs held (default 20 000).
     pub max_pairs: usize,
+    /// Most rows n·c + n + pairs of the Schur complement, which takes 8·rows² bytes (default 25 000: 5 GB).
+    pub max_rows: usize,
     /// Most nearly opposite forms of each form that are held from the start (default 4).
     pub neighbours: usize,
     /// Most violated pairs added for each form at a time (default 2).
@@ -31,6 +33,7 @@ impl Default for ReferenceSettings {
             reduced_tolerance: 1e-6,
             max_iterations: 300,
             max_pairs: 20_000,
+            max_rows: 25_000,
             neighbours: 4,
             pairs_per_form: 2,
             parallelism: 1,
@@ -68,7 +71,7 @@ pub enum ReferenceStatus {
     Breakdown,
     /// Out of iterations.
     IterationLimit,
-    /// More violated pairs than may be held.
+    /// More violated pairs than may be held, or more rows.
     PairLimit,
     /// The deadline passed.
     TimeLimit,
@@ -145,6 +148,8 @@ pub struct ReferenceSolution {
     pub iterations: usize,
     /// Eigenvalues of Λ above 1e-5 of the largest.
     pub rank: usize,
+    /// Pairs whose multiplier is larger than their product, both in normalised form.
+    pub active_pairs: usize,
     /// W in scaled terms, row-major: one row for each row of [`Lifting::fit`], c values each.
     pub fit_residual: Vec<f64>,
     /// Pairs held, with the multipliers of pairs and equalities in normalised form
@@ -167,6 +172,7 @@ impl ReferenceSolution {
             dual_infeasibility: 0.0,
             iterations: 0,
             rank: 0,
+            active_pairs: 0,
             fit_residual: vec![0.0; lifting.fit_targets.len()],
             pairs,
             seconds: 0.0,

@@ -1,0 +1,53 @@
+//! `relucert reference`.
+
+use super::arguments::CertifyOptions;
+use super::certify::run_with;
+use relucert::Result;
+use relucert::reference::{ReferenceIteration, ReferenceSettings, certify};
+use relucert::training::TrainingSettings;
+use std::io::{IsTerminal, Write};
+
+pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
+    run_with(options, |problem, control| {
+        let training = TrainingSettings { seed: options.seed, ..TrainingSettings::default() };
+        let mut log = Log { shown: !options.quiet && std::io::stderr().is_terminal(), headed: false };
+        certify(problem, &ReferenceSettings::default(), &training, control, &mut |line| log.line(line))
+    })
+}
+
+/// The iteration log on standard error, where that is a terminal.
+struct Log {
+    shown: bool,
+    headed: bool,
+}
+
+impl Log {
+    fn line(&mut self, line: &ReferenceIteration) {
+        if !self.shown {
+            return;
+        }
+        let mut error = std::io::stderr().lock();
+        // A terminal that went away is no reason to stop.
+        if !self.headed {
+            self.headed = true;
+            let _ = writeln!(
+                error,
+                " it          value           dual     gap  primal    dual  steps      pairs seconds"
+            );
+        }
+        let _ = writeln!(
+            error,
+            "{:3} {:14.8e} {:14.8e} {:7.1e} {:7.1e} {:7.1e} {:.2} {:.2} {:6} {:7.1}",
+            line.iteration,
+            line.value,
+            line.dual_value,
+            line.gap,
+            line.primal_infeasibility,
+            line.dual_infeasibility,
+            line.primal_step,
+            line.dual_step,
+            line.pairs,
+            line.seconds,
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! The road of `certify` with the reference solver in place of the low-rank one.
+
+use super::{ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_lifted};
+use crate::certificate::certify_dual;
+use crate::dual::dual_point;
+use crate::lifting::Lifting;
+use crate::report::{Relaxed, Report, Seconds, Status};
+use crate::training::{TrainingSettings, train};
+use crate::{Certified, Control, Result, TrainingProblem};
+use std::time::Instant;
+
+/// Trains a network, solves the relaxation by the reference solver and proves a lower bound from its dual point.
+///
+/// The certificate is made and proved by the code that serves [`crate::certify`]; only the source of the dual point differs.
+/// Stopping through `control` gives the bound of the best point so far.
+pub fn certify(
+    problem: &TrainingProblem,
+    settings: &ReferenceSettings,
+    training: &TrainingSettings,
+    control: &Control,
+    observer: &mut dyn FnMut(&ReferenceIteration),
+) -> Result<Certified> {
+    settings.check()?;
+    let rounding = Instant::now();
+    let network = train(problem, training, control);
+    let mut seconds = Seconds { round: rounding.elapsed().as_secs_f64(), ..Seconds::default() };
+
+    let solving = Instant::now();
+    let lifting = Lifting::new(problem)?;
+    let solution = solve_lifted(&lifting, settings, control, observer)?;
+    seconds.solve = solving.elapsed().as_secs_f64();
+
+    let certifying = Instant::now();
+    // The multiplier of the loss is target − prediction.
+    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(problem, &lifting, &solution.pairs, &misfit);
+    let (certificate, proof) = certify_dual(problem, &dual)?;
+    seconds.certify = certifying.elapsed().as_secs_f64();
+
+    let report = Report::assemble(problem, &network, &proof, &relaxed(&solution), seconds);
+    Ok(Certified { network, certificate, proof, report })
+}
+
+fn relaxed(solution: &ReferenceSolution) -> Relaxed {
+    Relaxed {
+        value: solution.value,
+        infeasibility: solution.primal_infeasibility,
+        rank: solution.rank,
+        pairs: solution.pairs.len(),
+        active_pairs: solution.active_pairs,
+        status: match solution.status {
+            ReferenceStatus::Solved | ReferenceStatus::AlmostSolved => Status::Converged,
+            ReferenceStatus::TimeLimit => Status::TimeLimit,
+            ReferenceStatus::Cancelled => Status::Cancelled,
+            ReferenceStatus::Stalled
+            | ReferenceStatus::Breakdown
+            | ReferenceStatus::IterationLimit
+            | ReferenceStatus::PairLimit => Status::Stalled,
+        },
+    }
+}
