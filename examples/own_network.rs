@@ -16,6 +16,9 @@ fn main() -> relucert::Result<()> {
     let certified = certify(&problem, &CertifySettings::default(), &control, &mut Silent)?;
     let (objective, bound) = (network.objective_upper(&problem), certified.proof.lower_bound());
     println!("objective {objective:.4}, lower bound {bound:.4}");
-    println!("at most {:.2} % above the best network", 100.0 * Report::relative_gap(objective, bound));
+    println!(
+        "no network improves on it by more than {:.2} %",
+        100.0 * Report::relative_gap(objective, bound)
+    );
     Ok(())
 }
