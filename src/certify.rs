@@ -21,6 +21,7 @@ const PATIENCE: usize = 12;
 
 /// Settings of [`certify`].
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct CertifySettings {
     /// Relative gap between the relaxation's value and the certified bound to reach. Default 1e-3, in (0, 1).
     pub tolerance: f64,
@@ -81,6 +82,7 @@ pub fn certify(
             range: "between 0 and 1",
         });
     }
+    problem.dense_features()?;
     let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
     let started = Instant::now();
     let network = train(problem, &training, control);

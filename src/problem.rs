@@ -1,21 +1,28 @@
 //! The training problem: features, targets and weight decay.
 
-use crate::{Error, Result};
+use crate::features::{check_dense_size, densify};
+use crate::{Error, Features, Result};
 use faer::{Mat, MatRef};
+use std::sync::OnceLock;
 
 /// min over U (d × m), V (c × m) of ½‖(XU)₊Vᵀ − Y‖² + (γ/2)(‖U‖² + ‖V‖²), any width m.
 ///
 /// Paper: arXiv 2410.22311, problem (1). A bias is a column of ones in X.
 #[derive(Clone, Debug)]
 pub struct TrainingProblem {
-    features: Mat<f64>,
+    features: Features,
+    /// Of sparse features, made when first asked for.
+    dense: OnceLock<Mat<f64>>,
     targets: Mat<f64>,
     weight_decay: f64,
 }
 
 impl TrainingProblem {
-    /// Checks and stores X (n × d), Y (n × c) and γ > 0. Every value must be finite.
-    pub fn new(features: Mat<f64>, targets: Mat<f64>, weight_decay: f64) -> Result<Self> {
+    /// Checks and stores X (n × d, dense or sparse), Y (n × c) and γ > 0.
+    ///
+    /// Every value must be finite, and so must ½‖Y‖². Sparse features stay as they are.
+    pub fn new(features: impl Into<Features>, targets: Mat<f64>, weight_decay: f64) -> Result<Self> {
+        let features = features.into();
         if features.nrows() != targets.nrows() {
             return Err(Error::Shape {
                 what: "targets",
@@ -23,16 +30,21 @@ impl TrainingProblem {
                 actual: format!("{} rows", targets.nrows()),
             });
         }
-        for (what, array) in [("features", &features), ("targets", &targets)] {
-            if array.nrows() == 0 || array.ncols() == 0 {
+        for (what, (rows, columns)) in
+            [("features", (features.nrows(), features.ncols())), ("targets", targets.shape())]
+        {
+            if rows == 0 || columns == 0 {
                 return Err(Error::Shape {
                     what,
                     expected: "at least one row and one column".into(),
-                    actual: format!("{} × {}", array.nrows(), array.ncols()),
+                    actual: format!("{rows} × {columns}"),
                 });
             }
-            check_finite(what, array.as_ref())?;
         }
+        if let Some((row, column)) = features.not_finite() {
+            return Err(Error::NotFinite { what: "features", row, column });
+        }
+        check_finite("targets", targets.as_ref())?;
         if !(weight_decay.is_finite() && weight_decay > 0.0) {
             return Err(Error::Parameter {
                 name: "gamma",
@@ -40,12 +52,38 @@ impl TrainingProblem {
                 range: "positive and finite",
             });
         }
-        Ok(Self { features, targets, weight_decay })
+        let problem = Self { features, dense: OnceLock::new(), targets, weight_decay };
+        if !problem.zero_objective().is_finite() {
+            return Err(Error::Input(format!(
+                "½‖targets‖² overflows (largest magnitude {:e}); divide the targets by a constant",
+                problem.targets.norm_max()
+            )));
+        }
+        Ok(problem)
     }
 
     /// X, n × d; row i is a sample.
+    ///
+    /// Sparse features are copied into a dense matrix at the first call, however large;
+    /// [`dense_features`](Self::dense_features) looks at the size first.
     pub fn features(&self) -> MatRef<'_, f64> {
-        self.features.as_ref()
+        match &self.features {
+            Features::Dense(matrix) => matrix.as_ref(),
+            Features::Sparse(matrix) => self.dense.get_or_init(|| densify(matrix)).as_ref(),
+        }
+    }
+
+    /// X, n × d, as a dense matrix; fails where sparse features would need a copy of more than 2²⁸ entries.
+    pub fn dense_features(&self) -> Result<MatRef<'_, f64>> {
+        if let Features::Sparse(matrix) = &self.features {
+            check_dense_size(matrix)?;
+        }
+        Ok(self.features())
+    }
+
+    /// X as it was given, dense or sparse.
+    pub fn stored_features(&self) -> &Features {
+        &self.features
     }
 
     /// Y, n × c.

@@ -3,11 +3,11 @@
 pub use crate::certificate::Grade;
 use crate::certificate::Proof;
 use crate::{Network, TrainingProblem};
-use serde::{Deserialize, Serialize};
 
 /// Why a run ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Status {
     /// The bound reached the tolerance.
@@ -33,7 +33,8 @@ impl Status {
 }
 
 /// Seconds spent in each phase.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Seconds {
     /// Reading and preparing the data.
     pub load: f64,
@@ -46,7 +47,8 @@ pub struct Seconds {
 }
 
 /// The figures of a run; its serde form is the object that `--json` prints and `report.json` holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Report {
     /// Version of this layout: [`Report::SCHEMA`].
     pub schema: u32,

@@ -92,7 +92,7 @@ const PROOF: f64 = 1e-3;
 fn published_random_sets() {
     for name in ["random_00", "random_01", "random_02", "random_03", "random_04"] {
         for gamma in [0.1, 0.01] {
-            let Some(problem) = common::published(name, gamma) else { return };
+            let Some(problem) = common::published_problem(name, gamma) else { return };
             agree(&Case { name: format!("{name} {gamma}"), problem, reference: 1e-7, low_rank: Some(2e-3) });
         }
     }
@@ -107,7 +107,7 @@ fn published_spiral_and_iris() {
         ("iris_train", 0.1, 1.67177, 3e-5, 1e-5),
         ("iris_train", 0.01, 0.31379, 4e-4, 1e-5),
     ] {
-        let Some(problem) = common::published(name, gamma) else { return };
+        let Some(problem) = common::published_problem(name, gamma) else { return };
         let case = Case { name: format!("{name} {gamma}"), problem, reference: 1e-6, low_rank: None };
         let found = agree(&case).report.relaxation_value;
         assert!((found - value).abs() <= value * (width + 1e-6) + 0.5 * digit, "{found} is not {value}");

@@ -60,6 +60,22 @@ fn unusable_data_is_refused_in_one_line_and_nothing_is_written() {
         fs::write(folder.path().join("data.csv"), text).expect("writable");
         assert_refused(folder.path(), &["certify", "data.csv", "--gamma", "1", "--save", "out"], parts);
     }
+    let regression = ["certify", "data.csv", "--gamma", "1", "--task", "regression", "--save", "out"];
+    fs::write(folder.path().join("data.csv"), "a,b\n1,1e200\n2,1e201\n").expect("writable");
+    assert_refused(folder.path(), &regression, &["data.csv:", "overflows", "divide"]);
+    let rubbish: Vec<u8> = (0..=255).cycle().take(2000).collect();
+    for name in ["data.csv", "data.tsv", "data.svm", "data.npy", "data.npz", "data"] {
+        fs::write(folder.path().join(name), &rubbish).expect("writable");
+        assert_refused(folder.path(), &["certify", name, "--gamma", "1", "--save", "out"], &[name]);
+        fs::write(folder.path().join(name), "").expect("writable");
+        assert_refused(folder.path(), &["certify", name, "--gamma", "1", "--save", "out"], &[name]);
+    }
+    fs::write(folder.path().join("data.svm"), "1 1:2\n2 1:3\n").expect("writable");
+    let target = ["certify", "data.svm", "--gamma", "1", "--target", "y"];
+    assert_refused(folder.path(), &target, &["data.svm", "name no target"]);
+    let two =
+        ["certify", "iris", "--gamma", "1", "--task", "classification", "--target", "petal_width,species"];
+    assert_refused(folder.path(), &two, &["one target column"]);
     fs::write(folder.path().join("data.csv"), "a,b\n3,2\n3,4\n").expect("writable");
     let constant = ["certify", "data.csv", "--gamma", "1", "--standardize", "--save", "out"];
     assert_refused(folder.path(), &constant, &["data.csv:", "zero", "bias"]);
@@ -316,4 +332,86 @@ fn an_interrupt_ends_the_run_with_a_report() {
     assert_eq!(output.status.code(), Some(3));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["status"], "cancelled");
+}
+
+/// Legal input that is easily got wrong: the bound lies between zero and the objective, and the files prove it again.
+#[test]
+fn odd_but_legal_files_get_a_sound_answer() {
+    let folder = folder();
+    let table = |row: &dyn Fn(i32) -> String| (0..9).map(|i| row(i) + "\n").collect::<String>();
+    let wide = (1..=200).map(|column| format!("y{column}")).collect::<Vec<_>>().join(",");
+    let cases: Vec<(&str, String, Vec<&str>)> = vec![
+        ("constant target", "a,b,y\n".to_owned() + &table(&|i| format!("{i},{},2.5", i % 4 - 1)), vec![]),
+        (
+            "zero target",
+            "a,b,y\n".to_owned() + &table(&|i| format!("{i},{},0", i % 4 - 1)),
+            vec!["--task", "regression"],
+        ),
+        (
+            "duplicate rows",
+            "a,b,y\n".to_owned() + &table(&|i| format!("{},{},0.{i}", i % 2, i % 2 - 1)),
+            vec![],
+        ),
+        ("duplicate columns", "a,b,y\n".to_owned() + &table(&|i| format!("{i},{i},0.{i}")), vec!["--bias"]),
+        ("n < d", "a,b,c,y\n1,2,3,0.5\n4,5,7,1.5\n".to_owned(), vec!["--bias"]),
+        (
+            "constant feature",
+            "a,b,y\n".to_owned() + &table(&|i| format!("{i},7,0.{i}")),
+            vec!["--standardize"],
+        ),
+        ("zero rows", "a,b,y\n".to_owned() + &table(&|i| format!("{},{},1.{i}", i % 2, i % 2)), vec![]),
+        ("parallel rows", "a,b,y\n".to_owned() + &table(&|i| format!("{i},{},0.{i}", -2 * i)), vec![]),
+        ("one class", "a,b,y\n".to_owned() + &table(&|i| format!("{i},{},k", i % 4)), vec![]),
+        (
+            "200 outputs",
+            format!("a,b,{wide}\n") + &table(&|i| format!("{i},{}", i % 4) + &format!(",0.{i}").repeat(200)),
+            vec!["--target", &wide],
+        ),
+        (
+            "large features",
+            "a,b,y\n".to_owned() + &table(&|i| format!("{i}e8,{}e8,0.{i}", i % 4 - 1)),
+            vec![],
+        ),
+        (
+            "small features",
+            "a,b,y\n".to_owned() + &table(&|i| format!("{i}e-8,{}e-8,0.{i}", i % 4 - 1)),
+            vec![],
+        ),
+    ];
+    for (case, text, extra) in &cases {
+        for gamma in ["1e-6", "1", "1e6"] {
+            if gamma != "1" && *case != "duplicate rows" && *case != "large features" {
+                continue;
+            }
+            fs::write(folder.path().join("d.csv"), text).expect("writable");
+            let save = format!("{case} {gamma}");
+            let mut arguments =
+                vec!["certify", "d.csv", "--gamma", gamma, "--json", "--time-limit", "10s", "--save", &save];
+            arguments.extend(extra);
+            let output = relucert(folder.path(), &arguments);
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(matches!(output.status.code(), Some(0 | 3)), "{save}: {error}");
+            let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+            let figure =
+                |key: &str| report[key].as_f64().unwrap_or_else(|| panic!("{save}: {key}: {report}"));
+            assert!(
+                0.0 <= figure("lower_bound") && figure("lower_bound") <= figure("upper_bound"),
+                "{save}: {report}"
+            );
+            let verdict = relucert(folder.path(), &["verify", &save]);
+            let expected = if report["grade"] == "none" { 3 } else { 0 };
+            let error = String::from_utf8_lossy(&verdict.stderr);
+            assert_eq!(verdict.status.code(), Some(expected), "{save}: {error} {report}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_header_is_noted_in_one_line() {
+    let folder = folder();
+    fs::write(folder.path().join("d.csv"), "1,2,0.5\n3,4,1.5\n-1,2,0.25\n").expect("writable");
+    let output = relucert(folder.path(), &["certify", "d.csv", "--gamma", "1", "--time-limit", "5s"]);
+    let note = String::from_utf8_lossy(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 3)), "{note}");
+    assert!(note.lines().count() == 1 && note.contains("first line holds data"), "{note}");
 }

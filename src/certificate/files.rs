@@ -16,8 +16,9 @@ const GREATEST_COMPRESSION: u64 = 1100;
 
 /// Writes `problem.npz`: X (n × d), Y (n × c), gamma.
 pub fn save_problem(path: &Path, problem: &TrainingProblem) -> Result<()> {
+    let features = problem.dense_features()?;
     write(path, |out| {
-        matrix(out, "X", problem.features())?;
+        matrix(out, "X", features)?;
         matrix(out, "Y", problem.targets())?;
         array(out, "gamma", &[], std::iter::once(problem.weight_decay()))
     })

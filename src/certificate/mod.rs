@@ -11,11 +11,11 @@ pub use prove::DENSE_LIMIT;
 
 use crate::dual::{DualPoint, Plan, RepairSettings};
 use crate::{Result, TrainingProblem};
-use serde::{Deserialize, Serialize};
 
 /// How well a bound is proved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Grade {
     /// Proved in floating point with all rounding accounted for.
     Verified,

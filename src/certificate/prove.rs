@@ -13,7 +13,7 @@ pub const DENSE_LIMIT: usize = 3000;
 pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
     let refuse = |why: &str| Err(Error::Refused(why.into()));
     check_range(problem, dual)?;
-    let basis = Basis::new(problem.features());
+    let basis = Basis::new(problem.dense_features()?);
     if !is_nonsingular(basis.v.as_ref()) {
         return refuse("the basis of feature space is not safely nonsingular");
     }

@@ -34,7 +34,7 @@ pub(super) enum Command {
 
 #[derive(Debug, Args)]
 pub(super) struct CertifyOptions {
-    /// CSV file with a header, or a built-in data set: iris
+    /// CSV, TSV, svmlight (.svm), .npz or .npy file, or a built-in data set: iris, wine, breast-cancer, digits
     pub(super) data: String,
     /// Names of the target columns [default: the last column]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]

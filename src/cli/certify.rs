@@ -3,7 +3,7 @@
 use super::arguments::CertifyOptions;
 use super::files::{SaveFolder, write_whole};
 use super::progress::LiveLine;
-use super::{MISSED, SUCCESS, interrupt, json, print, summary};
+use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary};
 use relucert::data::{CsvOptions, load};
 use relucert::{Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify};
 use std::time::Instant;
@@ -32,7 +32,7 @@ pub(super) fn run_with(
         Some(limit) => Control::new().within(limit),
         None => Control::new(),
     };
-    let problem = prepare(options)?;
+    let (problem, notes) = prepare(options)?;
     let loading = start.elapsed().as_secs_f64();
     if let Some(threads) = options.threads {
         rayon::ThreadPoolBuilder::new()
@@ -41,6 +41,7 @@ pub(super) fn run_with(
             .map_err(|error| Error::Input(format!("cannot start {threads} threads: {error}")))?;
     }
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
+    notes.iter().for_each(|note| complain(note));
     let outcome = interrupt::install(&control)
         .and_then(|()| solver(&problem, &control))
         .and_then(|certified| finish(options, &problem, certified, loading, folder.as_ref()));
@@ -50,7 +51,8 @@ pub(super) fn run_with(
     outcome
 }
 
-fn prepare(options: &CertifyOptions) -> Result<TrainingProblem> {
+/// The problem, and what the reader had to assume.
+fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Vec<String>)> {
     let reading = CsvOptions { targets: options.target.clone(), task: options.task.into() };
     let mut dataset = load(&options.data, &reading)?;
     if options.standardize {
@@ -59,7 +61,9 @@ fn prepare(options: &CertifyOptions) -> Result<TrainingProblem> {
     if options.bias {
         dataset = dataset.with_bias();
     }
-    dataset.problem(options.gamma).map_err(|error| Error::Input(format!("{}: {error}", options.data)))
+    let problem =
+        dataset.problem(options.gamma).map_err(|error| Error::Input(format!("{}: {error}", options.data)))?;
+    Ok((problem, dataset.notes().to_vec()))
 }
 
 fn finish(

@@ -65,7 +65,9 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 /// One line on standard error, whatever the message holds.
 fn complain(message: &str) {
-    let line: Vec<&str> = message.split_whitespace().collect();
+    let printable: String =
+        message.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let line: Vec<&str> = printable.split_whitespace().collect();
     let _ = writeln!(std::io::stderr(), "relucert: {}", line.join(" "));
 }
 

@@ -1,13 +1,14 @@
-//! CSV files with a header: choice of the target columns, checks with line numbers, one-hot encoding.
+//! Text in columns: separator, header, choice of the target columns, checks with line numbers, one-hot encoding.
 
 use super::encoding::{Cell, Column, decode};
+use super::text::{abbreviated, decoded, line_number};
 use super::{Dataset, Task};
 use crate::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
 use std::path::Path;
 
-/// How to read a CSV file.
+/// How to read a data file.
 #[derive(Clone, Debug, Default)]
 pub struct CsvOptions {
     /// Names of the target columns; empty means the last column.
@@ -16,13 +17,18 @@ pub struct CsvOptions {
     pub task: Task,
 }
 
-/// Reads a CSV file with a header; see [`parse_csv`].
+/// Reads text in columns; see [`parse_csv`].
 pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
     let text = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
     parse_csv(&text, &path.display().to_string(), options)
 }
 
-/// Reads comma-separated text with a header; every column that is not a target is a feature.
+/// Reads text in columns; every column that is not a target is a feature.
+///
+/// The separator is the tab for a `name` that ends in `.tsv` or `.tab`, else the most frequent one of comma, semicolon and
+/// tab in the first line. Lines that begin with `#` are comments. A first line of data instead of names (numbers only,
+/// or numbers and a label that occurs again) is seen, the columns are then called `x1`, …, `y`, and
+/// [`Dataset::notes`] says so.
 ///
 /// Under [`Task::Auto`], one target column of text or of whole numbers is encoded one-hot, in the order of the
 /// sorted values (numbers by value, text by code point); several target columns are a regression. `name` begins
@@ -31,7 +37,12 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
 pub fn parse_csv(text: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
     let mut table = Table::new(text, name, options)?;
     table.read_rows()?;
-    table.finish(options.task)
+    let note = table.first.is_some().then(|| {
+        format!("{name}: the first line holds data; the columns are called {}", listed(&table.header))
+    });
+    let mut dataset = table.finish(options.task)?;
+    note.into_iter().for_each(|note| dataset.add_note(note));
+    Ok(dataset)
 }
 
 struct Table<'a> {
@@ -39,6 +50,8 @@ struct Table<'a> {
     reader: csv::Reader<&'a [u8]>,
     name: &'a str,
     header: Vec<String>,
+    /// The first row, where the file has no header.
+    first: Option<StringRecord>,
     /// Columns of the targets, in the order asked for.
     targets: Vec<usize>,
     features: Vec<usize>,
@@ -52,26 +65,26 @@ struct Table<'a> {
 
 impl<'a> Table<'a> {
     fn new(text: &'a [u8], name: &'a str, options: &CsvOptions) -> Result<Self> {
-        let mut reader = ReaderBuilder::new().trim(Trim::All).flexible(true).from_reader(text);
-        let header = reader.headers().map_err(|error| csv_error(text, name, error))?;
-        let header: Vec<String> = header.iter().map(String::from).collect();
+        let content = decoded(text, name)?;
+        let separator = separator(content, name);
+        let mut reader = reader(text, separator);
+        let record = reader.headers().map_err(|error| csv_error(text, name, error))?.clone();
+        let mut header: Vec<String> = record.iter().map(String::from).collect();
         if header.iter().all(String::is_empty) {
             return Err(Error::Input(format!(
                 "{name}: the file is empty; it needs a header and a row a sample"
             )));
         }
-        // Consecutive whole numbers are what some tools write for columns without a name.
-        let numbered = header.iter().enumerate().all(|(column, cell)| *cell == column.to_string());
-        if !numbered && header.iter().all(|cell| cell.parse::<f64>().is_ok()) {
-            return Err(Error::Input(format!(
-                "{name}:1: the first line holds numbers only; add a header that names the columns"
-            )));
+        let named = options.targets.iter().any(|target| header.contains(target));
+        let missing = !named && is_data(&header, || labels(text, separator, header.len()));
+        if missing {
+            header = default_names(header.len());
         }
         let targets = target_columns(name, &header, &options.targets)?;
         let features: Vec<usize> = (0..header.len()).filter(|column| !targets.contains(column)).collect();
         if features.is_empty() {
             return Err(Error::Input(format!(
-                "{name}:1: no column is left for a feature; it needs comma-separated columns of which one is not a target"
+                "{name}:1: no column is left for a feature; it needs two columns or more, separated by commas, semicolons or tabs"
             )));
         }
         if targets.len() > 1 && options.task == Task::Classification {
@@ -85,6 +98,7 @@ impl<'a> Table<'a> {
             reader,
             name,
             header,
+            first: missing.then_some(record),
             encode: targets.len() == 1,
             targets,
             features,
@@ -95,30 +109,39 @@ impl<'a> Table<'a> {
     }
 
     fn read_rows(&mut self) -> Result<()> {
+        if let Some(first) = self.first.clone() {
+            self.read_row(&first)?;
+        }
         let mut record = StringRecord::new();
         while self.reader.read_record(&mut record).map_err(|error| csv_error(self.text, self.name, error))? {
-            let start = record.position().map_or(0, csv::Position::byte);
-            if record.len() != self.header.len() {
-                return Err(self.error(
-                    start,
-                    format!(
-                        "{} fields, but the header has {}; mend the row or quote a comma",
-                        record.len(),
-                        self.header.len()
-                    ),
-                ));
-            }
-            for &column in &self.features {
+            self.read_row(&record)?;
+        }
+        Ok(())
+    }
+
+    fn read_row(&mut self, record: &StringRecord) -> Result<()> {
+        let start = record.position().map_or(0, csv::Position::byte);
+        if record.len() != self.header.len() {
+            let first = if self.first.is_some() { "first row" } else { "header" };
+            return Err(self.error(
+                start,
+                format!(
+                    "{} fields, but the {first} has {}; mend the row or quote the separator",
+                    record.len(),
+                    self.header.len()
+                ),
+            ));
+        }
+        for &column in &self.features {
+            let value = self.number(start, column, &record[column])?;
+            self.feature_values.push(value);
+        }
+        for &column in &self.targets {
+            if self.encode {
+                self.target_cells.push(Cell { text: record[column].to_string(), start });
+            } else {
                 let value = self.number(start, column, &record[column])?;
-                self.feature_values.push(value);
-            }
-            for &column in &self.targets {
-                if self.encode {
-                    self.target_cells.push(Cell { text: record[column].to_string(), start });
-                } else {
-                    let value = self.number(start, column, &record[column])?;
-                    self.target_values.push(value);
-                }
+                self.target_values.push(value);
             }
         }
         Ok(())
@@ -158,7 +181,7 @@ impl<'a> Table<'a> {
     }
 
     fn number(&self, start: u64, column: usize, text: &str) -> Result<f64> {
-        let header = &self.header[column];
+        let header = abbreviated(&self.header[column]);
         if text.is_empty() {
             return Err(
                 self.error(start, format!("column '{header}' is empty; remove the row or fill in the value"))
@@ -168,12 +191,13 @@ impl<'a> Table<'a> {
             Ok(value) if value.is_finite() => Ok(value),
             Ok(_) => Err(self.error(
                 start,
-                format!("column '{header}': '{text}' is not finite; remove the row or impute the value"),
+                format!("column '{header}': '{}' is not finite; remove the row or impute the value", abbreviated(text)),
             )),
             Err(_) => Err(self.error(
                 start,
                 format!(
-                    "column '{header}': '{text}' is not a number; encode or remove the column, or name it as the target"
+                    "column '{header}': '{}' is not a number; encode or remove the column, or name it as the target",
+                    abbreviated(text)
                 ),
             )),
         }
@@ -185,7 +209,60 @@ impl<'a> Table<'a> {
     }
 }
 
-fn target_columns(name: &str, header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
+/// `x1`, …, `y`: the names of columns that have none.
+pub(super) fn default_names(columns: usize) -> Vec<String> {
+    let mut names: Vec<String> = (1..columns).map(|column| format!("x{column}")).collect();
+    names.push("y".into());
+    names
+}
+
+fn reader(text: &[u8], separator: u8) -> csv::Reader<&[u8]> {
+    let mut builder = ReaderBuilder::new();
+    builder.trim(Trim::All).flexible(true).delimiter(separator).comment(Some(b'#'));
+    builder.from_reader(text)
+}
+
+fn separator(text: &str, name: &str) -> u8 {
+    let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if ["tsv", "tab"].contains(&ending.to_ascii_lowercase().as_str()) {
+        return b'\t';
+    }
+    let line =
+        text.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or_default();
+    // Every second piece between quotes is quoted.
+    let count = |separator: char| {
+        line.split('"').step_by(2).map(|piece| piece.matches(separator).count()).sum::<usize>()
+    };
+    let mut best = (b',', count(','));
+    for (byte, separator) in [(b';', ';'), (b'\t', '\t')] {
+        if count(separator) > best.1 {
+            best = (byte, count(separator));
+        }
+    }
+    best.0
+}
+
+/// Whether a first line is a sample: numbers only, or numbers and a last label that a later row has too.
+fn is_data(cells: &[String], labels: impl FnOnce() -> Vec<String>) -> bool {
+    let Some((last, others)) = cells.split_last() else { return false };
+    let is_number = |cell: &String| cell.parse::<f64>().is_ok();
+    if others.is_empty() || !others.iter().all(is_number) {
+        return false;
+    }
+    if is_number(last) {
+        // Consecutive whole numbers are what some tools write for columns without a name.
+        return !cells.iter().enumerate().all(|(column, cell)| *cell == column.to_string());
+    }
+    labels().contains(last)
+}
+
+/// The last cells of all rows but the first, up to a row that cannot be read.
+fn labels(text: &[u8], separator: u8, columns: usize) -> Vec<String> {
+    let rows = reader(text, separator).into_records().map_while(std::result::Result::ok);
+    rows.filter_map(|row| row.get(columns - 1).map(String::from)).collect()
+}
+
+pub(super) fn target_columns(name: &str, header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
     if wanted.is_empty() {
         return Ok(vec![header.len() - 1]);
     }
@@ -195,7 +272,7 @@ fn target_columns(name: &str, header: &[String], wanted: &[String]) -> Result<Ve
         let Some(column) = found.next() else {
             return Err(Error::Input(format!(
                 "{name}: no column '{target}'; the columns are {}",
-                abbreviated(header)
+                listed(header)
             )));
         };
         if found.next().is_some() {
@@ -211,24 +288,10 @@ fn target_columns(name: &str, header: &[String], wanted: &[String]) -> Result<Ve
     Ok(columns)
 }
 
-/// Line, from 1, of the first byte at or after `start` that does not end a line.
-///
-/// The CSV reader's own count stops at the blank lines before a record and knows no lone carriage return.
-fn line_number(text: &[u8], start: u64) -> usize {
-    let start = usize::try_from(start).map_or(text.len(), |start| start.min(text.len()));
-    let blank = text[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-    let before = &text[..start + blank];
-    let ends = |index: &usize| match before[*index] {
-        b'\n' => true,
-        b'\r' => before.get(index + 1) != Some(&b'\n'),
-        _ => false,
-    };
-    1 + (0..before.len()).filter(ends).count()
-}
-
 /// At most the first ten names, so that an error stays one readable line.
-fn abbreviated(names: &[String]) -> String {
-    let shown = names[..names.len().min(10)].join(", ");
+fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(10).map(|name| abbreviated(name)).collect();
+    let shown = shown.join(", ");
     if names.len() > 10 { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }
 

@@ -6,9 +6,12 @@ use std::io::{self, Write};
 /// Writes a header and one row a sample, so that `parse_csv` with the same target columns reads the same bits.
 ///
 /// A classification gets one last column `label`. The bias column is left out: it is asked for when reading.
+///
+/// Sparse features are written in full; too many of them are an error.
 pub fn write_csv(dataset: &Dataset, output: impl Write) -> io::Result<()> {
-    let mut writer = csv::Writer::from_writer(output);
-    let features = dataset.features();
+    // A first field that begins like a comment is quoted.
+    let mut writer = csv::WriterBuilder::new().comment(Some(b'#')).from_writer(output);
+    let features = dataset.features().to_dense().map_err(io::Error::other)?;
     let columns = features.ncols() - usize::from(dataset.has_bias());
     let targets = dataset.targets();
     let label = ["label".to_string()];

@@ -1,7 +1,8 @@
 //! A data set in memory: features, targets and their names.
 
-use crate::{Error, Result, TrainingProblem};
+use crate::{Error, Features, Result, TrainingProblem};
 use faer::{Mat, MatRef};
+use sprs::CsMat;
 
 /// What the target columns of a data set mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,29 +21,32 @@ pub enum Task {
 /// In a classification the columns of Y are one-hot and named by their class.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    features: Mat<f64>,
+    features: Features,
     targets: Mat<f64>,
     feature_names: Vec<String>,
     target_names: Vec<String>,
     classification: bool,
     bias: bool,
+    notes: Vec<String>,
 }
 
 impl Dataset {
-    /// A regression data set; one name for each column of X (n × d) and of Y (n × c).
+    /// A regression data set; one name for each column of X (n × d, dense or sparse) and of Y (n × c).
     pub fn regression(
-        features: Mat<f64>,
+        features: impl Into<Features>,
         targets: Mat<f64>,
         feature_names: Vec<String>,
         target_names: Vec<String>,
     ) -> Result<Self> {
-        for (what, array, names) in
-            [("feature names", &features, &feature_names), ("target names", &targets, &target_names)]
-        {
-            if array.ncols() != names.len() {
+        let features = features.into();
+        for (what, columns, names) in [
+            ("feature names", features.ncols(), &feature_names),
+            ("target names", targets.ncols(), &target_names),
+        ] {
+            if columns != names.len() {
                 return Err(Error::Shape {
                     what,
-                    expected: format!("{}, one for each column", array.ncols()),
+                    expected: format!("{columns}, one for each column"),
                     actual: names.len().to_string(),
                 });
             }
@@ -54,12 +58,20 @@ impl Dataset {
                 actual: format!("{} rows", targets.nrows()),
             });
         }
-        Ok(Self { features, targets, feature_names, target_names, classification: false, bias: false })
+        Ok(Self {
+            features,
+            targets,
+            feature_names,
+            target_names,
+            classification: false,
+            bias: false,
+            notes: Vec::new(),
+        })
     }
 
     /// A classification data set: `labels[i]` indexes `class_names`; Y is one-hot, n × (number of classes).
     pub fn classification(
-        features: Mat<f64>,
+        features: impl Into<Features>,
         labels: &[usize],
         feature_names: Vec<String>,
         class_names: Vec<String>,
@@ -86,12 +98,21 @@ impl Dataset {
 
     /// Every feature with mean 0 and population standard deviation 1 (ddof = 0); a constant feature becomes 0.
     ///
-    /// The bias column, if there is one, stays as it is.
+    /// The bias column, if there is one, stays as it is. Sparse features are divided by their standard deviation but
+    /// not centred, which would fill them; a constant one that is not zero becomes 1 or −1. A note says so.
     pub fn standardized(mut self) -> Self {
         let columns = self.features.ncols() - usize::from(self.bias);
-        for column in self.features.get_mut(.., ..columns).col_iter_mut() {
-            if let Some(column) = column.try_as_col_major_mut() {
-                standardize(column.as_slice_mut());
+        match &mut self.features {
+            Features::Dense(features) => {
+                for column in features.get_mut(.., ..columns).col_iter_mut() {
+                    if let Some(column) = column.try_as_col_major_mut() {
+                        standardize(column.as_slice_mut());
+                    }
+                }
+            }
+            Features::Sparse(features) => {
+                scale_columns(features, columns);
+                self.notes.push("sparse features were scaled but not centred, which would fill them".into());
             }
         }
         self
@@ -100,8 +121,13 @@ impl Dataset {
     /// The same data with a last feature, `bias`, that is 1 for every sample; unchanged if it has one.
     pub fn with_bias(mut self) -> Self {
         if !self.bias {
-            let (samples, columns) = self.features.shape();
-            self.features.resize_with(samples, columns + 1, |_, _| 1.0);
+            match &mut self.features {
+                Features::Dense(features) => {
+                    let (samples, columns) = features.shape();
+                    features.resize_with(samples, columns + 1, |_, _| 1.0);
+                }
+                Features::Sparse(features) => *features = append_ones(features),
+            }
             self.feature_names.push("bias".into());
             self.bias = true;
         }
@@ -115,7 +141,7 @@ impl Dataset {
         if self.samples() < 2 {
             return Err(Error::Input(format!("{} sample(s) only; at least two are needed", self.samples())));
         }
-        if self.features.col_iter().all(|column| column.iter().all(|&value| value == 0.0)) {
+        if self.features.is_zero() {
             return Err(Error::Input(
                 "every feature is zero in every sample, so a network can only predict zero; add a bias column or a feature that varies"
                     .into(),
@@ -124,9 +150,18 @@ impl Dataset {
         TrainingProblem::new(self.features.clone(), self.targets.clone(), weight_decay)
     }
 
-    /// X, n × d.
-    pub fn features(&self) -> MatRef<'_, f64> {
-        self.features.as_ref()
+    /// X, n × d, dense or sparse.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// What the reader had to assume, one line each, for people.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    pub(super) fn add_note(&mut self, note: String) {
+        self.notes.push(note);
     }
 
     /// Y, n × c.
@@ -178,4 +213,72 @@ fn standardize(values: &mut [f64]) {
     }
     let deviation = (values.iter().map(|value| value * value).sum::<f64>() / count).sqrt();
     values.iter_mut().for_each(|value| *value /= deviation);
+}
+
+/// Divides the first columns by their population standard deviation, counting the zeros that are not stored.
+fn scale_columns(features: &mut CsMat<f64>, columns: usize) {
+    let (samples, width) = features.shape();
+    let mut largest = vec![0.0_f64; width];
+    for (value, (_, column)) in features.iter() {
+        largest[column] = largest[column].max(value.abs());
+    }
+    let mut sums = vec![0.0; width];
+    let mut stored = vec![0_usize; width];
+    let mut equal = vec![true; width];
+    let mut first = vec![0.0; width];
+    for (value, (_, column)) in features.iter() {
+        if stored[column] == 0 {
+            first[column] = *value;
+        }
+        equal[column] &= *value == first[column];
+        stored[column] += 1;
+        if largest[column] > 0.0 {
+            sums[column] += value / largest[column];
+        }
+    }
+    let count = samples as f64;
+    // Zeros that are not stored each add the square of the mean.
+    let mean = |column: usize| sums[column] / count;
+    let mut squares: Vec<f64> = (0..width)
+        .map(|column| (samples - stored[column].min(samples)) as f64 * mean(column).powi(2))
+        .collect();
+    for (value, (_, column)) in features.iter() {
+        if largest[column] > 0.0 {
+            squares[column] += (value / largest[column] - mean(column)).powi(2);
+        }
+    }
+    let by_row = features.is_csr();
+    let scale = |column: usize| {
+        if column >= columns || largest[column] == 0.0 {
+            return (1.0, 1.0);
+        }
+        let constant = equal[column] && stored[column] == samples;
+        let deviation = (squares[column] / count).sqrt();
+        (largest[column], if constant || deviation == 0.0 { 1.0 } else { deviation })
+    };
+    for (outer, mut vector) in features.outer_iterator_mut().enumerate() {
+        for (inner, value) in vector.iter_mut() {
+            let (largest, deviation) = scale(if by_row { inner } else { outer });
+            *value = *value / largest / deviation;
+        }
+    }
+}
+
+/// In compressed rows, with a last column of ones.
+fn append_ones(features: &CsMat<f64>) -> CsMat<f64> {
+    let features = features.to_csr();
+    let (samples, columns) = features.shape();
+    let mut indptr = vec![0];
+    let mut indices = Vec::with_capacity(features.nnz() + samples);
+    let mut values = Vec::with_capacity(features.nnz() + samples);
+    for row in features.outer_iterator() {
+        for (column, value) in row.iter() {
+            indices.push(column);
+            values.push(*value);
+        }
+        indices.push(columns);
+        values.push(1.0);
+        indptr.push(indices.len());
+    }
+    CsMat::new((samples, columns + 1), indptr, indices, values)
 }

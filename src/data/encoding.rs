@@ -48,11 +48,16 @@ pub(super) fn decode(cells: &[Cell], task: Task) -> Result<Column, (u64, String)
     if let Some((cell, _)) = cells.iter().zip(&numbers).find(|(_, number)| number.is_infinite()) {
         return Err((cell.start, format!("'{}' is not finite; remove the row or mend the value", cell.text)));
     }
+    Ok(decode_numbers(numbers, task))
+}
+
+/// Decodes finite numbers: under [`Task::Auto`] whole ones are classes.
+pub(super) fn decode_numbers(numbers: Vec<f64>, task: Task) -> Column {
     let coded = numbers.iter().all(|number| number.fract() == 0.0);
     match task {
-        Task::Regression => Ok(Column::Real(numbers)),
-        Task::Auto if !coded => Ok(Column::Real(numbers)),
-        Task::Auto | Task::Classification => Ok(number_classes(&numbers)),
+        Task::Regression => Column::Real(numbers),
+        Task::Auto if !coded => Column::Real(numbers),
+        Task::Auto | Task::Classification => number_classes(&numbers),
     }
 }
 

@@ -15,10 +15,15 @@ mod csv_reader;
 mod csv_writer;
 mod dataset;
 mod encoding;
+mod npy;
+mod svmlight;
 mod synthetic;
+mod text;
 
 pub use catalogue::{BUILT_IN, load};
 pub use csv_reader::{CsvOptions, parse_csv, read_csv};
 pub use csv_writer::write_csv;
 pub use dataset::{Dataset, Task};
+pub use npy::{parse_npy, parse_npz};
+pub use svmlight::parse_svmlight;
 pub use synthetic::{SpiralSettings, TeacherSettings, spiral, teacher};

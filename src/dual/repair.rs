@@ -9,6 +9,7 @@ use faer::Mat;
 
 /// Settings of [`repair`].
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct RepairSettings {
     /// Part of each diagonal entry of the slack kept in hand for the rounding of a proof (default 1e-12).
     pub margin: f64,

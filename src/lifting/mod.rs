@@ -57,6 +57,7 @@ pub struct Lifting {
 impl Lifting {
     /// Builds the lifted problem; costs a thin SVD of X and a pass over pairs of directions.
     pub fn new(problem: &TrainingProblem) -> Result<Self> {
+        problem.dense_features()?;
         let mut geometry = Geometry::new(problem)?;
         let forest = Forest::new(&mut geometry);
         let base = forms::base_forms(&geometry, &forest);

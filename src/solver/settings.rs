@@ -4,6 +4,7 @@ use crate::{Error, Result};
 
 /// Settings of the low-rank solver; all quantities are in the scaled problem, whose objective is of order one.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SolverSettings {
     /// First penalty, relative to objective / (n · mean ‖s‖⁴). Default 100, in (0, ∞).
     pub initial_penalty: f64,

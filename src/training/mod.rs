@@ -44,6 +44,7 @@ const SOLVED: f64 = 1e-7;
 
 /// How hard to try.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct TrainingSettings {
     /// Neurons of a random start, at least 1; the network may grow to four times as many. Default 40.
     pub width: usize,

@@ -1,0 +1,52 @@
+//! What the readers of text files share.
+
+use crate::{Error, Result};
+
+/// Characters of a cell or a name that an error repeats.
+const SHOWN: usize = 40;
+
+/// The text, if it is text: UTF-8 without a zero byte.
+pub(super) fn decoded<'a>(text: &'a [u8], name: &str) -> Result<&'a str> {
+    if let Some(at) = text.iter().position(|&byte| byte == 0) {
+        return Err(Error::Input(format!(
+            "{name}:{}: binary data, not text; name a CSV, TSV, svmlight, .npy or .npz file with its proper ending",
+            line_number(text, at as u64)
+        )));
+    }
+    std::str::from_utf8(text).map_err(|error| {
+        let line = line_number(text, error.valid_up_to() as u64);
+        Error::Input(format!("{name}:{line}: not UTF-8 text; save it as UTF-8"))
+    })
+}
+
+/// Line, from 1, of the first byte at or after `start` that belongs neither to a line end nor to a comment.
+///
+/// The CSV reader's own count stops at the blank lines before a record and knows no lone carriage return.
+pub(super) fn line_number(text: &[u8], start: u64) -> usize {
+    let mut at = usize::try_from(start).map_or(text.len(), |start| start.min(text.len()));
+    let line_starts = |at: usize| at == 0 || matches!(text[at - 1], b'\r' | b'\n');
+    while at < text.len() {
+        match text[at] {
+            b'\r' | b'\n' => at += 1,
+            b'#' if line_starts(at) => {
+                at += text[at..].iter().take_while(|byte| !matches!(byte, b'\r' | b'\n')).count();
+            }
+            _ => break,
+        }
+    }
+    let before = &text[..at];
+    let ends = |index: &usize| match before[*index] {
+        b'\n' => true,
+        b'\r' => before.get(index + 1) != Some(&b'\n'),
+        _ => false,
+    };
+    1 + (0..before.len()).filter(ends).count()
+}
+
+/// The beginning of a long text.
+pub(super) fn abbreviated(text: &str) -> String {
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
