@@ -341,10 +341,12 @@ fn the_built_in_sets_are_whole() {
 }
 
 #[test]
-fn targets_whose_square_overflows_are_refused() {
+fn values_whose_squares_overflow_are_refused() {
     let large = TrainingProblem::new(Mat::<f64>::ones(2, 1), Mat::from_fn(2, 1, |_, _| 1e200), 1.0);
     let message = large.expect_err("overflow").to_string();
     assert!(message.contains("1e200") && message.contains("divide"), "{message}");
+    let large = TrainingProblem::new(Mat::from_fn(2, 1, |_, _| 1e200), Mat::<f64>::ones(2, 1), 1.0);
+    assert!(large.expect_err("overflow").to_string().contains("features"));
 }
 
 #[test]
