@@ -72,6 +72,13 @@ impl Features {
         }
     }
 
+    pub(crate) fn squared_norm(&self) -> f64 {
+        match self {
+            Self::Dense(matrix) => matrix.squared_norm_l2(),
+            Self::Sparse(matrix) => matrix.data().iter().map(|value| value * value).sum(),
+        }
+    }
+
     /// Row and column of the first entry that is not finite.
     pub(crate) fn not_finite(&self) -> Option<(usize, usize)> {
         match self {

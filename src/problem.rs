@@ -20,7 +20,7 @@ pub struct TrainingProblem {
 impl TrainingProblem {
     /// Checks and stores X (n × d, dense or sparse), Y (n × c) and γ > 0.
     ///
-    /// Every value must be finite, and so must ½‖Y‖². Sparse features stay as they are.
+    /// Every value must be finite, and so must ‖X‖² and ½‖Y‖². Sparse features stay as they are.
     pub fn new(features: impl Into<Features>, targets: Mat<f64>, weight_decay: f64) -> Result<Self> {
         let features = features.into();
         if features.nrows() != targets.nrows() {
@@ -51,6 +51,9 @@ impl TrainingProblem {
                 value: weight_decay.to_string(),
                 range: "positive and finite",
             });
+        }
+        if !features.squared_norm().is_finite() {
+            return Err(Error::Input("‖features‖² overflows; divide the features by a constant".into()));
         }
         let problem = Self { features, dense: OnceLock::new(), targets, weight_decay };
         if !problem.zero_objective().is_finite() {

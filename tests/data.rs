@@ -220,9 +220,10 @@ fn bad_svmlight_is_refused_with_its_line() {
 
 #[test]
 fn huge_sparse_features_are_legal_until_a_dense_copy_is_needed() {
-    let data =
-        svm("0.5 1:1\n1.5 50000000:1\n2.5 2:1\n3.5 3:1\n4.5 4:1\n5.5 5:1\n", Task::Auto).expect("readable");
-    let problem = data.problem(1.0).expect("legal");
+    let columns = vec![1, 2, 3, 4, 5, 49_999_999];
+    let x = sprs::CsMat::new((6, 50_000_000), (0..=6).collect(), columns, vec![1.0; 6]);
+    let y = Mat::from_fn(6, 1, |row, _| row as f64);
+    let problem = TrainingProblem::new(x, y, 1.0).expect("legal");
     let message = problem.dense_features().expect_err("too large").to_string();
     assert!(message.contains("6 samples") && message.contains("fewer"), "{message}");
     let settings = relucert::CertifySettings::default();
@@ -341,10 +342,12 @@ fn the_built_in_sets_are_whole() {
 }
 
 #[test]
-fn targets_whose_square_overflows_are_refused() {
+fn values_whose_squares_overflow_are_refused() {
     let large = TrainingProblem::new(Mat::<f64>::ones(2, 1), Mat::from_fn(2, 1, |_, _| 1e200), 1.0);
     let message = large.expect_err("overflow").to_string();
     assert!(message.contains("1e200") && message.contains("divide"), "{message}");
+    let large = TrainingProblem::new(Mat::from_fn(2, 1, |_, _| 1e200), Mat::<f64>::ones(2, 1), 1.0);
+    assert!(large.expect_err("overflow").to_string().contains("features"));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use faer::Mat;
 use sprs::CsMat;
 
 /// A larger index is a slip: a name is kept for each feature.
-const LARGEST_INDEX: usize = 100_000_000;
+const LARGEST_INDEX: usize = 10_000_000;
 
 /// Reads svmlight text. Features stay sparse and are called `x1`, `x2`, …; the label is the target.
 ///
