@@ -208,7 +208,13 @@ impl<'a> Run<'a> {
             let feasible = error <= 0.3 * tolerance * self.value;
             let complete = level.added == 0 || level.infeasibility <= 1e-4;
             self.level = Some(level);
-            if (close && feasible && complete) || self.network_is_close(tolerance) {
+            if close && feasible && complete {
+                return Ok(Status::Converged);
+            }
+            if self.network_is_close(tolerance) {
+                // The lifted network is a feasible point of the relaxation, and a better one than the factor.
+                self.value = self.upper;
+                self.level = self.level.take().map(|level| Level { infeasibility: 0.0, ..level });
                 return Ok(Status::Converged);
             }
             if since_better > PATIENCE {

@@ -118,7 +118,6 @@ fn unseen_random_sets_close_the_solver_gap() {
 }
 
 #[test]
-#[ignore = "the solver stalls at a gap of 0.75 % on the first of them"]
 fn unseen_random_sets_close_the_solver_gap_at_a_small_weight_decay() {
     check_unseen(0.01);
 }

@@ -99,7 +99,7 @@ fn the_upper_bound_survives_underflow_and_overflow() {
     let problem = TrainingProblem::new(tiny.clone(), tiny, 1e-300).unwrap();
     // (1e-170)² underflows to zero where it is not exactly zero, and ½γ‖V‖² is all that can be told: the bound stays above
     assert!(network.objective_upper(&problem) >= 0.5e-300);
-    let huge = Mat::full(2, 1, 1e200);
+    let huge = Mat::full(2, 1, 1e140);
     let network = Network::new(Mat::full(1, 1, 1e200), Mat::full(1, 1, -1.0)).unwrap();
     let problem = TrainingProblem::new(huge.clone(), huge, 1.0).unwrap();
     assert_eq!(network.objective_upper(&problem), f64::INFINITY);
