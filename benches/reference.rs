@@ -20,7 +20,8 @@ fn problem(samples: usize) -> TrainingProblem {
 
 fn solvers(criterion: &mut Criterion) {
     // Both train a network too; a short training leaves the time to the solvers.
-    let training = TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 0, ..Default::default() };
+    let training =
+        TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 0, ..Default::default() };
     let mut group = criterion.benchmark_group("teacher");
     group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(2));
     for samples in [25, 50, 100, 150] {
