@@ -415,3 +415,31 @@ fn a_missing_header_is_noted_in_one_line() {
     assert!(matches!(output.status.code(), Some(0 | 3)), "{note}");
     assert!(note.lines().count() == 1 && note.contains("first line holds data"), "{note}");
 }
+
+#[test]
+fn the_reference_solver_writes_what_certify_writes_and_its_files_prove_its_bound() {
+    let folder = folder();
+    let data = "a,b,y\n0.3,1,0.8\n-1.2,1,0.1\n0.9,1,1.4\n-0.4,1,0.5\n1.7,1,2.1\n-0.8,1,0.9\n";
+    fs::write(folder.path().join("data.csv"), data).expect("writable");
+    let arguments = ["data.csv", "--gamma", "0.1", "--task", "regression", "--json", "--save"];
+    let [low, reference]: [serde_json::Value; 2] = ["certify", "reference"].map(|command| {
+        let output = relucert(folder.path(), &[&[command][..], &arguments, &[command]].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{command}: {error}");
+        assert!(error.is_empty(), "{command} logs where there is no terminal: {error}");
+        let verified = relucert(folder.path(), &["verify", command]);
+        assert_eq!(verified.status.code(), Some(0), "{command}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    });
+    assert_eq!(names(&folder.path().join("certify")), names(&folder.path().join("reference")));
+    let value = |report: &serde_json::Value, key: &str| report[key].as_f64().expect("a number");
+    let (a, b) = (value(&low, "relaxation_value"), value(&reference, "relaxation_value"));
+    assert!((a - b).abs() <= 2e-3 * b, "{a} and {b}");
+    assert!(value(&reference, "solver_gap") <= 1e-5);
+    assert!(value(&reference, "lower_bound") <= value(&low, "upper_bound"));
+    let limited = relucert(
+        folder.path(),
+        &["reference", "data.csv", "--gamma", "0.1", "--task", "regression", "--time-limit", "1ms"],
+    );
+    assert!(matches!(limited.status.code(), Some(0 | 3)));
+}

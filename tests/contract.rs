@@ -66,8 +66,8 @@ fn the_saved_certificate_proves_the_reported_bound() {
         }
         subtract(&moment, &moment, 0.5 / gamma);
     }
-    for i in 0..n {
-        subtract(&form(i), &form(n + i), y[i]);
+    for (i, &y) in y.iter().enumerate() {
+        subtract(&form(i), &form(n + i), y);
     }
     let mut seen = std::collections::HashSet::new();
     for (pair, &value) in pairs.chunks_exact(2).zip(&values) {
