@@ -48,7 +48,7 @@ pub struct Level {
     pub columns: usize,
     /// Pairs held, and those with a multiplier that matters.
     pub pairs: usize,
-    /// Pairs whose multiplier is above a millionth of the largest.
+    /// Pairs whose multiplier is above a thousandth of the largest.
     pub active_pairs: usize,
     /// Violated pairs that the scan added.
     pub added: usize,
@@ -141,7 +141,7 @@ impl<'a> LowRankSolver<'a> {
             work.equality.iter().map(|h| h.abs()).chain(work.product.iter().map(|k| -k)).fold(0.0, f64::max);
         self.mean_square = mean_square(self.lifting, &work.p, self.factor.columns).max(1e-12);
         let largest = work.next.iter().copied().fold(0.0, f64::max);
-        let active_pairs = work.next.iter().filter(|&&t| t > 1e-6 * largest).count();
+        let active_pairs = work.next.iter().filter(|&&t| t > 1e-3 * largest).count();
         let lowest = rank::lowest_eigenpairs(&slack, 4);
         let mut level = Level {
             inner,
