@@ -1,12 +1,14 @@
 //! Training: the gradient, the moves that must not raise the objective, published values, determinism.
 
+mod common;
+
+use common::published;
 use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use relucert::training::{TrainingSettings, polish, projected_objective, tidy, train};
 use relucert::{Control, Network, TrainingProblem};
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 fn gaussian(rng: &mut Pcg64, rows: usize, columns: usize) -> Mat<f64> {
@@ -17,30 +19,6 @@ fn random_problem(seed: u64, n: usize, d: usize, c: usize, gamma: f64) -> Traini
     let mut rng = Pcg64::seed_from_u64(seed);
     let (x, y) = (gaussian(&mut rng, n, d), gaussian(&mut rng, n, c));
     TrainingProblem::new(x, y, gamma).unwrap()
-}
-
-/// X and Y of a published file; `None` (with a message) where it is absent.
-fn published(name: &str) -> Option<(Mat<f64>, Mat<f64>)> {
-    let folder = std::env::var_os("RELUCERT_TEST_DATA")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
-    let Ok(text) = std::fs::read_to_string(folder.join(format!("{name}.csv"))) else {
-        eprintln!("{name}.csv is absent: skipped");
-        return None;
-    };
-    let mut lines = text.lines();
-    let head: Vec<&str> = lines.next()?.split(',').collect();
-    let rows: Vec<Vec<f64>> = lines.map(|l| l.split(',').map(|v| v.parse().unwrap()).collect()).collect();
-    let (targets, features): (Vec<usize>, Vec<usize>) =
-        (0..head.len()).partition(|&j| head[j] == "label" || head[j].starts_with('y'));
-    let x = Mat::from_fn(rows.len(), features.len(), |i, j| rows[i][features[j]]);
-    let y = if targets.len() > 1 {
-        Mat::from_fn(rows.len(), targets.len(), |i, j| rows[i][targets[j]])
-    } else {
-        let label = |i: usize| rows[i][targets[0]] as usize;
-        let classes = (0..rows.len()).map(label).max()? + 1;
-        Mat::from_fn(rows.len(), classes, |i, j| if label(i) == j { 1.0 } else { 0.0 })
-    };
-    Some((x, y))
 }
 
 fn bits(network: &Network) -> Vec<u64> {

@@ -34,7 +34,8 @@ const SMOOTHING_DECAY: f64 = 0.2;
 /// Where the solver stands after a level.
 #[derive(Clone, Debug)]
 pub struct Level {
-    /// How the subproblem ended; multipliers were updated only if it converged.
+    /// How the subproblem ended. Multipliers are taken over only if it converged or stalled at rounding, and the
+    /// penalty changes only if it converged.
     pub inner: InnerReport,
     /// Scaled objective at the factor: loss plus weight decay.
     pub objective: f64,
