@@ -14,7 +14,7 @@ pub struct SolverSettings {
     pub initial_gradient_tolerance: f64,
     /// Factor of the gradient tolerance between levels. Default 0.6, in (0, 1].
     pub gradient_decay: f64,
-    /// Smoothing μ of the hinge, relative to the objective per pair; shrinks by five a level. Default 1, in [0, ∞).
+    /// Smoothing μ of the hinge, relative to the objective per pair; shrinks by five a level. Default 0.1, in [0, ∞).
     pub initial_smoothing: f64,
     /// The smoothing stops shrinking here: the bound it costs is this fraction of the objective. Default 1e-4,
     /// in [0, ∞).
@@ -37,7 +37,7 @@ impl Default for SolverSettings {
             penalty_growth: 2.5,
             initial_gradient_tolerance: 1e-2,
             gradient_decay: 0.6,
-            initial_smoothing: 1.0,
+            initial_smoothing: 0.1,
             final_smoothing: 1e-4,
             final_infeasibility: 1e-4,
             newton_limit: 200,
