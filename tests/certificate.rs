@@ -3,12 +3,12 @@
 use faer::{Mat, Side};
 use proptest::prelude::*;
 use relucert::certificate::{
-    Certificate, Grade, certify_dual, load_certificate, load_problem, prove, save_certificate, save_problem,
-    verify,
+    Certificate, Grade, certify_dual, prove, save_certificate, save_problem, verify,
 };
-use relucert::dual::{DualPoint, RepairSettings, Slack, SymmetricOperator, repair};
-use relucert::{Network, TrainingProblem};
-use std::path::PathBuf;
+use relucert::dual::{DualPoint, RepairSettings, Slack, SymmetricOperator, dual_point, repair};
+use relucert::lifting::Lifting;
+use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::{Control, Network, TrainingProblem};
 
 /// The published form, by the contract's own line, as a dense matrix in (u, s): an independent assembly.
 fn contract_matrix(problem: &TrainingProblem, dual: &DualPoint) -> Mat<f64> {
@@ -196,27 +196,33 @@ proptest! {
     }
 }
 
-/// A good dual point of random_00 at γ = 0.1 (value of the relaxation 8.1014247), not feasible by itself.
-fn good_point() -> (TrainingProblem, DualPoint) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/random_00_dual.npz");
-    let problem = load_problem(&path).unwrap();
-    let dual = load_certificate(&path).unwrap().dual().clone();
-    (problem, dual)
+/// A problem in the plane with the interior-point solver's dual point, and the value of its relaxation.
+fn good_point() -> (TrainingProblem, DualPoint, f64) {
+    let mut stream = Stream(20);
+    let (x, y) = (stream.matrix(25, 2, 1.0), stream.matrix(25, 5, 5.0));
+    let problem = TrainingProblem::new(x, y, 0.1).unwrap();
+    let lifting = Lifting::new(&problem).unwrap();
+    let settings = ReferenceSettings::default();
+    let solution = solve_lifted(&lifting, &settings, &Control::new(), &mut |_| ()).unwrap();
+    assert!(solution.gap <= 1e-6, "{}", solution.gap);
+    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(&problem, &lifting, &solution.pairs, &misfit);
+    (problem, dual, solution.value)
 }
 
 #[test]
 fn a_good_dual_point_keeps_its_value() {
-    let (problem, dual) = good_point();
+    let (problem, dual, value) = good_point();
     let (certificate, proof) = certify_dual(&problem, &dual).unwrap();
     assert_eq!(proof.grade(), Grade::Verified);
-    assert!(proof.lower_bound() <= 8.1014248, "{}", proof.lower_bound());
-    assert!(proof.lower_bound() >= 8.1014247 * (1.0 - 1e-4), "{}", proof.lower_bound());
+    assert!(proof.lower_bound() <= value * (1.0 + 1e-6), "{}", proof.lower_bound());
+    assert!(proof.lower_bound() >= value * (1.0 - 1e-4), "{}", proof.lower_bound());
     assert!(least_eigenvalue(&contract_matrix(&problem, certificate.dual())) > -1e-14);
 }
 
 #[test]
 fn a_good_point_survives_a_change_of_units() {
-    let (problem, dual) = good_point();
+    let (problem, dual, value) = good_point();
     for scale in [1e-8, 1e8] {
         // u → u/scale with γ → γ·scale² on both would change V; scale X and γ together and W with γ = scale·γ.
         let x = Mat::from_fn(problem.samples(), problem.inputs(), |i, j| scale * problem.features()[(i, j)]);
@@ -230,14 +236,14 @@ fn a_good_point_survives_a_change_of_units() {
             n: dual.n.iter().map(|v| v / scale).collect(),
         };
         let (_, proof) = certify_dual(&moved, &point).unwrap();
-        assert!(proof.lower_bound() >= 8.1014247 * (1.0 - 1e-4), "{scale:e}: {}", proof.lower_bound());
-        assert!(proof.lower_bound() <= 8.1014248);
+        assert!(proof.lower_bound() >= value * (1.0 - 1e-4), "{scale:e}: {}", proof.lower_bound());
+        assert!(proof.lower_bound() <= value * (1.0 + 1e-6));
     }
 }
 
 #[test]
 fn damaged_certificates_are_refused() {
-    let (problem, dual) = good_point();
+    let (problem, dual, _) = good_point();
     // Repaired with no more in hand than the proof needs, the point sits on the boundary.
     let (certificate, _) = certify_dual(&problem, &dual).unwrap();
     let sound = certificate.dual().clone();
@@ -337,7 +343,7 @@ fn a_repair_is_an_estimate_and_close_to_its_proof() {
 
 #[test]
 fn files_round_trip_and_verify() {
-    let (problem, dual) = good_point();
+    let (problem, dual, _) = good_point();
     let (certificate, proof) = certify_dual(&problem, &dual).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (p, c) = (folder.path().join("problem.npz"), folder.path().join("certificate.npz"));
