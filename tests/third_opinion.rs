@@ -152,7 +152,7 @@ fn clarabel_agrees_on_teacher_data() {
 #[test]
 fn clarabel_agrees_on_published_data() {
     for (name, gamma) in [("random_02", 0.1), ("random_03", 0.1)] {
-        let Some(problem) = common::published(name, gamma) else { return };
+        let Some(problem) = common::published_problem(name, gamma) else { return };
         compare(&format!("{name} {gamma}"), &problem, 1e-4);
     }
 }
