@@ -1,6 +1,6 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Proof, certify_dual};
+use crate::certificate::{self, Certificate, DENSE_LIMIT, Proof, certify_dual};
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::Lifting;
 use crate::report::{Relaxed, Report, Seconds, Status};
@@ -135,7 +135,7 @@ pub fn certify(
     Ok(Certified { network, certificate, proof, report })
 }
 
-/// Refuses a problem whose Hessian would not fit, before anything is allocated.
+/// Refuses a problem whose Hessian would not fit, before it is allocated.
 fn check_size(lifting: &Lifting) -> Result<()> {
     let variables = (lifting.order() + lifting.outputs) * FIRST_COLUMNS;
     if variables > VARIABLE_LIMIT {
@@ -236,6 +236,10 @@ impl<'a> Run<'a> {
 
     /// Estimates the bound of a dual point and keeps it if it is the best.
     fn consider(&mut self, dual: DualPoint) -> Result<bool> {
+        // The repair is dense in the samples, and above this order nothing could be proved with its result.
+        if self.problem.samples() + self.problem.inputs() > DENSE_LIMIT {
+            return Ok(false);
+        }
         let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
