@@ -1,9 +1,9 @@
 //! From any dual point to one that is feasible up to rounding: shifts η of y and a damping τ.
 
-use super::lanczos::{LanczosSettings, smallest_eigenpairs};
 use super::point::DualPoint;
 use super::shift::Shifter;
 use super::slack::Slack;
+use crate::lanczos::{LanczosSettings, smallest_eigenpairs};
 use crate::{Result, TrainingProblem};
 use faer::Mat;
 
