@@ -20,6 +20,8 @@ const FIRST_COLUMNS_LIMIT: usize = 64;
 const DIRECTION_LIMIT: usize = 6_000;
 /// Levels before the solver gives up.
 const LEVEL_LIMIT: usize = 100;
+/// Steps of the ascent that estimates a level's bound.
+const LEVEL_ASCENT: usize = 6;
 /// Levels in a row without a better bound before the solver counts as stalled.
 const PATIENCE: usize = 12;
 
@@ -247,7 +249,9 @@ impl<'a> Run<'a> {
         if self.problem.samples() + self.problem.inputs() > DENSE_LIMIT {
             return Ok(false);
         }
-        let repaired = repair(self.problem, &dual, &RepairSettings::default())?;
+        // The proof at the end repairs with all its steps; between levels a rough estimate serves.
+        let rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
+        let repaired = repair(self.problem, &dual, &rough)?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
             self.best_bound = repaired.estimated_bound;
