@@ -2,9 +2,9 @@
 
 use super::basis::Basis;
 use super::kernel::Kernel;
-use super::lanczos::SymmetricOperator;
 use super::point::DualPoint;
 use super::product::accurate_product;
+use crate::lanczos::SymmetricOperator;
 use crate::{Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
