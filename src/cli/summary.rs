@@ -16,7 +16,10 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     writeln!(
         text,
         "problem       {} samples, {} features, {} outputs, weight decay {}",
-        report.samples, report.features, report.outputs, report.gamma
+        report.samples,
+        report.features,
+        report.outputs,
+        plain(report.gamma)
     )?;
     writeln!(
         text,
@@ -73,6 +76,11 @@ pub(super) fn grade(grade: Grade, failure_probability: f64) -> String {
         Grade::Probabilistic => format!("except with probability {failure_probability:.1e}"),
         Grade::None => "not proved".into(),
     }
+}
+
+/// A setting as it was given, in the notation that suits its size.
+pub(super) fn plain(value: f64) -> String {
+    if value == 0.0 || (1e-4..1e7).contains(&value.abs()) { format!("{value}") } else { format!("{value:e}") }
 }
 
 /// Eight significant figures.
