@@ -78,7 +78,7 @@ pub fn certify(
     if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
         return Err(Error::Parameter {
             name: "tolerance",
-            value: settings.tolerance.to_string(),
+            value: format!("{:?}", settings.tolerance),
             range: "between 0 and 1",
         });
     }
@@ -253,6 +253,7 @@ impl<'a> Run<'a> {
         let level = self.level.as_ref();
         Relaxed {
             value: self.value,
+            bound: self.best_bound,
             infeasibility: level.map_or(0.0, |level| level.infeasibility),
             rank: level.map_or(0, |level| level.columns),
             pairs: level.map_or(0, |level| level.pairs),

@@ -244,6 +244,21 @@ fn the_summary_is_for_people() {
 }
 
 #[test]
+fn a_weight_decay_out_of_all_proportion_is_named_as_the_reason_for_a_weak_bound() {
+    let folder = folder();
+    fs::write(folder.path().join("d.csv"), "a,b,y\n1,2,0.5\n-1,1,1.5\n2,-2,-0.5\n0,1,2.5\n")
+        .expect("writable");
+    for gamma in ["1e300", "1e-300"] {
+        let output = relucert(folder.path(), &["certify", "d.csv", "--gamma", gamma, "--save", gamma]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(text.contains(&format!("weight decay {gamma}\n")), "{text}");
+        assert!(text.contains("why weak") && !text.contains("converged; "), "{text}");
+        assert!(text.lines().all(|line| line.len() < 160), "{text}");
+    }
+}
+
+#[test]
 fn iris_is_certified_and_verified_from_its_files_alone() {
     let folder = folder();
     let certify = [
@@ -265,7 +280,9 @@ fn iris_is_certified_and_verified_from_its_files_alone() {
     assert_eq!(report["grade"], "verified");
     assert!(report["gap"].as_f64().expect("a number") < 0.02);
     let out = folder.path().join("out");
-    assert_eq!(names(&out), ["certificate.npz", "network.npz", "problem.npz", "report.json"]);
+    let saved =
+        ["certificate.npz", "network.npz", "problem.npz", "progress.svg", "report.json", "spectrum.svg"];
+    assert_eq!(names(&out), saved);
 
     let verdict = relucert(folder.path(), &["verify", "out", "--json"]);
     assert_eq!(verdict.status.code(), Some(0), "{}", String::from_utf8_lossy(&verdict.stderr));
