@@ -351,6 +351,33 @@ fn an_interrupt_ends_the_run_with_a_report() {
     assert_eq!(report["status"], "cancelled");
 }
 
+#[test]
+#[cfg(unix)]
+fn a_second_interrupt_ends_the_run_at_once_and_leaves_nothing() {
+    let folder = folder();
+    relucert(folder.path(), &["synth", "teacher", "--samples", "2000", "--output", "t.csv"]);
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_relucert"))
+        .current_dir(folder.path())
+        .args(["certify", "t.csv", "--target", "y1,y2,y3", "--gamma", "1", "--bias", "--save", "out"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    while !folder.path().join("out").exists() && child.try_wait().expect("asked").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Held still in between, so that both signals are there before the first is answered.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.expect("sent").success());
+    }
+    let output = child.wait_with_output().expect("it ended");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout.is_empty());
+    assert_eq!(names(folder.path()), ["t.csv"]);
+}
+
 /// Legal input that is easily got wrong: the bound lies between zero and the objective, and the files prove it again.
 #[test]
 fn odd_but_legal_files_get_a_sound_answer() {

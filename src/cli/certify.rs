@@ -43,12 +43,12 @@ pub(super) fn run_with(
     }
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
     notes.iter().for_each(|note| complain(note));
-    let outcome = interrupt::install(&control).and_then(|()| solver(&problem, &control)).and_then(
-        |(mut certified, history)| {
+    let outcome = interrupt::install(&control, folder.as_ref())
+        .and_then(|()| solver(&problem, &control))
+        .and_then(|(mut certified, history)| {
             certified.report.seconds.load = loading;
             finish(options, &problem, &certified, &history, folder.as_ref())
-        },
-    );
+        });
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
         folder.discard();
     }
@@ -80,9 +80,14 @@ fn finish(
     let report = &certified.report;
     let object = json(report)?;
     if let Some(folder) = folder {
-        certified.save(problem, folder.path())?;
-        pictures::save(folder.path(), &options.data, problem, certified, history)?;
-        write_whole(&folder.path().join("report.json"), |file| file.write_all(object.as_bytes()))?;
+        let pictures = pictures::draw(&options.data, problem, certified, history)?;
+        interrupt::undisturbed(|| {
+            certified.save(problem, folder.path())?;
+            for (name, text) in pictures.iter().chain([&("report.json", object.clone())]) {
+                write_whole(&folder.path().join(name), |file| file.write_all(text.as_bytes()))?;
+            }
+            Ok(())
+        })?;
     }
     if options.json {
         print(&object)?;

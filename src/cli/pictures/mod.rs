@@ -3,7 +3,6 @@
 mod progress;
 mod spectrum;
 
-use super::files::write_whole;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use relucert::{Certified, Error, Report, Result, TrainingProblem};
@@ -19,36 +18,29 @@ const RED: RGBColor = RGBColor(190, 40, 40);
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// Writes `progress.svg` and `spectrum.svg`, each whole or not at all.
-pub(super) fn save(
-    folder: &Path,
+/// The pictures of a run as file name and text.
+pub(super) fn draw(
     data: &str,
     problem: &TrainingProblem,
     certified: &Certified,
     history: &[Moment],
-) -> Result<()> {
+) -> Result<[(&'static str, String); 2]> {
     let heading = heading(data, &certified.report);
     let lowest = spectrum::lowest(problem, &certified.certificate);
-    write(&folder.join("progress.svg"), (900, 760), |area| {
-        progress::draw(area, &heading, &certified.report, history)
-    })?;
-    write(&folder.join("spectrum.svg"), (900, 520), |area| {
-        spectrum::draw(area, &heading, &certified.report, lowest.as_ref())
-    })
+    let progress = picture((900, 760), |area| progress::draw(area, &heading, &certified.report, history))?;
+    let spectrum =
+        picture((900, 520), |area| spectrum::draw(area, &heading, &certified.report, lowest.as_ref()))?;
+    Ok([("progress.svg", progress), ("spectrum.svg", spectrum)])
 }
 
-fn write(path: &Path, size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<()> {
+fn picture(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {
     let mut text = String::new();
     let drawn = {
         let area = SVGBackend::with_string(&mut text, size).into_drawing_area();
         area.fill(&WHITE).map_err(Into::into).and_then(|()| draw(&area)).and_then(|()| Ok(area.present()?))
     };
-    let fail = |error: Box<dyn std::error::Error>| Error::Io {
-        path: path.into(),
-        source: std::io::Error::other(error.to_string()),
-    };
-    drawn.map_err(fail)?;
-    write_whole(path, |file| file.write_all(text.as_bytes()))
+    drawn.map_err(|error| Error::Input(format!("the pictures of the run cannot be drawn: {error}")))?;
+    Ok(text)
 }
 
 /// What was solved, for the head of every picture.
