@@ -85,7 +85,13 @@ impl Slack {
 
     /// The blocks uu (d × d), su (n × d), ss (n × n) without the scales; of uu and ss trust the lower triangle.
     pub(crate) fn blocks(&self) -> (Mat<f64>, Mat<f64>, Mat<f64>) {
-        let (d, n, c) = (self.inputs(), self.samples(), self.w.ncols());
+        let (uu, su) = self.head_blocks();
+        (uu, su, self.sample_block())
+    }
+
+    /// The blocks uu (d × d) and su (n × d) without the scales; of uu trust the lower triangle.
+    pub(super) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
+        let (d, c) = (self.inputs(), self.w.ncols());
         let coefficient = 0.25 / self.weight_decay;
         let (gg, mut su) = self.kernel_times_head();
         let mut h = Mat::zeros(c, d);
@@ -99,6 +105,13 @@ impl Slack {
         matmul(uu.as_mut(), Accum::Add, self.g.transpose(), gg.as_ref(), 1.0, Par::Seq);
         matmul(uu.as_mut(), Accum::Add, h.transpose(), scaled.as_ref(), -1.0, Par::Seq);
         matmul(su.as_mut(), Accum::Add, self.w.as_ref(), scaled.as_ref(), -1.0, Par::Seq);
+        (uu, su)
+    }
+
+    /// The block ss (n × n) without the scales; trust the lower triangle.
+    pub(super) fn sample_block(&self) -> Mat<f64> {
+        let (n, c) = (self.samples(), self.w.ncols());
+        let coefficient = 0.25 / self.weight_decay;
         let scaled = Mat::from_fn(n, c, |i, j| coefficient * self.w[(i, j)]);
         let mut ss = Mat::zeros(n, n);
         matmul(ss.as_mut(), Accum::Replace, self.w.as_ref(), scaled.transpose(), -1.0, Par::Seq);
@@ -107,7 +120,7 @@ impl Slack {
                 ss[(i, j - n)] += value;
             }
         }
-        (uu, su, ss)
+        ss
     }
 
     /// K_gg G and K_sg G, both n × d.

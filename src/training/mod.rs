@@ -217,8 +217,7 @@ fn descend(
 ) -> f64 {
     let mut projection = Projection::new(at, hidden.len() / at.rank());
     let affordable = *work / (stages.len() + 1) as f64 / projection.cost();
-    let limits =
-        Limits { iterations: limits.iterations.min((affordable as usize).max(FEWEST)), ..limits };
+    let limits = Limits { iterations: limits.iterations.min((affordable as usize).max(FEWEST)), ..limits };
     let mut value = projection.value(hidden);
     let mut trial = hidden.clone();
     for &stage in stages {
