@@ -22,6 +22,8 @@ const DIRECTION_LIMIT: usize = 6_000;
 const LEVEL_LIMIT: usize = 100;
 /// Steps of the ascent that estimates a level's bound.
 const LEVEL_ASCENT: usize = 6;
+/// Samples above which the shifts that estimate a level's bound are guessed from its lowest eigenvalue.
+const SEARCH_LIMIT: usize = 500;
 /// Levels in a row without a better bound before the solver counts as stalled.
 const PATIENCE: usize = 12;
 
@@ -107,7 +109,8 @@ pub fn certify(
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
-    run.consider(DualPoint { w: problem.targets().to_owned(), ..zero }, control)?;
+    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
+    run.consider(targets, &RepairSettings::default(), control)?;
     if lifting.groups() > 0 && !stopped && !run.network_is_close(settings.tolerance) {
         check_size(&lifting)?;
         let mut solver_settings = settings.solver.clone();
@@ -239,19 +242,24 @@ impl<'a> Run<'a> {
 
     /// Estimates the bound of a level's multipliers and keeps them if it is the best.
     fn consider_level(&mut self, level: &Level, control: &Control) -> Result<bool> {
-        self.consider(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit), control)
+        let dual = dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit);
+        let mut rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
+        if self.problem.samples() > SEARCH_LIMIT {
+            let least = (-level.slack_eigenvalue).max(f64::MIN_POSITIVE);
+            rough.likely = Some(least * self.lifting.leverage_unit());
+            rough.ascent_steps = 1;
+        }
+        self.consider(dual, &rough, control)
     }
 
     /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing
     /// left to search for.
-    fn consider(&mut self, dual: DualPoint, control: &Control) -> Result<bool> {
+    fn consider(&mut self, dual: DualPoint, settings: &RepairSettings, control: &Control) -> Result<bool> {
         // The repair is dense in the samples, and above this order nothing could be proved with its result.
         if self.problem.samples() + self.problem.inputs() > DENSE_LIMIT {
             return Ok(false);
         }
-        // The proof at the end repairs with all its steps; between levels a rough estimate serves.
-        let rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
-        let repaired = repair(self.problem, &dual, &rough, control)?;
+        let repaired = repair(self.problem, &dual, settings, control)?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
             self.best_bound = repaired.estimated_bound;
