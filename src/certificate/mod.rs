@@ -8,6 +8,7 @@ mod partition;
 mod prove;
 
 pub use blocks::certify_blocks;
+pub(crate) use blocks::{share, stack_proved};
 pub use files::{
     load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
 };

@@ -14,6 +14,7 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
+            blocks: options.blocks,
             ..CertifySettings::default()
         };
         let mut line = LiveLine::new(options.quiet);
