@@ -2,7 +2,7 @@
 
 use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::partition::Partition;
-use super::prove::{DENSE_LIMIT, slack_is_semidefinite};
+use super::prove::{dense_limit, slack_is_semidefinite};
 use super::{Certificate, Proof, certify_dual, is_zero, prove};
 use crate::dual::DualPoint;
 use crate::report::Grade;
@@ -23,10 +23,31 @@ pub(super) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
     if share.mul_add(count, -gamma) > 0.0 { share.next_down() } else { share }
 }
 
-/// Whether no block is larger than what a dense factorisation is tried on.
-pub(super) fn provable(problem: &TrainingProblem, partition: &Partition) -> bool {
+/// Order of the matrix that the proof of a block takes.
+fn order(problem: &TrainingProblem, partition: &Partition, samples: &[usize]) -> usize {
     let extra = if partition.heads().is_some() { problem.outputs() } else { 0 };
-    partition.members().iter().all(|samples| samples.len() + problem.inputs() + extra <= DENSE_LIMIT)
+    samples.len() + problem.inputs() + extra
+}
+
+/// Whether no block is larger than this order.
+pub(super) fn at_most(limit: usize, problem: &TrainingProblem, partition: &Partition) -> bool {
+    partition.members().iter().all(|samples| order(problem, partition, samples) <= limit)
+}
+
+/// Ends of runs of blocks whose matrices fit in memory side by side.
+fn batches(problem: &TrainingProblem, partition: &Partition) -> Vec<usize> {
+    let room = dense_limit().pow(2);
+    let (mut ends, mut held) = (Vec::new(), 0);
+    for (k, samples) in partition.members().iter().enumerate() {
+        let size = order(problem, partition, samples).pow(2);
+        if k > 0 && held + size > room {
+            ends.push(k);
+            held = 0;
+        }
+        held += size;
+    }
+    ends.push(partition.count());
+    ends
 }
 
 /// Whether the slack of every block is positive semidefinite at its share of the weight decay, proved.
@@ -41,18 +62,19 @@ pub(super) fn slacks_are_semidefinite(
         heads_add_up(heads, problem.weight_decay() * (0.5 * HEAD_PART))?;
     }
     let members = partition.members();
-    let outcomes: Vec<Result<()>> = (0..parts.len())
-        .into_par_iter()
-        .map(|k| {
-            let block = problem.subset(&members[k], share)?;
-            match partition.head(k) {
-                Some(head) => lifted_is_semidefinite(&block, &parts[k], head),
-                // For W = 0, y = 0, N = 0 the form is γ|u|².
-                None if is_zero(&parts[k]) => Ok(()),
-                None => slack_is_semidefinite(&block, &parts[k]),
-            }
-        })
-        .collect();
+    let prove_block = |k: usize| {
+        let block = problem.subset(&members[k], share)?;
+        match partition.head(k) {
+            Some(head) => lifted_is_semidefinite(&block, &parts[k], head),
+            // For W = 0, y = 0, N = 0 the form is γ|u|².
+            None if is_zero(&parts[k]) => Ok(()),
+            None => slack_is_semidefinite(&block, &parts[k]),
+        }
+    };
+    let mut outcomes: Vec<Result<()>> = Vec::with_capacity(parts.len());
+    for end in batches(problem, partition) {
+        outcomes.par_extend((outcomes.len()..end).into_par_iter().map(prove_block));
+    }
     // The first block that fails, whichever thread was the first.
     match outcomes.into_iter().enumerate().find_map(|(k, outcome)| Some((k, outcome.err()?))) {
         Some((k, Error::Refused(why))) => Err(Error::Refused(format!("block {k}: {why}"))),

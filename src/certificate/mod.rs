@@ -12,7 +12,7 @@ pub use files::{
     load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
 };
 pub use partition::Partition;
-pub use prove::DENSE_LIMIT;
+pub use prove::{DENSE_LIMIT, dense_limit};
 
 use crate::dual::{DualPoint, Plan, RepairSettings};
 use crate::{Result, TrainingProblem};
@@ -114,7 +114,7 @@ impl Proof {
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
 /// Errors: a malformed certificate, or one whose slack could not be proved positive semidefinite: all of it, or that
-/// of any block. Above order d + n = [`DENSE_LIMIT`] (n that of the largest block) nothing is tried: grade
+/// of any block. Above order d + n = [`dense_limit`] (n that of the largest block) nothing is tried: grade
 /// [`Grade::None`] with the trivial bound 0.
 pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Proof> {
     let dual = &certificate.dual;
@@ -122,9 +122,9 @@ pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Pro
     let provable = match &certificate.partition {
         Some(partition) => {
             partition.check(problem)?;
-            blocks::provable(problem, partition)
+            blocks::at_most(dense_limit(), problem, partition)
         }
-        None => problem.inputs() + problem.samples() <= DENSE_LIMIT || is_zero(dual),
+        None => problem.inputs() + problem.samples() <= dense_limit() || is_zero(dual),
     };
     let blocks = certificate.blocks();
     if !provable {
