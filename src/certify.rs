@@ -1,6 +1,6 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, DENSE_LIMIT, Proof, certify_dual};
+use crate::certificate::{self, Certificate, DENSE_LIMIT, Proof, ProofSettings, certify_dual_with};
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::Lifting;
 use crate::report::{Relaxed, Report, Seconds, Status};
@@ -37,6 +37,8 @@ pub struct CertifySettings {
     pub solver: SolverSettings,
     /// Settings of the training of networks; the seed above replaces theirs.
     pub training: TrainingSettings,
+    /// Settings of the proof.
+    pub proof: ProofSettings,
 }
 
 impl Default for CertifySettings {
@@ -46,6 +48,7 @@ impl Default for CertifySettings {
             seed: 0,
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
+            proof: ProofSettings::default(),
         }
     }
 }
@@ -124,7 +127,7 @@ pub fn certify(
     seconds.solve = solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
-    let (certificate, proof) = certify_dual(problem, &run.best_dual)?;
+    let (certificate, proof) = certify_dual_with(problem, &run.best_dual, &settings.proof)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();

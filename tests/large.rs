@@ -4,7 +4,7 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::certificate::{Certificate, Grade, dense_limit, prove};
+use relucert::certificate::{Certificate, Grade, ProofSettings, dense_limit, prove, prove_with};
 use relucert::dual::DualPoint;
 use relucert::report::peak_memory_bytes;
 use relucert::{Features, TrainingProblem};
@@ -67,4 +67,26 @@ fn five_thousand_samples() {
 #[ignore = "takes minutes and 4 GiB"]
 fn twenty_thousand_samples() {
     check(20_000);
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn a_hundred_thousand_samples_by_chance() {
+    for n in [5000, 20_000, 100_000] {
+        let (problem, dual) = dominated(n, 20);
+        let settings = ProofSettings { dense_limit: Some(0), ..ProofSettings::default() };
+        let started = Instant::now();
+        let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
+        println!(
+            "n = {n}: {:.1} s, bound {:.6}, {:?} {:e}, peak memory {:.0} MiB",
+            started.elapsed().as_secs_f64(),
+            proof.lower_bound(),
+            proof.grade(),
+            proof.failure_probability(),
+            peak_memory_bytes().unwrap_or(0) as f64 / f64::from(1 << 20),
+        );
+        assert_eq!((proof.grade(), proof.failure_probability()), (Grade::Probabilistic, 1e-9));
+        let larger = DualPoint { w: Mat::from_fn(n, 3, |i, k| 20.0 * dual.w[(i, k)]), ..dual };
+        assert!(prove_with(&problem, &Certificate::new(larger), &settings).is_err());
+    }
 }

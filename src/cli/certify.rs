@@ -4,6 +4,7 @@ use super::arguments::CertifyOptions;
 use super::files::{SaveFolder, write_whole};
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary};
+use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, load};
 use relucert::{Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify};
 use std::time::Instant;
@@ -13,6 +14,11 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
+            proof: ProofSettings {
+                failure_probability: options.failure_probability,
+                seed: options.seed,
+                ..ProofSettings::default()
+            },
             ..CertifySettings::default()
         };
         let mut line = LiveLine::new(options.quiet);

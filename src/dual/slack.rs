@@ -121,6 +121,25 @@ impl Slack {
         }
     }
 
+    /// The diagonal of uu, without the scales.
+    pub(crate) fn head_diagonal(&self) -> Vec<f64> {
+        let (uu, _) = self.head_blocks();
+        (0..uu.ncols()).map(|j| uu[(j, j)]).collect()
+    }
+
+    /// The diagonal of ss, without the scales.
+    pub(crate) fn sample_diagonal(&self) -> Vec<f64> {
+        let (n, c) = (self.samples(), self.w.ncols());
+        let coefficient = 0.25 / self.weight_decay;
+        (0..n)
+            .map(|i| {
+                let square: f64 = (0..c).map(|k| self.w[(i, k)] * self.w[(i, k)]).sum();
+                let kernel: f64 = self.kernel.row(n + i).filter(|entry| entry.0 == n + i).map(|e| e.1).sum();
+                kernel - coefficient * square
+            })
+            .collect()
+    }
+
     /// uu (lower triangle) and su.
     pub(crate) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, c) = (self.inputs(), self.w.ncols());
