@@ -1,6 +1,6 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Proof, certify_dual};
+use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with};
 use crate::divide::{Blocks, Division};
 use crate::relax::relax;
 use crate::report::{Report, Seconds};
@@ -24,6 +24,8 @@ pub struct CertifySettings {
     pub solver: SolverSettings,
     /// Settings of the training of networks; the seed above replaces theirs.
     pub training: TrainingSettings,
+    /// Settings of the proof.
+    pub proof: ProofSettings,
 }
 
 impl Default for CertifySettings {
@@ -34,6 +36,7 @@ impl Default for CertifySettings {
             blocks: Blocks::Auto,
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
+            proof: ProofSettings::default(),
         }
     }
 }
@@ -95,7 +98,7 @@ pub fn certify(
     seconds.solve = solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
-    let (certificate, proof) = certify_dual(problem, &relaxation.dual)?;
+    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &settings.proof)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();

@@ -3,9 +3,10 @@
 //! A minimum of a sum is at least the sum of the minima, so the blocks' bounds add up to a bound. What a block can
 //! overfit is lost; `docs/mathematics.md` says how much.
 
-use crate::certificate::{Certificate, Grade, Partition, Proof, certify_dual, share, stack_proved};
+use crate::certificate::{
+    Certificate, Partition, Proof, ProofSettings, certify_dual_with, share, stack_proved,
+};
 use crate::certify::CertifySettings;
-use crate::dual::DualPoint;
 use crate::relax::relax;
 use crate::report::{Relaxed, Seconds, Status};
 use crate::{Control, Error, Network, Observer, Progress, Result, Silent, TrainingProblem};
@@ -87,12 +88,15 @@ impl Division<'_> {
         let partition = Partition::from_blocks(&blocks)?;
         let members = partition.members();
         let share = share(self.problem, &partition);
+        // Whatever rests on chance may fail in any block.
+        let failure_probability = self.settings.proof.failure_probability / count as f64;
+        let proving = ProofSettings { failure_probability, ..self.settings.proof.clone() };
         let mut solved = Vec::with_capacity(count);
         let mut total = Relaxed::nothing();
         let mut first = None;
         for group in members.chunks(GROUP) {
             let outcomes: Vec<Result<Block>> =
-                group.par_iter().map(|samples| self.block(samples, share)).collect();
+                group.par_iter().map(|samples| self.block(samples, share, &proving)).collect();
             for outcome in outcomes {
                 let block = outcome?;
                 total.add(&block.relaxed);
@@ -120,17 +124,13 @@ impl Division<'_> {
     }
 
     /// Solves and proves one block; a block that is not begun before the end has the bound 0 that needs no proof.
-    fn block(&self, samples: &[usize], share: f64) -> Result<Block> {
+    fn block(&self, samples: &[usize], share: f64, proving: &ProofSettings) -> Result<Block> {
         let solving = Instant::now();
         let problem = self.problem.subset(samples, share)?;
         let relaxation =
             relax(&problem, self.network, self.settings, self.control, &mut Silent, self.started)?;
         let certifying = Instant::now();
-        let (certificate, proof) = certify_dual(&problem, &relaxation.dual)?;
-        let (certificate, proof) = match proof.grade() {
-            Grade::None => certify_dual(&problem, &DualPoint::zero(problem.samples(), problem.outputs()))?,
-            _ => (certificate, proof),
-        };
+        let (certificate, proof) = certify_dual_with(&problem, &relaxation.dual, proving)?;
         let seconds = [(certifying - solving).as_secs_f64(), certifying.elapsed().as_secs_f64()];
         Ok(Block { certificate, proof, relaxed: relaxation.relaxed, seconds })
     }

@@ -45,6 +45,7 @@ mod features;
 mod lanczos;
 pub mod lifting;
 mod linalg;
+mod memory;
 mod network;
 mod problem;
 mod progress;

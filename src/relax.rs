@@ -1,6 +1,5 @@
 //! The relaxation of one problem by one low-rank factor: the value, and the best dual point met on the way.
 
-use crate::certificate::DENSE_LIMIT;
 use crate::certify::CertifySettings;
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::Lifting;
@@ -187,8 +186,8 @@ impl<'a> Run<'a> {
     /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing
     /// left to search for.
     fn consider(&mut self, dual: DualPoint, settings: &RepairSettings, control: &Control) -> Result<bool> {
-        // The repair is dense in the samples, and above this order nothing could be proved with its result.
-        if self.problem.samples() + self.problem.inputs() > DENSE_LIMIT {
+        // The repair is dense in the samples.
+        if self.lifting.order() > DIRECTION_LIMIT {
             return Ok(false);
         }
         let repaired = repair(self.problem, &dual, settings, control)?;

@@ -61,6 +61,9 @@ pub(super) struct CertifyOptions {
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) time_limit: Option<Duration>,
+    /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
+    #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
+    pub(super) failure_probability: f64,
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
@@ -82,6 +85,12 @@ pub(super) struct CertifyOptions {
 pub(super) struct VerifyOptions {
     /// Folder written by certify --save
     pub(super) dir: PathBuf,
+    /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
+    #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
+    pub(super) failure_probability: f64,
+    /// Seed of a random proof; choose one that the maker of the certificate could not know
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -188,6 +197,13 @@ fn fraction(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
         _ => Err("it must lie between 0 and 1".into()),
+    }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (1e-100..=0.5).contains(&value) => Ok(value),
+        _ => Err("it must lie between 1e-100 and 0.5".into()),
     }
 }
 
