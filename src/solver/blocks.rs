@@ -2,6 +2,7 @@
 
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
+use super::product::live_pairs;
 use crate::lifting::{Constraint, Forms};
 use crate::vector::{axpy, dot};
 
@@ -43,10 +44,8 @@ impl BlockPreconditioner {
         for (constraint, &weight) in set.equalities.iter().zip(&work.equality_weight) {
             self.constraint(&set.forms, constraint, lagrangian.equality_penalty, weight, &work.p);
         }
-        for (e, constraint) in set.pairs.iter().enumerate() {
-            if work.next[e] > 0.0 {
-                self.constraint(&set.forms, constraint, work.curvature[e], -work.next[e], &work.p);
-            }
+        for e in live_pairs(lagrangian, work) {
+            self.constraint(&set.forms, &set.pairs[e], work.curvature[e], -work.next[e], &work.p);
         }
         for block in self.blocks.chunks_exact_mut(r * r).take(lifting.head()) {
             axpy(1.0, &self.shared, block);

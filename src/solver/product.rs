@@ -4,12 +4,33 @@ use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::lifting::Constraint;
 use crate::vector::{axpy, dot};
+use pulp::Arch;
+
+/// A pair matters to the Hessian from this fraction of the penalty, or of the largest multiplier, on.
+const NEGLIGIBLE: f64 = 1e-5;
 
 /// Scratch of [`hessian_product`], reused between calls.
 #[derive(Clone, Debug, Default)]
 pub struct ProductScratch {
     forms: Vec<f64>,
     rows: Vec<f64>,
+    /// The pairs that count; all of them until [`ProductScratch::neglect`] says otherwise.
+    live: Option<Vec<usize>>,
+}
+
+impl ProductScratch {
+    /// From here on products leave out the pairs that hardly matter at this point: far inside with what multiplier
+    /// the smoothing gives them, they are nine in ten where many pairs are held.
+    pub(super) fn neglect(&mut self, lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) {
+        self.live = Some(live_pairs(lagrangian, work));
+    }
+}
+
+/// The pairs that are not negligible at a point.
+pub(super) fn live_pairs(lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> Vec<usize> {
+    let largest = work.next.iter().fold(0.0, |m: f64, t| m.max(*t));
+    let (steep, heavy) = (NEGLIGIBLE * lagrangian.hinge.penalty, NEGLIGIBLE * largest);
+    (0..work.next.len()).filter(|&e| work.curvature[e] > steep || work.next[e] > heavy).collect()
 }
 
 /// out = H·direction at the point the workspace was evaluated for; cost of about two gradients.
@@ -24,19 +45,42 @@ pub fn hessian_product(
     out: &mut [f64],
 ) {
     let (lifting, set, r) = (lagrangian.lifting, lagrangian.set, factor.columns);
-    let c = lifting.outputs;
     let (dr, dv) = direction.split_at(factor.order * r);
-    let v = factor.v();
     scratch.forms.resize(work.p.len(), 0.0);
     set.forms.evaluate(dr, r, &mut scratch.forms);
     scratch.rows.clear();
     scratch.rows.resize(work.p.len(), 0.0);
     out.fill(0.0);
     let (out_r, out_v) = out.split_at_mut(factor.order * r);
+    let live = scratch.live.as_deref();
+    // The widest vectors the machine has; sums keep their order, so that the result is the same on all.
+    Arch::new().dispatch(|| {
+        loss_rows(lagrangian, factor, work, dv, &scratch.forms, &mut scratch.rows, out_v);
+        constraint_rows(lagrangian, work, r, live, &scratch.forms, &mut scratch.rows);
+    });
+    set.forms.accumulate_adjoint(&scratch.rows, r, out_r);
+    for (a, gamma) in lifting.head_decay.iter().enumerate() {
+        axpy(*gamma, &dr[a * r..][..r], &mut out_r[a * r..][..r]);
+    }
+}
+
+/// What the loss puts into the forms' rows and into the rows of V.
+#[inline(always)]
+fn loss_rows(
+    lagrangian: &AugmentedLagrangian<'_>,
+    factor: &Factor,
+    work: &Workspace,
+    dv: &[f64],
+    forms: &[f64],
+    rows: &mut [f64],
+    out_v: &mut [f64],
+) {
+    let (lifting, r, v) = (lagrangian.lifting, factor.columns, factor.v());
+    let c = lifting.outputs;
     for (f, fit) in lifting.fit.iter().enumerate() {
         let at = fit.form * r;
-        let (p, dp) = (&work.p[at..][..r], &scratch.forms[at..][..r]);
-        let row = &mut scratch.rows[at..][..r];
+        let (p, dp) = (&work.p[at..][..r], &forms[at..][..r]);
+        let row = &mut rows[at..][..r];
         for j in 0..c {
             let (vj, dvj) = (&v[j * r..][..r], &dv[j * r..][..r]);
             let change = fit.weight * fit.weight * (dot(dp, vj) + dot(p, dvj));
@@ -49,31 +93,54 @@ pub fn hessian_product(
         }
     }
     axpy(lifting.output_decay, dv, out_v);
-    let mut add = |constraint: &Constraint, curvature: f64, weight: f64| {
-        let mut slope = 0.0;
-        for (a, b, sign) in constraint.terms() {
-            slope += sign
-                * (dot(&work.p[a * r..][..r], &scratch.forms[b * r..][..r])
-                    + dot(&scratch.forms[a * r..][..r], &work.p[b * r..][..r]));
-        }
-        for (a, b, sign) in constraint.terms() {
-            for (a, b) in [(a, b), (b, a)] {
-                let row = &mut scratch.rows[a * r..][..r];
-                axpy(sign * curvature * slope, &work.p[b * r..][..r], row);
-                axpy(sign * weight, &scratch.forms[b * r..][..r], row);
-            }
+}
+
+/// What equalities and pairs put into the forms' rows.
+#[inline(always)]
+fn constraint_rows(
+    lagrangian: &AugmentedLagrangian<'_>,
+    work: &Workspace,
+    r: usize,
+    live: Option<&[usize]>,
+    forms: &[f64],
+    rows: &mut [f64],
+) {
+    let set = lagrangian.set;
+    for (constraint, &weight) in set.equalities.iter().zip(&work.equality_weight) {
+        add(constraint, lagrangian.equality_penalty, weight, &work.p, forms, rows, r);
+    }
+    let mut add_pair = |e: usize| {
+        if work.next[e] > 0.0 {
+            add(&set.pairs[e], work.curvature[e], -work.next[e], &work.p, forms, rows, r);
         }
     };
-    for (constraint, &weight) in set.equalities.iter().zip(&work.equality_weight) {
-        add(constraint, lagrangian.equality_penalty, weight);
+    match live {
+        Some(live) => live.iter().for_each(|&e| add_pair(e)),
+        None => (0..set.pairs.len()).for_each(add_pair),
     }
-    for (e, constraint) in set.pairs.iter().enumerate() {
-        if work.next[e] > 0.0 {
-            add(constraint, work.curvature[e], -work.next[e]);
+}
+
+/// One constraint's part: curvature · g gᵀ and weight times the second derivative, applied to the direction's forms.
+#[inline(always)]
+fn add(
+    constraint: &Constraint,
+    curvature: f64,
+    weight: f64,
+    p: &[f64],
+    forms: &[f64],
+    rows: &mut [f64],
+    r: usize,
+) {
+    let mut slope = 0.0;
+    for (a, b, sign) in constraint.terms() {
+        slope += sign
+            * (dot(&p[a * r..][..r], &forms[b * r..][..r]) + dot(&forms[a * r..][..r], &p[b * r..][..r]));
+    }
+    for (a, b, sign) in constraint.terms() {
+        for (a, b) in [(a, b), (b, a)] {
+            let row = &mut rows[a * r..][..r];
+            axpy(sign * curvature * slope, &p[b * r..][..r], row);
+            axpy(sign * weight, &forms[b * r..][..r], row);
         }
-    }
-    set.forms.accumulate_adjoint(&scratch.rows, r, out_r);
-    for (a, gamma) in lifting.head_decay.iter().enumerate() {
-        axpy(*gamma, &dr[a * r..][..r], &mut out_r[a * r..][..r]);
     }
 }

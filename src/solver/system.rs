@@ -152,6 +152,7 @@ impl NewtonSystem {
     ) -> Outcome {
         if !self.collected {
             self.blocks.collect(lagrangian, factor, work);
+            self.scratch.neglect(lagrangian, work);
             self.collected = true;
         }
         self.blocks.invert(regularization);
@@ -183,6 +184,7 @@ impl NewtonSystem {
         regularization: f64,
         step: &mut [f64],
     ) -> Outcome {
+        self.scratch.neglect(lagrangian, work);
         let (scratch, cholesky, size) = (&mut self.scratch, &self.cholesky, gradient.len());
         self.gradients.solve(
             gradient,

@@ -74,7 +74,7 @@ impl Default for TrainingSettings {
 /// Trains from random starts. The network is never worse than the empty one, also when `control` stops it early.
 pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
     let width = settings.width.max(1);
-    search(problem, settings, control, |at, start| {
+    search(problem, settings, 1.0, control, |at, start| {
         let mut rng = generator(settings.seed, start);
         (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect()
     })
@@ -96,7 +96,8 @@ pub fn polish(
         return train(problem, settings, control);
     }
     let width = settings.width.max(1);
-    search(problem, settings, control, |at, start| {
+    // It starts near the end of the road: half the work.
+    search(problem, settings, 0.5, control, |at, start| {
         if start == 0 {
             return at.pull(hidden);
         }
@@ -179,6 +180,7 @@ fn finish(at: &Coordinates, hidden: &[f64]) -> Network {
 fn search(
     problem: &TrainingProblem,
     settings: &TrainingSettings,
+    part: f64,
     control: &Control,
     start: impl Fn(&Coordinates, usize) -> Vec<f64> + Sync,
 ) -> Network {
@@ -192,14 +194,14 @@ fn search(
             let mut hidden = start(&at, index);
             rescale(&at, &mut hidden);
             let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-5 };
-            let mut work = 0.25 * allowance(&at) / starts as f64;
+            let mut work = 0.25 * part * allowance(&at) / starts as f64;
             let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, &mut work, control);
             (value, hidden)
         })
         .collect();
     let first = trained.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
     let Some((value, hidden)) = first else { return empty };
-    let hidden = improve(&at, hidden, value, settings, control);
+    let hidden = improve(&at, hidden, value, settings, part * allowance(&at), control);
     best(problem, vec![finish(&at, &hidden), empty])
 }
 
@@ -279,6 +281,7 @@ fn improve(
     mut hidden: Vec<f64>,
     mut value: f64,
     settings: &TrainingSettings,
+    allowance: f64,
     control: &Control,
 ) -> Vec<f64> {
     // rounds move on early: the last descent is the thorough one
@@ -286,7 +289,7 @@ fn improve(
     let cap = settings.width.max(1).saturating_mul(4);
     let mut stalls = 0;
     // The last descent has a fifth of its own.
-    let mut work = 0.55 * allowance(at);
+    let mut work = 0.55 * allowance;
     for round in 0..settings.rounds {
         if control.should_stop() || work <= 0.0 {
             break;
@@ -314,7 +317,7 @@ fn improve(
         }
     }
     let limits = Limits { iterations: settings.iterations, progress: 1e-8, ..limits };
-    descend(at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance(at)), control);
+    descend(at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance), control);
     neurons::tidy(at, &mut hidden, control);
     hidden
 }
