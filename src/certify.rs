@@ -87,7 +87,7 @@ pub fn certify(
     if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
         return Err(Error::Parameter {
             name: "tolerance",
-            value: settings.tolerance.to_string(),
+            value: format!("{:?}", settings.tolerance),
             range: "between 0 and 1",
         });
     }
@@ -108,10 +108,9 @@ pub fn certify(
     };
     let mut hidden = None;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
-    if !stopped {
-        let zero = DualPoint::zero(problem.samples(), problem.outputs());
-        run.consider(DualPoint { w: problem.targets().to_owned(), ..zero })?;
-    }
+    // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
+    let zero = DualPoint::zero(problem.samples(), problem.outputs());
+    run.consider(DualPoint { w: problem.targets().to_owned(), ..zero }, control)?;
     if lifting.groups() > 0 && !stopped && !run.network_is_close(settings.tolerance) {
         check_size(&lifting)?;
         let mut solver_settings = settings.solver.clone();
@@ -198,13 +197,13 @@ impl<'a> Run<'a> {
         for _ in 0..LEVEL_LIMIT {
             let level = solver.advance(control);
             if level.inner.status == InnerStatus::Stopped {
-                self.consider_level(&level)?;
+                self.consider_level(&level, control)?;
                 self.level.get_or_insert(level);
                 return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
             }
             self.value = self.lifting.unscale(level.objective);
             let error = level.objective_error * self.lifting.scale;
-            since_better = if self.consider_level(&level)? { 0 } else { since_better + 1 };
+            since_better = if self.consider_level(&level, control)? { 0 } else { since_better + 1 };
             observer.progress(&Progress {
                 iteration: solver.newton_steps(),
                 value: self.value,
@@ -242,23 +241,24 @@ impl<'a> Run<'a> {
     }
 
     /// Estimates the bound of a level's multipliers and keeps them if it is the best.
-    fn consider_level(&mut self, level: &Level) -> Result<bool> {
-        self.consider(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit))
+    fn consider_level(&mut self, level: &Level, control: &Control) -> Result<bool> {
+        self.consider(dual_point(self.problem, self.lifting, &level.multipliers, &level.misfit), control)
     }
 
-    /// Estimates the bound of a dual point and keeps it if it is the best.
-    fn consider(&mut self, dual: DualPoint) -> Result<bool> {
+    /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing
+    /// left to search for.
+    fn consider(&mut self, dual: DualPoint, control: &Control) -> Result<bool> {
         // The repair is dense in the samples, and above this order nothing could be proved with its result.
         if self.problem.samples() + self.problem.inputs() > DENSE_LIMIT {
             return Ok(false);
         }
         // The proof at the end repairs with all its steps; between levels a rough estimate serves.
         let rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
-        let repaired = repair(self.problem, &dual, &rough)?;
+        let repaired = repair(self.problem, &dual, &rough, control)?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
             self.best_bound = repaired.estimated_bound;
-            self.best_dual = dual;
+            self.best_dual = repaired.dual;
         }
         Ok(better)
     }
@@ -267,6 +267,7 @@ impl<'a> Run<'a> {
         let level = self.level.as_ref();
         Relaxed {
             value: self.value,
+            bound: self.best_bound,
             infeasibility: level.map_or(0.0, |level| level.infeasibility),
             rank: level.map_or(0, |level| level.columns),
             pairs: level.map_or(0, |level| level.pairs),

@@ -46,6 +46,7 @@ pub mod lifting;
 mod linalg;
 mod memory;
 mod network;
+mod npy;
 mod problem;
 mod progress;
 pub mod reference;

@@ -48,7 +48,7 @@ impl TrainingProblem {
         if !(weight_decay.is_finite() && weight_decay > 0.0) {
             return Err(Error::Parameter {
                 name: "gamma",
-                value: weight_decay.to_string(),
+                value: format!("{weight_decay:?}"),
                 range: "positive and finite",
             });
         }

@@ -18,7 +18,12 @@ pub enum Status {
     Cancelled,
     /// Rounding or a spurious stationary point kept the bound from improving.
     Stalled,
+    /// The solver converged, but its bound was lost to rounding in the proof: the lower bound is weaker than it need be.
+    Unproved,
 }
+
+/// A proof that loses more than this fraction of the solver's bound is the reason why the bound is weak.
+const LOSS: f64 = 1e-3;
 
 impl Status {
     /// The name that the JSON object carries.
@@ -28,6 +33,7 @@ impl Status {
             Self::TimeLimit => "time_limit",
             Self::Cancelled => "cancelled",
             Self::Stalled => "stalled",
+            Self::Unproved => "unproved",
         }
     }
 }
@@ -98,6 +104,8 @@ pub struct Report {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Relaxed {
     pub value: f64,
+    /// The lower bound before its proof.
+    pub bound: f64,
     pub infeasibility: f64,
     pub rank: usize,
     pub pairs: usize,
@@ -119,6 +127,9 @@ impl Report {
     ) -> Self {
         let upper_bound = network.objective_upper(problem);
         let lower_bound = if proof.grade() == Grade::None { 0.0 } else { proof.lower_bound() };
+        let lost = lower_bound < (1.0 - LOSS) * relaxed.bound;
+        let status =
+            if relaxed.status == Status::Converged && lost { Status::Unproved } else { relaxed.status };
         Self {
             schema: Self::SCHEMA,
             samples: problem.samples(),
@@ -138,7 +149,7 @@ impl Report {
             rank: relaxed.rank,
             pairs: relaxed.pairs,
             active_pairs: relaxed.active_pairs,
-            status: relaxed.status,
+            status,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         }

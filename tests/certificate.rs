@@ -334,7 +334,7 @@ fn a_repair_is_an_estimate_and_close_to_its_proof() {
     let mut stream = Stream(11);
     let problem = random_problem(&mut stream, 10, 3, 0, 1.0, 2.0);
     let dual = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(10, 2) };
-    let repaired = repair(&problem, &dual, &RepairSettings::default()).unwrap();
+    let repaired = repair(&problem, &dual, &RepairSettings::default(), &Control::new()).unwrap();
     let (_, proof) = certify_dual(&problem, &dual).unwrap();
     assert!(repaired.tau > 0.0 && repaired.tau <= 1.0);
     assert!(proof.lower_bound() > 0.0);

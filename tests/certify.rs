@@ -248,7 +248,7 @@ fn every_dual_point_bounds_every_network() {
         for _ in 0..12 {
             let level = solver.advance(&control);
             let dual = dual_point(&problem, &lifting, &level.multipliers, &level.misfit);
-            let repaired = repair(&problem, &dual, &RepairSettings::default()).unwrap();
+            let repaired = repair(&problem, &dual, &RepairSettings::default(), &Control::new()).unwrap();
             let (certificate, proof) = certify_dual(&problem, &dual).unwrap();
             assert_eq!(proof.grade(), Grade::Verified);
             assert!(certificate.dual().n.iter().all(|n| *n >= 0.0));

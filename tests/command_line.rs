@@ -244,6 +244,21 @@ fn the_summary_is_for_people() {
 }
 
 #[test]
+fn a_weight_decay_out_of_all_proportion_is_named_as_the_reason_for_a_weak_bound() {
+    let folder = folder();
+    fs::write(folder.path().join("d.csv"), "a,b,y\n1,2,0.5\n-1,1,1.5\n2,-2,-0.5\n0,1,2.5\n")
+        .expect("writable");
+    for gamma in ["1e300", "1e-300"] {
+        let output = relucert(folder.path(), &["certify", "d.csv", "--gamma", gamma, "--save", gamma]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert!(text.contains(&format!("weight decay {gamma}\n")), "{text}");
+        assert!(text.contains("why weak") && !text.contains("converged; "), "{text}");
+        assert!(text.lines().all(|line| line.len() < 160), "{text}");
+    }
+}
+
+#[test]
 fn iris_is_certified_and_verified_from_its_files_alone() {
     let folder = folder();
     let certify = [
@@ -265,7 +280,9 @@ fn iris_is_certified_and_verified_from_its_files_alone() {
     assert_eq!(report["grade"], "verified");
     assert!(report["gap"].as_f64().expect("a number") < 0.02);
     let out = folder.path().join("out");
-    assert_eq!(names(&out), ["certificate.npz", "network.npz", "problem.npz", "report.json"]);
+    let saved =
+        ["certificate.npz", "network.npz", "problem.npz", "progress.svg", "report.json", "spectrum.svg"];
+    assert_eq!(names(&out), saved);
 
     let verdict = relucert(folder.path(), &["verify", "out", "--json"]);
     assert_eq!(verdict.status.code(), Some(0), "{}", String::from_utf8_lossy(&verdict.stderr));
@@ -332,6 +349,33 @@ fn an_interrupt_ends_the_run_with_a_report() {
     assert_eq!(output.status.code(), Some(3));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(report["status"], "cancelled");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_interrupt_ends_the_run_at_once_and_leaves_nothing() {
+    let folder = folder();
+    relucert(folder.path(), &["synth", "teacher", "--samples", "2000", "--output", "t.csv"]);
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_relucert"))
+        .current_dir(folder.path())
+        .args(["certify", "t.csv", "--target", "y1,y2,y3", "--gamma", "1", "--bias", "--save", "out"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("started");
+    while !folder.path().join("out").exists() && child.try_wait().expect("asked").is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    // Held still in between, so that both signals are there before the first is answered.
+    for signal in ["-STOP", "-INT", "-TERM", "-CONT"] {
+        let sent = std::process::Command::new("kill").args([signal, &child.id().to_string()]).status();
+        assert!(sent.expect("sent").success());
+    }
+    let output = child.wait_with_output().expect("it ended");
+    assert_eq!(output.status.code(), Some(130), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stdout.is_empty());
+    assert_eq!(names(folder.path()), ["t.csv"]);
 }
 
 /// Legal input that is easily got wrong: the bound lies between zero and the objective, and the files prove it again.

@@ -25,3 +25,18 @@ fn a_weight_decay_too_large_for_any_neuron() {
 fn features_that_are_all_zero() {
     check(&TrainingProblem::new(Mat::zeros(3, 2), Mat::full(3, 1, 2.0), 0.1).unwrap());
 }
+
+/// The bound is weak there, and the status says why; nothing panics and nothing is claimed.
+#[test]
+fn a_weight_decay_beyond_what_a_proof_handles_is_not_called_converged() {
+    let data = teacher(&TeacherSettings { samples: 12, features: 3, ..TeacherSettings::default() }).unwrap();
+    for (gamma, status) in [(1e300, Status::Unproved), (1e40, Status::Unproved), (1e-300, Status::Stalled)] {
+        let problem = data.problem(gamma).unwrap();
+        let found = certify(&problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap();
+        let report = &found.report;
+        assert!(0.0 <= report.lower_bound && report.lower_bound <= report.upper_bound, "{report:?}");
+        assert!(report.gap > 0.5 && !report.meets(1e-3), "{report:?}");
+        assert_eq!(report.status, status, "{gamma}");
+    }
+    assert!(data.problem(-1e300).unwrap_err().to_string().contains("gamma = -1e300"));
+}

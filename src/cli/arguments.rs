@@ -66,7 +66,7 @@ pub(super) struct CertifyOptions {
     /// Threads [default: one for each core]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub(super) threads: Option<usize>,
-    /// Write problem.npz, network.npz, certificate.npz and report.json into this new or empty folder
+    /// Write problem.npz, network.npz, certificate.npz, report.json and two pictures (SVG) into this new or empty folder
     #[arg(long, value_name = "DIR")]
     pub(super) save: Option<PathBuf>,
     /// Print the result as one JSON object

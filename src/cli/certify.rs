@@ -2,6 +2,7 @@
 
 use super::arguments::CertifyOptions;
 use super::files::{SaveFolder, write_whole};
+use super::pictures::{self, Moment};
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary};
 use relucert::certificate::ProofSettings;
@@ -23,15 +24,15 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
         };
         let mut line = LiveLine::new(options.quiet);
         let outcome = certify(problem, &settings, control, &mut line);
-        line.finish();
-        outcome
+        let history = line.finish();
+        Ok((outcome?, history))
     })
 }
 
 /// Loads, solves by the solver given, saves and prints.
 pub(super) fn run_with(
     options: &CertifyOptions,
-    solver: impl FnOnce(&TrainingProblem, &Control) -> Result<Certified>,
+    solver: impl FnOnce(&TrainingProblem, &Control) -> Result<(Certified, Vec<Moment>)>,
 ) -> Result<u8> {
     let start = Instant::now();
     let control = match options.time_limit {
@@ -48,9 +49,12 @@ pub(super) fn run_with(
     }
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
     notes.iter().for_each(|note| complain(note));
-    let outcome = interrupt::install(&control)
+    let outcome = interrupt::install(&control, folder.as_ref())
         .and_then(|()| solver(&problem, &control))
-        .and_then(|certified| finish(options, &problem, certified, loading, folder.as_ref()));
+        .and_then(|(mut certified, history)| {
+            certified.report.seconds.load = loading;
+            finish(options, &problem, &certified, &history, folder.as_ref())
+        });
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
         folder.discard();
     }
@@ -75,16 +79,21 @@ fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Vec<String>)> {
 fn finish(
     options: &CertifyOptions,
     problem: &TrainingProblem,
-    mut certified: Certified,
-    loading: f64,
+    certified: &Certified,
+    history: &[Moment],
     folder: Option<&SaveFolder>,
 ) -> Result<u8> {
-    certified.report.seconds.load = loading;
     let report = &certified.report;
     let object = json(report)?;
     if let Some(folder) = folder {
-        certified.save(problem, folder.path())?;
-        write_whole(&folder.path().join("report.json"), |file| file.write_all(object.as_bytes()))?;
+        let pictures = pictures::draw(&options.data, problem, certified, history)?;
+        interrupt::undisturbed(|| {
+            certified.save(problem, folder.path())?;
+            for (name, text) in pictures.iter().chain([&("report.json", object.clone())]) {
+                write_whole(&folder.path().join(name), |file| file.write_all(text.as_bytes()))?;
+            }
+            Ok(())
+        })?;
     }
     if options.json {
         print(&object)?;

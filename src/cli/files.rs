@@ -27,6 +27,7 @@ pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io:
 }
 
 /// A folder to save into, known to be empty and writable before the work begins.
+#[derive(Clone)]
 pub(super) struct SaveFolder {
     path: PathBuf,
     created: bool,

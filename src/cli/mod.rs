@@ -4,6 +4,7 @@ mod arguments;
 mod certify;
 mod files;
 mod interrupt;
+mod pictures;
 mod progress;
 mod reference;
 mod summary;

@@ -1,11 +1,15 @@
 //! The live line on standard error.
 
+use super::pictures::Moment;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::{Observer, Progress, Report};
 use std::time::Duration;
 
-/// Shows the last progress in place; shows nothing where standard error is no terminal.
-pub(super) struct LiveLine(ProgressBar);
+/// Shows the last progress in place, and keeps all of it; shows nothing where standard error is no terminal.
+pub(super) struct LiveLine {
+    bar: ProgressBar,
+    history: Vec<Moment>,
+}
 
 impl LiveLine {
     pub(super) fn new(quiet: bool) -> Self {
@@ -17,23 +21,30 @@ impl LiveLine {
             }
             bar.enable_steady_tick(Duration::from_millis(200));
         }
-        Self(bar)
+        Self { bar, history: Vec::new() }
     }
 
-    /// Takes the line away.
-    pub(super) fn finish(self) {
-        self.0.finish_and_clear();
+    /// Takes the line away; what it showed remains.
+    pub(super) fn finish(self) -> Vec<Moment> {
+        self.bar.finish_and_clear();
+        self.history
     }
 }
 
 impl Observer for LiveLine {
     fn progress(&mut self, progress: &Progress) {
-        if self.0.is_hidden() {
+        self.history.push(Moment {
+            seconds: progress.seconds,
+            value: progress.value,
+            bound: progress.lower_bound,
+            infeasibility: progress.infeasibility,
+        });
+        if self.bar.is_hidden() {
             return;
         }
         let gap = 100.0 * Report::relative_gap(progress.upper_bound, progress.lower_bound);
         // Short enough, with the elapsed time, for eighty columns.
-        self.0.set_message(format!(
+        self.bar.set_message(format!(
             "it {}  value {:.4}  bound {:.4}  gap {gap:.2} %  infeas {:.0e}  rank {}  pairs {}",
             progress.iteration,
             progress.value,

@@ -2,6 +2,7 @@
 
 use super::arguments::CertifyOptions;
 use super::certify::run_with;
+use super::pictures::Moment;
 use relucert::Result;
 use relucert::reference::{ReferenceIteration, ReferenceSettings, certify};
 use relucert::training::TrainingSettings;
@@ -11,7 +12,20 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
     run_with(options, |problem, control| {
         let training = TrainingSettings { seed: options.seed, ..TrainingSettings::default() };
         let mut log = Log { shown: !options.quiet && std::io::stderr().is_terminal(), headed: false };
-        certify(problem, &ReferenceSettings::default(), &training, control, &mut |line| log.line(line))
+        let mut history = Vec::new();
+        let mut observer = |line: &ReferenceIteration| {
+            log.line(line);
+            history.push(Moment {
+                seconds: line.seconds,
+                value: line.value,
+                bound: line.dual_value,
+                infeasibility: line.primal_infeasibility,
+            });
+        };
+        let certified = certify(problem, &ReferenceSettings::default(), &training, control, &mut observer)?;
+        // The solver's clock starts when the network is trained.
+        history.iter_mut().for_each(|moment| moment.seconds += certified.report.seconds.round);
+        Ok((certified, history))
     })
 }
 

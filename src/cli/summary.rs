@@ -3,6 +3,10 @@
 use relucert::Report;
 use relucert::report::{Grade, Status};
 use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+/// Weight decays beyond this are beyond what a proof in floating point handles whatever the data.
+const SAFE_GAMMA: RangeInclusive<f64> = 1e-30..=1e30;
 
 /// A dozen lines for people.
 pub(super) fn report(report: &Report, tolerance: f64) -> String {
@@ -16,7 +20,10 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     writeln!(
         text,
         "problem       {} samples, {} features, {} outputs, weight decay {}",
-        report.samples, report.features, report.outputs, report.gamma
+        report.samples,
+        report.features,
+        report.outputs,
+        plain(report.gamma)
     )?;
     writeln!(
         text,
@@ -54,6 +61,15 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     )?;
     let reached = if report.meets(tolerance) { "reached" } else { "missed" };
     writeln!(text, "status        {}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    if !report.meets(tolerance) && !SAFE_GAMMA.contains(&report.gamma) {
+        writeln!(
+            text,
+            "why weak      a weight decay outside {:e} to {:e} leaves no room for rounding; \
+             scale features and weight decay by the same number",
+            SAFE_GAMMA.start(),
+            SAFE_GAMMA.end()
+        )?;
+    }
     let seconds = &report.seconds;
     write!(
         text,
@@ -75,6 +91,11 @@ pub(super) fn grade(grade: Grade, failure_probability: f64) -> String {
     }
 }
 
+/// A setting as it was given, in the notation that suits its size.
+pub(super) fn plain(value: f64) -> String {
+    if value == 0.0 || (1e-4..1e7).contains(&value.abs()) { format!("{value}") } else { format!("{value:e}") }
+}
+
 /// Eight significant figures.
 pub(super) fn figures(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
@@ -93,6 +114,7 @@ fn status(status: Status) -> &'static str {
         Status::Converged => "converged",
         Status::TimeLimit => "stopped at the time limit",
         Status::Cancelled => "stopped when asked to",
+        Status::Unproved => "the solver converged, but its bound could not be proved in floating point",
         Status::Stalled => "stalled: no further progress in floating point",
         other => other.as_str(),
     }

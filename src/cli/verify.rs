@@ -57,7 +57,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<u8> {
             verdict.samples,
             verdict.features,
             verdict.outputs,
-            verdict.gamma,
+            summary::plain(verdict.gamma),
             summary::figures(verdict.lower_bound),
             summary::grade(verdict.grade, proof.failure_probability()),
         ))?;

@@ -1,6 +1,7 @@
 //! The dual side: points, their slack operator, estimates of its eigenvalues, and the repair of a point.
 
 mod basis;
+mod block;
 mod form;
 mod from_lifting;
 mod kernel;

@@ -4,7 +4,7 @@ use super::point::DualPoint;
 use super::shift::Shifter;
 use super::slack::Slack;
 use crate::lanczos::{LanczosSettings, smallest_eigenpairs};
-use crate::{Result, TrainingProblem};
+use crate::{Control, Result, TrainingProblem};
 use faer::Mat;
 
 /// A damping below this calls for every profile of shifts there is.
@@ -26,11 +26,14 @@ pub struct RepairSettings {
     pub tolerance: f64,
     /// Steps of the ascent that shapes η sample by sample (default 20).
     pub ascent_steps: usize,
+    /// Multiplications that the search may still spend once it was asked to stop (default 5e9, under a second):
+    /// a bound nearly found is not thrown away, and an order of thousands does not hold up the end of a run.
+    pub grace: f64,
 }
 
 impl Default for RepairSettings {
     fn default() -> Self {
-        Self { margin: 1e-12, tolerance: 1e-7, ascent_steps: 20 }
+        Self { margin: 1e-12, tolerance: 1e-7, ascent_steps: 20, grace: 5e9 }
     }
 }
 
@@ -50,9 +53,15 @@ pub struct Repaired {
 /// s_i² = (x_iᵀu)² on every neuron, so the η term only moves y. Errors if the point is malformed; a point
 /// that cannot be repaired comes back as the zero point, whose bound is 0.
 ///
-/// Dense in the samples: n² doubles and several Cholesky factorisations of order n.
-pub fn repair(problem: &TrainingProblem, dual: &DualPoint, settings: &RepairSettings) -> Result<Repaired> {
-    Ok(Plan::new(problem, dual, settings)?.finish(problem, settings.margin, 0.0))
+/// Dense in the samples if there are pairs: n² doubles and several Cholesky factorisations of order n. When `control`
+/// says so the search ends, within its grace, with the best shift so far; without one that is the zero point.
+pub fn repair(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    settings: &RepairSettings,
+    control: &Control,
+) -> Result<Repaired> {
+    Ok(Plan::until(problem, dual, settings, control)?.finish(problem, settings.margin, 0.0))
 }
 
 /// The shift found for a dual point, from which a repaired point with any margin follows.
@@ -70,13 +79,24 @@ impl Plan {
         dual: &DualPoint,
         settings: &RepairSettings,
     ) -> Result<Self> {
+        Self::until(problem, dual, settings, &Control::new())
+    }
+
+    /// As [`Plan::new`], with a search that can be stopped.
+    fn until(
+        problem: &TrainingProblem,
+        dual: &DualPoint,
+        settings: &RepairSettings,
+        control: &Control,
+    ) -> Result<Self> {
         dual.check(problem)?;
         let (inner, square) = dual.inner_products(problem);
         let mut plan = Self { dual: free_zero_rows(problem, dual), inner, square, found: None };
         let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
         if worthwhile && plan.dual.check(problem).is_ok() {
             let shifter = Shifter::new(problem, &plan.dual, settings.margin)?;
-            let mut search = Search { shifter: &shifter, settings, best: None };
+            let mut search =
+                Search { shifter: &shifter, settings, control, grace: settings.grace, best: None };
             search.run(problem, &plan.dual)?;
             let best = search.best;
             plan.found = best.map(|(_, eta)| (shifter, eta));
@@ -140,12 +160,17 @@ fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint) -> DualPoint {
 struct Search<'a> {
     shifter: &'a Shifter,
     settings: &'a RepairSettings,
+    control: &'a Control,
+    /// Multiplications left once asked to stop.
+    grace: f64,
     best: Option<(f64, Vec<f64>)>,
 }
 
 impl Search<'_> {
+    /// Whether what was found is good enough, or has to be.
     fn done(&self) -> bool {
         self.best.as_ref().is_some_and(|(least, _)| damping(*least) >= 1.0 - self.settings.tolerance)
+            || (self.grace <= 0.0 && self.control.should_stop())
     }
 
     fn run(&mut self, problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
@@ -173,13 +198,7 @@ impl Search<'_> {
             return;
         }
         let unit: Vec<f64> = profile.iter().map(|p| p / price).collect();
-        let mut at = |exponent: f64| {
-            // Once it is good enough nothing more is factored.
-            if self.done() {
-                return f64::NEG_INFINITY;
-            }
-            self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect())
-        };
+        let mut at = |exponent: f64| self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect());
         // Too small a t leaves the s block indefinite, which counts as −∞; too large a one costs what it is worth.
         let mut top = (at(LIKELY), LIKELY);
         for direction in [-2.0, 2.0] {
@@ -195,6 +214,9 @@ impl Search<'_> {
                     break;
                 }
             }
+        }
+        if top.0 == f64::NEG_INFINITY {
+            return;
         }
         let (mut low, mut high) = (top.1 - 2.0, top.1 + 2.0);
         let ratio = 0.618_033_988_75;
@@ -213,8 +235,14 @@ impl Search<'_> {
         }
     }
 
-    /// Least eigenvalue at η, kept if it is the best so far.
+    /// Least eigenvalue at η, kept if it is the best so far; nothing is factored once the search is done.
     fn consider(&mut self, eta: Vec<f64>) -> f64 {
+        if self.done() {
+            return f64::NEG_INFINITY;
+        }
+        if self.control.should_stop() {
+            self.grace -= self.shifter.cost();
+        }
         let value = self.shifter.outcome(&eta, false).map_or(f64::NEG_INFINITY, |outcome| outcome.least);
         if value > self.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.0) {
             self.best = Some((value, eta));
@@ -237,7 +265,7 @@ impl Search<'_> {
                 return;
             }
             let mut improved = false;
-            while step >= 1e-3 {
+            while step >= 1e-3 && !self.done() {
                 let trial =
                     eta.iter().zip(&slope).map(|(e, s)| e * (step * 4.0 * s / largest).exp()).collect();
                 if self.consider(trial) > value {

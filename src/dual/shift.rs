@@ -1,12 +1,12 @@
 //! How much a shift η of y costs: Schur complements of the dual slack in floating point.
 
 use super::basis::Basis;
+use super::block::Block;
 use super::point::DualPoint;
 use super::slack::{Slack, leverage};
-use crate::linalg::{Cholesky, product, symmetric_eigen, symmetric_eigenvalues};
+use crate::linalg::{product, symmetric_eigen, symmetric_eigenvalues};
 use crate::{Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
-use faer::linalg::triangular_solve::solve_lower_triangular_in_place;
 use faer::{Accum, Mat, Par};
 
 /// The dual slack of one point, ready for Schur complements on the u block.
@@ -16,7 +16,7 @@ pub(crate) struct Shifter {
     pub(crate) diagonal: Vec<f64>,
     uu: Mat<f64>,
     su: Mat<f64>,
-    ss: Mat<f64>,
+    ss: Block,
     weight_decay: f64,
     /// Part of each diagonal entry kept in hand for the rounding of a proof.
     pub(crate) margin: f64,
@@ -34,8 +34,9 @@ impl Shifter {
     pub(crate) fn new(problem: &TrainingProblem, dual: &DualPoint, margin: f64) -> Result<Self> {
         let basis = Basis::new(problem.features());
         let slack = Slack::unscaled(problem, dual, &basis)?;
-        let (uu, su, ss) = slack.blocks();
-        let diagonal = (0..ss.nrows()).map(|i| ss[(i, i)].abs()).collect();
+        let (uu, su) = slack.head_blocks();
+        let ss = Block::new(&slack);
+        let diagonal = ss.diagonal().iter().map(|d| d.abs()).collect();
         Ok(Self {
             leverage: leverage(slack.g.as_ref(), &basis.singular),
             diagonal,
@@ -46,6 +47,12 @@ impl Shifter {
             weight_decay: slack.weight_decay,
             margin,
         })
+    }
+
+    /// Multiplications of one [`outcome`](Self::outcome), roughly.
+    pub(crate) fn cost(&self) -> f64 {
+        let (n, d) = (self.su.nrows() as f64, self.su.ncols() as f64);
+        self.ss.cost() + n * d * d
     }
 
     /// margin·(|diagonal of s| + η): what the proof will want in hand for its roundings.
@@ -72,17 +79,9 @@ impl Shifter {
     /// Eliminates s from q + Σ η_i(s_i² − g_i²); None if the s block is not positive definite.
     pub(crate) fn outcome(&self, eta: &[f64], with_gradient: bool) -> Option<Outcome> {
         let (n, d) = (self.su.nrows(), self.su.ncols());
-        let mut shifted = self.ss.clone();
-        (0..n).for_each(|i| shifted[(i, i)] += eta[i]);
-        let mut factor = Cholesky::default();
-        if !factor.factorize(&shifted, 0.0) {
-            return None;
-        }
-        let mut z = self.su.clone();
-        solve_lower_triangular_in_place(factor.lower(), z.as_mut(), Par::Seq);
+        let factor = self.ss.factored(eta)?;
         let total: Vec<f64> = eta.iter().zip(self.margin(eta)).map(|(e, m)| e + m).collect();
-        let mut head = &self.uu - self.weighted_gram(&total);
-        matmul(head.as_mut(), Accum::Add, z.transpose(), z.as_ref(), -1.0, Par::Seq);
+        let mut head = &self.uu - self.weighted_gram(&total) - factor.form(&self.su);
         (0..d).for_each(|j| head[(j, j)] -= self.margin * self.uu[(j, j)].abs());
         if !(0..d).all(|j| (0..d).all(|i| head[(i, j)].is_finite())) {
             return None;

@@ -90,12 +90,11 @@ impl Slack {
         matrix
     }
 
-    /// The blocks uu (d × d), su (n × d), ss (n × n) without the scales; of uu and ss trust the lower triangle.
-    pub(crate) fn blocks(&self) -> (Mat<f64>, Mat<f64>, Mat<f64>) {
-        let (uu, su) = self.head_blocks();
+    /// The block ss (n × n) without the scales; trust the lower triangle.
+    pub(super) fn sample_block(&self) -> Mat<f64> {
         let mut ss = Mat::zeros(self.samples(), self.samples());
         self.fill_samples(ss.as_mut());
-        (uu, su, ss)
+        ss
     }
 
     /// The lower triangle of ss, in place of zeros.
@@ -140,7 +139,7 @@ impl Slack {
             .collect()
     }
 
-    /// uu (lower triangle) and su.
+    /// The blocks uu (d × d) and su (n × d) without the scales; of uu trust the lower triangle.
     pub(crate) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, c) = (self.inputs(), self.w.ncols());
         let coefficient = 0.25 / self.weight_decay;

@@ -44,6 +44,7 @@ pub fn certify(
 fn relaxed(solution: &ReferenceSolution) -> Relaxed {
     Relaxed {
         value: solution.value,
+        bound: solution.dual_value,
         infeasibility: solution.primal_infeasibility,
         rank: solution.rank,
         pairs: solution.pairs.len(),

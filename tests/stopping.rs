@@ -1,0 +1,98 @@
+//! Runs that are stopped: at once, between levels, in the middle of a repair. What was found is never lost.
+
+mod common;
+
+use common::{gaussian, problem};
+use faer::Mat;
+use relucert::certificate::Grade;
+use relucert::dual::{DualPoint, RepairSettings, repair};
+use relucert::report::Status;
+use relucert::{Certified, CertifySettings, Control, Observer, Progress, Silent, TrainingProblem, certify};
+use std::time::Duration;
+
+fn teacher(samples: usize) -> TrainingProblem {
+    let (x, noise) = (gaussian(1, samples, 4), gaussian(2, samples, 2));
+    let y = Mat::from_fn(samples, 2, |i, j| x[(i, j)].abs() + 0.3 * noise[(i, j)]);
+    problem(&x, &y, 0.02 * samples as f64)
+}
+
+fn run(problem: &TrainingProblem, control: &Control, observer: &mut dyn Observer) -> Certified {
+    // Tight enough for a dozen levels.
+    let settings = CertifySettings { tolerance: 1e-5, ..CertifySettings::default() };
+    certify(problem, &settings, control, observer).unwrap()
+}
+
+/// Stops the run after a number of levels.
+struct Stopper {
+    control: Control,
+    levels: usize,
+    seen: Vec<Progress>,
+}
+
+impl Observer for Stopper {
+    fn progress(&mut self, progress: &Progress) {
+        self.seen.push(progress.clone());
+        if self.seen.len() == self.levels {
+            self.control.cancel();
+        }
+    }
+}
+
+#[test]
+fn a_run_stopped_before_it_begins_has_a_bound() {
+    let problem = teacher(40);
+    let cancelled = Control::new();
+    cancelled.cancel();
+    let late = Control::new().within(Duration::ZERO);
+    for (control, status) in [(cancelled, Status::Cancelled), (late, Status::TimeLimit)] {
+        let report = run(&problem, &control, &mut Silent).report;
+        assert_eq!((report.status, report.grade), (status, Grade::Verified));
+        assert!(report.lower_bound > 0.1 * report.upper_bound, "{report:?}");
+        assert!(report.lower_bound <= report.upper_bound, "{report:?}");
+    }
+}
+
+#[test]
+fn a_run_stopped_between_levels_keeps_the_bound_it_reported_and_starts_no_further_level() {
+    let problem = teacher(24);
+    let mut best = 0.0;
+    for levels in [1, 3, 6] {
+        let control = Control::new();
+        let mut stopper = Stopper { control: control.clone(), levels, seen: Vec::new() };
+        let report = run(&problem, &control, &mut stopper).report;
+        assert_eq!((report.status, report.grade), (Status::Cancelled, Grade::Verified));
+        assert_eq!(stopper.seen.len(), levels);
+        let reported = stopper.seen[levels - 1].lower_bound;
+        assert!(report.lower_bound >= reported * (1.0 - 1e-6), "{reported}: {report:?}");
+        assert!(report.lower_bound <= report.upper_bound, "{report:?}");
+        assert!(report.lower_bound > best, "the levels must differ");
+        best = report.lower_bound;
+    }
+}
+
+#[test]
+fn a_repair_that_is_stopped_ends_within_its_grace() {
+    let problem = teacher(24);
+    // A pair makes the repair dense in the samples.
+    let dual = DualPoint {
+        w: problem.targets().to_owned(),
+        pairs: vec![[0, 25]],
+        n: vec![1e-3],
+        ..DualPoint::zero(24, 2)
+    };
+    let stopped = Control::new();
+    stopped.cancel();
+    let bound = |grace, control: &Control| {
+        let settings = RepairSettings { grace, ..RepairSettings::default() };
+        let repaired = repair(&problem, &dual, &settings, control).unwrap();
+        assert!(repaired.dual.check(&problem).is_ok());
+        repaired.estimated_bound
+    };
+    let whole = bound(0.0, &Control::new());
+    assert!(whole > 0.0);
+    assert_eq!(bound(0.0, &stopped), 0.0);
+    // Twelve factorisations of order 24 find some shift, not the best one.
+    let some = bound(12.0 * 24f64.powi(3) / 3.0, &stopped);
+    assert!(0.0 < some && some < 0.9999 * whole, "{some} of {whole}");
+    assert_eq!(bound(1e12, &stopped), whole);
+}
