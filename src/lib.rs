@@ -55,7 +55,7 @@ pub mod solver;
 pub mod training;
 mod vector;
 
-pub use certify::{Certified, CertifySettings, certify};
+pub use certify::{Certified, CertifySettings, certify, certify_network};
 pub use control::Control;
 pub use error::{Error, Result};
 pub use features::Features;
