@@ -3,7 +3,7 @@
 use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::partition::Partition;
 use super::prove::dense_limit;
-use super::{Certificate, Proof, ProofSettings, certify_dual, prove, slack_is_semidefinite};
+use super::{Certificate, Grade, Proof, ProofSettings, certify_dual, prove, slack_is_semidefinite};
 use crate::dual::DualPoint;
 use crate::{Error, Result, TrainingProblem};
 use rayon::prelude::*;
@@ -12,7 +12,7 @@ use rayon::prelude::*;
 const HEAD_PART: f64 = 1.0 / (1u64 << 30) as f64;
 
 /// γ_k with Kγ_k ≤ γ exactly; where there are head matrices, Kγ_k ≤ (1 − 2⁻³¹)γ.
-pub(super) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
+pub(crate) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
     let (gamma, count) = (problem.weight_decay(), partition.count() as f64);
     if partition.heads().is_some() {
         return gamma * (1.0 - HEAD_PART) / count;
@@ -124,6 +124,25 @@ pub fn certify_blocks(
     let certificate = Certificate::of_blocks(dual, partition);
     let proof = prove(problem, &certificate)?;
     Ok((certificate, proof))
+}
+
+/// The certificate of all samples from those of the blocks, each proved for its samples in ascending order at its share
+/// of the weight decay; those proofs together are the proof.
+pub(crate) fn stack_proved(
+    problem: &TrainingProblem,
+    partition: Partition,
+    blocks: Vec<(Certificate, Proof)>,
+) -> Result<(Certificate, Proof)> {
+    partition.check(problem)?;
+    let count = partition.count();
+    let failure_probability: f64 = blocks.iter().map(|(_, proof)| proof.failure_probability).sum();
+    let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
+    let parts: Vec<DualPoint> = blocks.into_iter().map(|(certificate, _)| certificate.into_dual()).collect();
+    let dual = partition.stack(&parts, problem.outputs());
+    let bound = super::prove::bound_below(problem, &dual)
+        .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
+    let proof = Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks: count };
+    Ok((Certificate::of_blocks(dual, partition), proof))
 }
 
 /// The dual point of a block whose samples are put in ascending order.

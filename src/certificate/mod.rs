@@ -12,6 +12,7 @@ mod random;
 mod settings;
 
 pub use blocks::certify_blocks;
+pub(crate) use blocks::{share, stack_proved};
 pub use files::{
     load_certificate, load_network, load_problem, parse_certificate, parse_network, parse_problem,
     save_certificate, save_network, save_problem, verify,

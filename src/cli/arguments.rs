@@ -2,6 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use relucert::Blocks;
 use relucert::data::Task;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,6 +55,9 @@ pub(super) struct CertifyOptions {
     /// Good enough: the relative gap between network and bound, or between relaxation and bound
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
+    /// Divide the samples into blocks: auto, or their number; 1 for none
+    #[arg(long, value_name = "K", default_value = "auto", value_parser = blocks)]
+    pub(super) blocks: Blocks,
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) time_limit: Option<Duration>,
@@ -187,6 +191,14 @@ fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("it must be a positive number".into()),
+    }
+}
+
+fn blocks(text: &str) -> Result<Blocks, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(Blocks::Count(count)),
+        _ if text == "auto" => Ok(Blocks::Auto),
+        _ => Err("it must be auto or a positive number".into()),
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
+            blocks: options.blocks,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
                 seed: options.seed,

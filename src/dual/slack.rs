@@ -90,7 +90,7 @@ impl Slack {
         matrix
     }
 
-    /// The block ss (n × n) without the scales; trust the lower triangle.
+    /// The lower triangle of ss (n × n) without the scales.
     pub(super) fn sample_block(&self) -> Mat<f64> {
         let mut ss = Mat::zeros(self.samples(), self.samples());
         self.fill_samples(ss.as_mut());
