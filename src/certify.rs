@@ -136,7 +136,9 @@ fn run(
     seconds.solve = solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
-    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &settings.proof)?;
+    let proving =
+        ProofSettings { time: control.remaining().or(settings.proof.time), ..settings.proof.clone() };
+    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
