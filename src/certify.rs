@@ -72,6 +72,44 @@ pub fn certify(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
+    run(problem, None, settings, control, observer)
+}
+
+/// Solves the relaxation and proves how far a network that comes from elsewhere is from optimal: the report has its
+/// objective, rounded upwards, as the upper bound, and the network is returned as it came.
+///
+/// Errors: as [`certify`], and a network whose shape (U d × m, V c × m) does not fit or whose objective is not finite.
+pub fn certify_network(
+    problem: &TrainingProblem,
+    network: &Network,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Certified> {
+    let (hidden, output) = (network.hidden().nrows(), network.output().nrows());
+    if (hidden, output) != (problem.inputs(), problem.outputs()) {
+        return Err(Error::Shape {
+            what: "network",
+            expected: format!("{} features and {} outputs", problem.inputs(), problem.outputs()),
+            actual: format!("U for {hidden} features and V for {output} outputs"),
+        });
+    }
+    problem.dense_features()?;
+    if !network.objective_upper(problem).is_finite() {
+        return Err(Error::Input(
+            "the objective of the network overflows; divide its weights by a constant".into(),
+        ));
+    }
+    run(problem, Some(network), settings, control, observer)
+}
+
+fn run(
+    problem: &TrainingProblem,
+    given: Option<&Network>,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Certified> {
     if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
         return Err(Error::Parameter {
             name: "tolerance",
@@ -83,7 +121,7 @@ pub fn certify(
     let blocks = settings.blocks.count(problem.samples())?;
     let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
     let started = Instant::now();
-    let network = train(problem, &training, control);
+    let network = given.map_or_else(|| train(problem, &training, control), Network::clone);
     let mut seconds = Seconds { round: started.elapsed().as_secs_f64(), ..Seconds::default() };
     if blocks > 1 {
         let run = Division { problem, network: &network, settings, control, started };
@@ -98,12 +136,14 @@ pub fn certify(
     seconds.solve = solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
-    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &settings.proof)?;
+    let proving =
+        ProofSettings { time: control.remaining().or(settings.proof.time), ..settings.proof.clone() };
+    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
     let network = match relaxation.hidden {
-        Some(hidden) if !control.should_stop() => {
+        Some(hidden) if given.is_none() && !control.should_stop() => {
             let polished = polish(problem, hidden.as_ref(), &training, control);
             if polished.objective(problem) < network.objective(problem) { polished } else { network }
         }

@@ -37,6 +37,11 @@ impl Control {
         self.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Time until the deadline, zero after it; none without one.
+    pub fn remaining(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
     /// Whether the flag was raised or the deadline has passed.
     pub fn should_stop(&self) -> bool {
         self.is_cancelled() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)

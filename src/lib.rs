@@ -47,6 +47,7 @@ pub mod lifting;
 mod linalg;
 mod memory;
 mod network;
+mod npy;
 mod problem;
 mod progress;
 pub mod reference;
@@ -56,7 +57,7 @@ pub mod solver;
 pub mod training;
 mod vector;
 
-pub use certify::{Certified, CertifySettings, certify};
+pub use certify::{Certified, CertifySettings, certify, certify_network};
 pub use control::Control;
 pub use divide::Blocks;
 pub use error::{Error, Result};

@@ -21,6 +21,13 @@ impl Network {
                 actual: format!("{} columns", output.ncols()),
             });
         }
+        for (what, array) in [("hidden weights U", &hidden), ("output weights V", &output)] {
+            for column in 0..array.ncols() {
+                if let Some(row) = (0..array.nrows()).find(|&row| !array[(row, column)].is_finite()) {
+                    return Err(Error::NotFinite { what, row, column });
+                }
+            }
+        }
         Ok(Self { hidden, output })
     }
 

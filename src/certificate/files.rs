@@ -1,18 +1,16 @@
 //! Problem, network and certificate as .npz files that `numpy.load` reads.
 
+use super::archive::Archive;
 use super::{Certificate, Partition, Proof, prove};
 use crate::dual::DualPoint;
 use crate::{Error, Network, Result, TrainingProblem};
 use faer::{Mat, MatRef};
-use npyz::npz::{NpzArchive, NpzWriter, file_name_from_array_name};
-use npyz::zip::{CompressionMethod, DateTime, result::ZipError, write::FileOptions};
-use npyz::{AutoSerialize, Deserialize, NpyFile, Order, WriterBuilder};
+use npyz::npz::NpzWriter;
+use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
+use npyz::{AutoSerialize, WriterBuilder};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::path::Path;
-
-/// Deflate cannot shrink data by more than this factor, so no honest array is larger against its file.
-const GREATEST_COMPRESSION: u64 = 1100;
 
 /// Writes `problem.npz`: X (n × d), Y (n × c), gamma.
 pub fn save_problem(path: &Path, problem: &TrainingProblem) -> Result<()> {
@@ -55,7 +53,42 @@ pub fn save_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
 
 /// Reads what [`save_problem`] wrote; everything is checked again.
 pub fn load_problem(path: &Path) -> Result<TrainingProblem> {
-    let mut file = Archive::open(path)?;
+    problem(open(path)?)
+}
+
+/// The problem in the bytes of a `problem.npz`; `path` is what messages call it.
+pub fn parse_problem(path: &Path, bytes: &[u8]) -> Result<TrainingProblem> {
+    problem(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+}
+
+/// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error.
+pub fn load_network(path: &Path) -> Result<Network> {
+    network(open(path)?)
+}
+
+/// The network in the bytes of a `network.npz`; `path` is what messages call it.
+pub fn parse_network(path: &Path, bytes: &[u8]) -> Result<Network> {
+    network(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+}
+
+/// Reads what [`save_certificate`] wrote. Nothing is believed: [`prove`] checks it against a problem.
+pub fn load_certificate(path: &Path) -> Result<Certificate> {
+    certificate(open(path)?)
+}
+
+/// The certificate in the bytes of a `certificate.npz`; `path` is what messages call it.
+pub fn parse_certificate(path: &Path, bytes: &[u8]) -> Result<Certificate> {
+    certificate(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+}
+
+fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {
+    let wrong = |source| Error::Io { path: path.into(), source };
+    let file = File::open(path).map_err(wrong)?;
+    let size = file.metadata().map_err(wrong)?.len();
+    Archive::new(path, BufReader::new(file), size)
+}
+
+fn problem<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<TrainingProblem> {
     let (x, y) = (file.matrix("X")?, file.matrix("Y")?);
     let (shape, gamma) = file.array::<f64>("gamma")?;
     match (shape.as_slice(), gamma.as_slice()) {
@@ -64,23 +97,11 @@ pub fn load_problem(path: &Path) -> Result<TrainingProblem> {
     }
 }
 
-/// Reads what [`save_network`] wrote. A value that is not finite is an error.
-pub fn load_network(path: &Path) -> Result<Network> {
-    let mut file = Archive::open(path)?;
-    let (u, v) = (file.matrix("U")?, file.matrix("V")?);
-    for (what, array) in [("hidden weights U", &u), ("output weights V", &v)] {
-        for column in 0..array.ncols() {
-            if let Some(row) = (0..array.nrows()).find(|&row| !array[(row, column)].is_finite()) {
-                return Err(Error::NotFinite { what, row, column });
-            }
-        }
-    }
-    Network::new(u, v)
+fn network<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<Network> {
+    Network::new(file.matrix_of_either("U")?, file.matrix_of_either("V")?)
 }
 
-/// Reads what [`save_certificate`] wrote. Nothing is believed: [`prove`] checks it against a problem.
-pub fn load_certificate(path: &Path) -> Result<Certificate> {
-    let mut file = Archive::open(path)?;
+fn certificate<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<Certificate> {
     let w = file.matrix("W")?;
     let (y_shape, y) = file.array::<f64>("y")?;
     let (pairs_shape, indices) = file.array::<i64>("pairs")?;
@@ -99,13 +120,13 @@ pub fn load_certificate(path: &Path) -> Result<Certificate> {
         }
     }
     let dual = DualPoint { w, y, pairs, n };
-    Ok(match load_partition(&mut file)? {
+    Ok(match partition(&mut file)? {
         Some(partition) => Certificate::of_blocks(dual, partition),
         None => Certificate::new(dual),
     })
 }
 
-fn load_partition(file: &mut Archive<'_>) -> Result<Option<Partition>> {
+fn partition<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Option<Partition>> {
     if !file.has("block") {
         return if file.has("head") {
             Err(file.bad("head comes with block, which is missing"))
@@ -123,13 +144,13 @@ fn load_partition(file: &mut Archive<'_>) -> Result<Option<Partition>> {
         return Ok(Some(partition));
     }
     match file.array::<f64>("head")? {
-        (shape, values) if shape.len() == 3 && shape[1] == shape[2] => {
+        (shape, values) if shape.len() == 3 && shape[0] == partition.count() && shape[1] == shape[2] => {
             let order = shape[1];
             let entry = |k: usize, i: usize, j: usize| values[(k * order + i) * order + j];
             let heads = (0..shape[0]).map(|k| Mat::from_fn(order, order, |i, j| entry(k, i, j))).collect();
             partition.with_heads(heads).map(Some)
         }
-        _ => Err(file.bad("head must be a row of square matrices")),
+        _ => Err(file.bad("head must be a row of square matrices, one for each block")),
     }
 }
 
@@ -138,78 +159,6 @@ pub fn verify(folder: &Path) -> Result<Proof> {
     let problem = load_problem(&folder.join("problem.npz"))?;
     let certificate = load_certificate(&folder.join("certificate.npz"))?;
     prove(&problem, &certificate)
-}
-
-/// An .npz file being read, with the size that no array in it may exceed.
-struct Archive<'a> {
-    path: &'a Path,
-    archive: NpzArchive<BufReader<File>>,
-    largest: u64,
-}
-
-impl<'a> Archive<'a> {
-    fn open(path: &'a Path) -> Result<Self> {
-        let wrong = |source| Error::Io { path: path.into(), source };
-        let file = File::open(path).map_err(wrong)?;
-        let size = file.metadata().map_err(wrong)?.len();
-        let archive = NpzArchive::new(BufReader::new(file)).map_err(wrong)?;
-        Ok(Self { path, archive, largest: size.saturating_mul(GREATEST_COMPRESSION) })
-    }
-
-    fn bad(&self, what: &str) -> Error {
-        Error::Input(format!("{}: {what}", self.path.display()))
-    }
-
-    fn has(&mut self, name: &str) -> bool {
-        let entry = self.archive.zip_archive().by_name(&file_name_from_array_name(name));
-        !matches!(entry, Err(ZipError::FileNotFound))
-    }
-
-    /// Shape and values in row-major order.
-    fn array<T: Deserialize + Copy>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
-        let wrong = |source: io::Error| Error::Io { path: self.path.into(), source };
-        let text = |what: String| Error::Input(format!("{}: array {name} {what}", self.path.display()));
-        let mut bytes = Vec::new();
-        match self.archive.zip_archive().by_name(&file_name_from_array_name(name)) {
-            // Reading to the end makes the archive check its checksum.
-            Ok(entry) => entry.take(self.largest).read_to_end(&mut bytes).map_err(wrong)?,
-            Err(ZipError::FileNotFound) => return Err(text("is missing".into())),
-            Err(error) => return Err(wrong(error.into())),
-        };
-        let file = NpyFile::new(bytes.as_slice()).map_err(wrong)?;
-        let shape = file.shape().to_vec();
-        let count = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
-        let allowed = count.filter(|count| count.saturating_mul(size_of::<T>() as u64) <= bytes.len() as u64);
-        let Some(count) = allowed else {
-            return Err(text(format!("claims shape {shape:?}, more than the file can hold")));
-        };
-        let fortran = file.order() == Order::Fortran && shape.len() > 1;
-        let reader = file.data::<T>().map_err(|error| text(format!("has the wrong type: {error}")))?;
-        let mut values = Vec::new();
-        for value in reader.take(count as usize) {
-            values.push(value.map_err(wrong)?);
-        }
-        if values.len() as u64 != count {
-            return Err(text("is truncated".into()));
-        }
-        let shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
-        match (fortran, shape.as_slice()) {
-            (false, _) => Ok((shape, values)),
-            (true, [rows, columns]) => {
-                let swapped = (0..values.len()).map(|k| values[(k % columns) * rows + k / columns]).collect();
-                Ok((shape, swapped))
-            }
-            (true, _) => Err(text("has more than two dimensions".into())),
-        }
-    }
-
-    fn matrix(&mut self, name: &str) -> Result<Mat<f64>> {
-        let (shape, values) = self.array::<f64>(name)?;
-        match shape.as_slice() {
-            [rows, columns] => Ok(Mat::from_fn(*rows, *columns, |i, j| values[i * columns + j])),
-            _ => Err(self.bad(&format!("array {name} must have two dimensions"))),
-        }
-    }
 }
 
 type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;

@@ -1,5 +1,6 @@
 //! Proven lower bounds. An estimate cannot become a bound: only [`prove`] makes a [`Proof`].
 
+mod archive;
 mod blocks;
 mod cholesky;
 mod files;
@@ -13,7 +14,8 @@ mod settings;
 pub use blocks::certify_blocks;
 pub(crate) use blocks::{share, stack_proved};
 pub use files::{
-    load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
+    load_certificate, load_network, load_problem, parse_certificate, parse_network, parse_problem,
+    save_certificate, save_network, save_problem, verify,
 };
 pub use partition::Partition;
 pub use prove::{DENSE_LIMIT, dense_limit};

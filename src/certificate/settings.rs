@@ -1,7 +1,11 @@
 //! How much a proof may cost and what it may leave to chance.
 
-use super::prove::dense_limit;
+use super::prove::{DENSE_LIMIT, dense_limit};
 use crate::{Error, Result};
+use std::time::Duration;
+
+/// Operations a second that a dense factorisation can count on.
+const RATE: f64 = 1e10;
 
 /// Settings of a proof.
 #[derive(Clone, Debug)]
@@ -13,13 +17,16 @@ pub struct ProofSettings {
     pub failure_probability: f64,
     /// Seed of the random starts. Default 0; against a forger, one that he cannot know.
     pub seed: u64,
+    /// Time that a dense factorisation of an order above [`DENSE_LIMIT`](super::DENSE_LIMIT) may take, by a rough
+    /// estimate; where it would take longer the proof is left to Lanczos. Default none: any.
+    pub time: Option<Duration>,
     /// Most steps of Lanczos from one start, each of which keeps a vector of d + n numbers. Default 1000.
     pub max_steps: usize,
 }
 
 impl Default for ProofSettings {
     fn default() -> Self {
-        Self { dense_limit: None, failure_probability: 1e-9, seed: 0, max_steps: 1000 }
+        Self { dense_limit: None, failure_probability: 1e-9, seed: 0, time: None, max_steps: 1000 }
     }
 }
 
@@ -36,6 +43,9 @@ impl ProofSettings {
     }
 
     pub(super) fn dense_limit(&self) -> usize {
-        self.dense_limit.unwrap_or_else(dense_limit)
+        let limit = self.dense_limit.unwrap_or_else(dense_limit);
+        // N³/3 operations.
+        let in_time = |time: Duration| (3.0 * RATE * time.as_secs_f64()).cbrt() as usize;
+        self.time.map_or(limit, |time| limit.min(in_time(time).max(DENSE_LIMIT)))
     }
 }

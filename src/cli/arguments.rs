@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Find a network and a certified lower bound on the objective of every network
     #[command(after_help = EXIT_STATUS)]
-    Certify(CertifyOptions),
+    Certify(NetworkOptions),
     /// Certify by the dense interior-point solver: slower, for a few hundred samples, and an independent check
     #[command(after_help = EXIT_STATUS)]
     Reference(CertifyOptions),
@@ -79,6 +79,15 @@ pub(super) struct CertifyOptions {
     /// No progress on standard error
     #[arg(long)]
     pub(super) quiet: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NetworkOptions {
+    #[command(flatten)]
+    pub(super) common: CertifyOptions,
+    /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons)
+    #[arg(long, value_name = "FILE")]
+    pub(super) network: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,21 @@
 //! `relucert certify`.
 
-use super::arguments::CertifyOptions;
+use super::arguments::{CertifyOptions, NetworkOptions};
 use super::files::{SaveFolder, write_whole};
 use super::pictures::{self, Moment};
 use super::progress::LiveLine;
-use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary};
+use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary, weights};
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, load};
-use relucert::{Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify};
+use relucert::{
+    Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify, certify_network,
+};
 use std::time::Instant;
 
-pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
+pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
+    let (given, options) = (options.network.as_deref(), &options.common);
     run_with(options, |problem, control| {
+        let network = given.map(weights::load).transpose()?;
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
@@ -24,7 +28,10 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
             ..CertifySettings::default()
         };
         let mut line = LiveLine::new(options.quiet);
-        let outcome = certify(problem, &settings, control, &mut line);
+        let outcome = match &network {
+            Some(network) => certify_network(problem, network, &settings, control, &mut line),
+            None => certify(problem, &settings, control, &mut line),
+        };
         let history = line.finish();
         Ok((outcome?, history))
     })

@@ -10,6 +10,7 @@ mod reference;
 mod summary;
 mod synth;
 mod verify;
+mod weights;
 
 use arguments::{Arguments, Command};
 use clap::Parser;

@@ -139,6 +139,7 @@ fn array(bytes: &[u8], place: &str) -> Result<Array> {
     if bytes.is_empty() {
         return Err(text("the file is empty; write it with numpy.save".into()));
     }
+    crate::npy::header_length(bytes).map_err(|why| text(format!("{why}; write it with numpy.save")))?;
     let header = NpyFile::new(bytes).map_err(damaged)?;
     let shape = header.shape().to_vec();
     let fortran = header.order() == Order::Fortran && shape.len() > 1;

@@ -43,10 +43,12 @@ pub(super) fn line_number(text: &[u8], start: u64) -> usize {
     1 + (0..before.len()).filter(ends).count()
 }
 
-/// The beginning of a long text.
+/// The beginning of a long text, on one line.
 pub(super) fn abbreviated(text: &str) -> String {
-    match text.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.into(),
+    let letter = |letter: char| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter };
+    let mut shown: String = text.chars().take(SHOWN).map(letter).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push('…');
     }
+    shown
 }

@@ -91,7 +91,7 @@ impl Slack {
     }
 
     /// The lower triangle of ss (n × n) without the scales.
-    pub(crate) fn sample_block(&self) -> Mat<f64> {
+    pub(super) fn sample_block(&self) -> Mat<f64> {
         let mut ss = Mat::zeros(self.samples(), self.samples());
         self.fill_samples(ss.as_mut());
         ss
@@ -139,7 +139,7 @@ impl Slack {
             .collect()
     }
 
-    /// uu (lower triangle) and su.
+    /// The blocks uu (d × d) and su (n × d) without the scales; of uu trust the lower triangle.
     pub(crate) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, c) = (self.inputs(), self.w.ncols());
         let coefficient = 0.25 / self.weight_decay;

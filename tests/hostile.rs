@@ -1,0 +1,294 @@
+//! Files that are damaged or forged: each is refused with one line, or proves no more than it did.
+
+mod common;
+
+use common::gaussian;
+use faer::Mat;
+use npyz::WriterBuilder;
+use npyz::zip::write::FileOptions;
+use npyz::zip::{CompressionMethod, ZipWriter};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use relucert::TrainingProblem;
+use relucert::certificate::{
+    Certificate, certify_blocks, parse_certificate, parse_network, parse_problem, prove, save_certificate,
+    save_problem, verify,
+};
+use relucert::data::{CsvOptions, parse_npy, parse_npz};
+use relucert::dual::DualPoint;
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+struct Saved {
+    problem: TrainingProblem,
+    certificate: Certificate,
+    bound: f64,
+    problem_file: Vec<u8>,
+    certificate_file: Vec<u8>,
+}
+
+fn saved() -> Saved {
+    let problem = TrainingProblem::new(gaussian(1, 10, 2), gaussian(2, 10, 1), 0.8).unwrap();
+    let blocks = [vec![0, 2, 4, 6, 8], vec![1, 3, 5, 7, 9]];
+    let guess = |samples: &Vec<usize>| DualPoint {
+        w: Mat::from_fn(5, 1, |i, _| problem.targets()[(samples[i], 0)]),
+        pairs: vec![[0, 1], [2, 8]],
+        n: vec![0.001, 0.001],
+        ..DualPoint::zero(5, 1)
+    };
+    let duals = blocks.iter().map(guess).collect();
+    let (certificate, proof) = certify_blocks(&problem, &blocks, duals).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (p, c) = (folder.path().join("problem.npz"), folder.path().join("certificate.npz"));
+    save_problem(&p, &problem).unwrap();
+    save_certificate(&c, &certificate).unwrap();
+    let bound = proof.lower_bound();
+    assert!(bound > 0.0);
+    Saved {
+        problem_file: std::fs::read(p).unwrap(),
+        certificate_file: std::fs::read(c).unwrap(),
+        problem,
+        certificate,
+        bound,
+    }
+}
+
+/// Everything that reads a file from outside is given these bytes; gives the bound if they are a certificate.
+fn read_all(saved: &Saved, bytes: &[u8]) -> Option<f64> {
+    let path = Path::new("f.npz");
+    let one_line = |message: String| assert!(!message.contains('\n'), "{message}");
+    if let Err(error) = parse_problem(path, bytes) {
+        one_line(error.to_string());
+    }
+    let _ = parse_network(path, bytes).map_err(|error| one_line(error.to_string()));
+    let _ = parse_npz(bytes, "f.npz", &CsvOptions::default()).map_err(|error| one_line(error.to_string()));
+    let _ = parse_npy(bytes, "f.npy", &CsvOptions::default()).map_err(|error| one_line(error.to_string()));
+    match parse_certificate(path, bytes).and_then(|certificate| prove(&saved.problem, &certificate)) {
+        Ok(proof) => Some(proof.lower_bound()),
+        Err(error) => {
+            one_line(error.to_string());
+            None
+        }
+    }
+}
+
+/// Every archive cut short, and mutations by seed: `RELUCERT_MUTATIONS` sets how many.
+#[test]
+fn mutated_archives_do_no_harm() {
+    let saved = saved();
+    let count: u32 = std::env::var("RELUCERT_MUTATIONS").ok().and_then(|v| v.parse().ok()).unwrap_or(3000);
+    for file in [&saved.certificate_file, &saved.problem_file] {
+        for cut in 0..file.len() {
+            assert!(read_all(&saved, &file[..cut]).is_none());
+        }
+    }
+    let mut rng = Pcg64::seed_from_u64(7);
+    let interesting: [&[u8]; 8] = [
+        b"\xff\xff\xff\xff",
+        b"\0\0\0\0",
+        b"\x80",
+        b"(((((((((((((((((((((((((",
+        b"99999999999999999999",
+        b"PK\x01\x02",
+        b"-1",
+        b"\x7f\xf8\0\0\0\0\0\0",
+    ];
+    for _ in 0..count {
+        let mut bytes = if rng.random_range(0..2) == 0 {
+            saved.certificate_file.clone()
+        } else {
+            saved.problem_file.clone()
+        };
+        for _ in 0..rng.random_range(1..6) {
+            let at = rng.random_range(0..bytes.len());
+            match rng.random_range(0..5) {
+                0 => bytes[at] ^= 1 << rng.random_range(0..8),
+                1 => bytes[at] = rng.random(),
+                2 => {
+                    let word = interesting[rng.random_range(0..interesting.len())];
+                    let end = (at + word.len()).min(bytes.len());
+                    bytes[at..end].copy_from_slice(&word[..end - at]);
+                }
+                3 => {
+                    let end = (at + rng.random_range(1..64)).min(bytes.len());
+                    bytes.drain(at..end);
+                }
+                _ => {
+                    let from = rng.random_range(0..bytes.len());
+                    let piece = bytes[from..(from + 16).min(bytes.len())].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+            if bytes.is_empty() {
+                break;
+            }
+        }
+        if let Some(bound) = read_all(&saved, &bytes) {
+            assert!(bound <= saved.bound * (1.0 + 1e-9), "{bound}");
+        }
+    }
+}
+
+type Member = (&'static str, Vec<u8>);
+
+/// The bytes of one array as numpy would write it.
+fn npy<T: npyz::AutoSerialize + Copy>(shape: &[u64], values: &[T]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().unwrap();
+    writer.extend(values.iter().copied()).unwrap();
+    writer.finish().unwrap();
+    bytes
+}
+
+/// A header of one's own before some data.
+fn raw(header: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    bytes
+}
+
+fn archive(members: &[Member], method: CompressionMethod) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(format!("{name}.npy"), FileOptions::default().compression_method(method)).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn members(saved: &Saved) -> Vec<Member> {
+    let dual = saved.certificate.dual();
+    let w: Vec<f64> = (0..10).map(|i| dual.w[(i, 0)]).collect();
+    let pairs: Vec<i64> = dual.pairs.iter().flatten().map(|k| *k as i64).collect();
+    let block: Vec<i64> = saved.certificate.partition().unwrap().block().iter().map(|k| *k as i64).collect();
+    vec![
+        ("W", npy(&[10, 1], &w)),
+        ("y", npy(&[10], &dual.y)),
+        ("pairs", npy(&[dual.pairs.len() as u64, 2], &pairs)),
+        ("N", npy(&[dual.n.len() as u64], &dual.n)),
+        ("block", npy(&[10], &block)),
+    ]
+}
+
+/// The members with one of them replaced.
+fn with(saved: &Saved, name: &'static str, bytes: Vec<u8>) -> Vec<u8> {
+    let mut members = members(saved);
+    members.retain(|member| member.0 != name);
+    members.push((name, bytes));
+    archive(&members, CompressionMethod::Stored)
+}
+
+#[test]
+fn forged_arrays_are_refused() {
+    let saved = saved();
+    let dual = saved.certificate.dual();
+    let whole = archive(&members(&saved), CompressionMethod::Stored);
+    assert_eq!(read_all(&saved, &whole), Some(saved.bound), "the files of the test are those of the library");
+    let deflated = archive(&members(&saved), CompressionMethod::Deflated);
+    assert_eq!(read_all(&saved, &deflated), Some(saved.bound));
+
+    let w: Vec<f64> = (0..10).map(|i| dual.w[(i, 0)]).collect();
+    let grown: Vec<f64> = w.iter().map(|w| 1.0001 * w).collect();
+    let mut nan = w.clone();
+    nan[3] = f64::NAN;
+    let floats = |values: &[f64]| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let header = |text: &str| {
+        raw(&format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {text}, }}\n"), &floats(&w))
+    };
+    let nested = "(".repeat(9000);
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("a larger W", with(&saved, "W", npy(&[10, 1], &grown))),
+        ("NaN in W", with(&saved, "W", npy(&[10, 1], &nan))),
+        ("W of another shape", with(&saved, "W", npy(&[5, 2], &w))),
+        ("W of one dimension", with(&saved, "W", npy(&[10], &w))),
+        ("W of integers", with(&saved, "W", npy(&[10, 1], &[1i64; 10]))),
+        ("W of single precision", with(&saved, "W", npy(&[10, 1], &[0.1f32; 10]))),
+        ("too short a y", with(&saved, "y", npy(&[9], &dual.y[..9]))),
+        ("negative N", with(&saved, "N", npy(&[4], &[-1e-3, 0.0, 0.0, 0.0]))),
+        ("infinite N", with(&saved, "N", npy(&[4], &[f64::INFINITY, 0.0, 0.0, 0.0]))),
+        ("an index out of range", with(&saved, "pairs", npy(&[4, 2], &[0i64, 20, 4, 6, 1, 3, 5, 7]))),
+        ("a negative index", with(&saved, "pairs", npy(&[4, 2], &[0i64, -1, 4, 6, 1, 3, 5, 7]))),
+        ("alpha with its beta", with(&saved, "pairs", npy(&[4, 2], &[0i64, 10, 4, 6, 1, 3, 5, 7]))),
+        ("a form with itself", with(&saved, "pairs", npy(&[4, 2], &[0i64, 0, 4, 6, 1, 3, 5, 7]))),
+        ("a pair across blocks", with(&saved, "pairs", npy(&[4, 2], &[0i64, 1, 4, 6, 1, 3, 5, 7]))),
+        ("pairs of three", with(&saved, "pairs", npy(&[4, 3], &[0i64; 12]))),
+        ("too many blocks", with(&saved, "block", npy(&[10], &[i64::MAX; 10]))),
+        ("a negative block", with(&saved, "block", npy(&[10], &[-1i64; 10]))),
+        ("too short a block", with(&saved, "block", npy(&[2], &[0i64, 1]))),
+        ("a head for no blocks", with(&saved, "head", npy(&[3, 3, 3], &[0.0; 27]))),
+        ("a head of another order", with(&saved, "head", npy(&[2, 2, 2], &[0.0; 8]))),
+        ("an endless empty head", with(&saved, "head", header("(2, 0, 18446744073709551615)"))),
+        ("heads that add up to more than zero", {
+            let heads: Vec<f64> = (0..18).map(|k| f64::from(u8::from(k % 9 % 4 == 0)) * 1e-3).collect();
+            with(&saved, "head", npy(&[2, 3, 3], &heads))
+        }),
+        ("heads that are not symmetric", {
+            let heads: Vec<f64> = (0..18).map(|k| f64::from(u8::from(k % 9 == 1)) * 1e-9).collect();
+            with(&saved, "head", npy(&[2, 3, 3], &heads))
+        }),
+        ("a shape that overflows", with(&saved, "W", header("(4294967296, 4294967296)"))),
+        ("a shape beyond the file", with(&saved, "W", header("(1000000000, 1)"))),
+        ("an empty array of endless columns", with(&saved, "W", header("(0, 9223372036854775807)"))),
+        ("a number that no 64 bits hold", with(&saved, "W", header("(99999999999999999999999, 1)"))),
+        ("a hexadecimal shape", with(&saved, "W", header("(0xffffffffffffffff, 2)"))),
+        ("a negative shape", with(&saved, "W", header("(-10, -1)"))),
+        ("brackets without end", with(&saved, "W", header(&nested))),
+        (
+            "pickled objects",
+            with(&saved, "W", raw("{'descr': '|O', 'fortran_order': False, 'shape': (10, 1), }\n", b"x")),
+        ),
+        ("no header", with(&saved, "W", b"\x93NUMPY\x02\x00\xff\xff\xff\xff".to_vec())),
+        ("data after the last entry", with(&saved, "W", [npy(&[10, 1], &w), vec![0; 8]].concat())),
+        ("a missing array", {
+            let mut members = members(&saved);
+            members.retain(|member| member.0 != "N");
+            archive(&members, CompressionMethod::Stored)
+        }),
+        ("nothing at all", Vec::new()),
+        ("no archive", vec![0x41; 1000]),
+    ];
+    for (what, bytes) in cases {
+        let outcome = parse_certificate(Path::new("certificate.npz"), &bytes)
+            .and_then(|certificate| prove(&saved.problem, &certificate));
+        let message = outcome.map(|proof| proof.lower_bound()).expect_err(what).to_string();
+        assert!(!message.contains('\n') && message.len() < 400, "{what}: {message}");
+        assert!(read_all(&saved, &bytes).is_none());
+    }
+}
+
+/// A file of some hundred kilobytes that unpacks to far more than it claims, or claims far more than it has.
+#[test]
+fn memory_is_bounded_by_what_the_file_can_hold() {
+    let saved = saved();
+    let zeros = raw("{'descr': '<f8', 'fortran_order': False, 'shape': (10, 1), }\n", &vec![0; 64 << 20]);
+    let mut members = members(&saved);
+    members.retain(|member| member.0 != "W");
+    members.push(("W", zeros));
+    let bomb = archive(&members, CompressionMethod::Deflated);
+    assert!(bomb.len() < 200_000);
+    let before = relucert::report::peak_memory_bytes();
+    assert!(read_all(&saved, &bomb).is_none());
+    // The unpacked data is never held: what it claims and what the shape needs do not agree.
+    if let (Some(before), Some(after)) = (before, relucert::report::peak_memory_bytes()) {
+        assert!(after - before < 80 << 20, "{} bytes", after - before);
+    }
+}
+
+#[test]
+fn a_certificate_for_other_data_proves_nothing_there() {
+    let saved = saved();
+    let folder = tempfile::tempdir().unwrap();
+    save_certificate(&folder.path().join("certificate.npz"), &saved.certificate).unwrap();
+    let file = folder.path().join("problem.npz");
+    let x = Mat::from_fn(10, 2, |i, j| 3.0 * saved.problem.features()[(i, j)]);
+    let other = TrainingProblem::new(x, saved.problem.targets().to_owned(), 0.8).unwrap();
+    save_problem(&file, &other).unwrap();
+    let message = verify(folder.path()).unwrap_err().to_string();
+    assert!(message.starts_with("certificate refused") && !message.contains('\n'), "{message}");
+    let fewer = TrainingProblem::new(gaussian(1, 9, 2), gaussian(2, 9, 1), 0.8).unwrap();
+    save_problem(&file, &fewer).unwrap();
+    assert!(verify(folder.path()).unwrap_err().to_string().contains("10 × 1"));
+}
