@@ -10,12 +10,18 @@ use crate::{Control, Error, Network, Observer, Progress, Result, TrainingProblem
 use std::path::Path;
 use std::time::Instant;
 
-/// Columns of the first factor: above the rank of the optimum on everything measured, and it shrinks by itself.
+/// Columns of the first factor: above the rank of the optimum on nearly everything measured, because a factor with
+/// columns to spare has no spurious valleys; it shrinks by itself.
 const FIRST_COLUMNS: usize = 14;
-/// Most variables of the factor: two dense matrices of that order take 5 GB.
-const VARIABLE_LIMIT: usize = 18_000;
+/// The rank grows with the outputs: columns of the first factor for each of them, up to the limit.
+const COLUMNS_PER_OUTPUT: usize = 4;
+const FIRST_COLUMNS_LIMIT: usize = 64;
+/// Most directions of one factor: its dense slack and the repair's take 1 GB.
+const DIRECTION_LIMIT: usize = 6_000;
 /// Levels before the solver gives up.
 const LEVEL_LIMIT: usize = 100;
+/// Steps of the ascent that estimates a level's bound.
+const LEVEL_ASCENT: usize = 6;
 /// Levels in a row without a better bound before the solver counts as stalled.
 const PATIENCE: usize = 12;
 
@@ -108,7 +114,7 @@ pub fn certify(
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
             solver_settings.final_infeasibility.min(0.1 * settings.tolerance);
-        let factor = start(&lifting, &network, FIRST_COLUMNS.min(lifting.order()), settings.seed);
+        let factor = start(&lifting, &network, first_columns(&lifting), settings.seed);
         let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
         status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;
         let r = solver.factor().columns;
@@ -117,6 +123,7 @@ pub fn certify(
     seconds.solve = solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
+    run.refine(control)?;
     let (certificate, proof) = certify_dual(problem, &run.best_dual)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
@@ -134,15 +141,18 @@ pub fn certify(
     Ok(Certified { network, certificate, proof, report })
 }
 
-/// Refuses a problem whose Hessian would not fit, before it is allocated.
+fn first_columns(lifting: &Lifting) -> usize {
+    let wanted = (COLUMNS_PER_OUTPUT * lifting.outputs).clamp(FIRST_COLUMNS, FIRST_COLUMNS_LIMIT);
+    wanted.min(lifting.order())
+}
+
+/// Refuses a problem whose dense slack would not fit, before it is allocated.
 fn check_size(lifting: &Lifting) -> Result<()> {
-    let variables = (lifting.order() + lifting.outputs) * FIRST_COLUMNS;
-    if variables > VARIABLE_LIMIT {
+    if lifting.order() > DIRECTION_LIMIT {
         return Err(Error::Input(format!(
-            "{} distinct samples make {variables} variables, more than the {VARIABLE_LIMIT} that the dense solver \
-             holds in memory; certify a random subset of at most {} samples",
+            "{} distinct samples are more than the {DIRECTION_LIMIT} that one factor is made for; certify a random \
+             subset of them",
             lifting.groups(),
-            (VARIABLE_LIMIT / FIRST_COLUMNS).saturating_sub(lifting.head() + lifting.outputs)
         )));
     }
     Ok(())
@@ -152,6 +162,8 @@ fn check_size(lifting: &Lifting) -> Result<()> {
 struct Run<'a> {
     problem: &'a TrainingProblem,
     lifting: &'a Lifting,
+    /// The best dual point, before its repair and after.
+    best_point: DualPoint,
     best_dual: DualPoint,
     /// Estimated bound of the best dual point; the proof comes at the end.
     best_bound: f64,
@@ -162,10 +174,12 @@ struct Run<'a> {
 
 impl<'a> Run<'a> {
     fn new(problem: &'a TrainingProblem, lifting: &'a Lifting, upper: f64) -> Self {
+        let zero = DualPoint::zero(problem.samples(), problem.outputs());
         Self {
             problem,
             lifting,
-            best_dual: DualPoint::zero(problem.samples(), problem.outputs()),
+            best_point: zero.clone(),
+            best_dual: zero,
             best_bound: 0.0,
             upper,
             value: upper,
@@ -240,13 +254,28 @@ impl<'a> Run<'a> {
         if self.problem.samples() + self.problem.inputs() > DENSE_LIMIT {
             return Ok(false);
         }
-        let repaired = repair(self.problem, &dual, &RepairSettings::default(), control)?;
+        // Between levels a rough estimate serves.
+        let rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
+        let repaired = repair(self.problem, &dual, &rough, control)?;
         let better = repaired.estimated_bound > self.best_bound;
         if better {
             self.best_bound = repaired.estimated_bound;
             self.best_dual = repaired.dual;
+            self.best_point = dual;
         }
         Ok(better)
+    }
+
+    /// Repairs the best point once more, with all the steps of the ascent.
+    fn refine(&mut self, control: &Control) -> Result<()> {
+        if self.best_bound > 0.0 {
+            let repaired = repair(self.problem, &self.best_point, &RepairSettings::default(), control)?;
+            if repaired.estimated_bound > self.best_bound {
+                self.best_bound = repaired.estimated_bound;
+                self.best_dual = repaired.dual;
+            }
+        }
+        Ok(())
     }
 
     fn relaxed(&self, status: Status) -> Relaxed {

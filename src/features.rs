@@ -72,6 +72,26 @@ impl Features {
         }
     }
 
+    /// Some of the rows, in the order given.
+    pub(crate) fn rows(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Dense(matrix) => {
+                Self::Dense(Mat::from_fn(rows.len(), matrix.ncols(), |i, j| matrix[(rows[i], j)]))
+            }
+            Self::Sparse(matrix) => {
+                let mut taken = sprs::TriMat::new((rows.len(), matrix.cols()));
+                let by_rows =
+                    if matrix.is_csr() { Cow::Borrowed(matrix) } else { Cow::Owned(matrix.to_csr()) };
+                for (i, &row) in rows.iter().enumerate() {
+                    if let Some(row) = by_rows.outer_view(row) {
+                        row.iter().for_each(|(j, value)| taken.add_triplet(i, j, *value));
+                    }
+                }
+                Self::Sparse(taken.to_csr())
+            }
+        }
+    }
+
     pub(crate) fn squared_norm(&self) -> f64 {
         match self {
             Self::Dense(matrix) => matrix.squared_norm_l2(),

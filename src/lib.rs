@@ -41,6 +41,7 @@ pub mod data;
 pub mod dual;
 mod error;
 mod features;
+mod lanczos;
 pub mod lifting;
 mod linalg;
 mod network;

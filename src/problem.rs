@@ -114,6 +114,18 @@ impl TrainingProblem {
         self.targets.ncols()
     }
 
+    /// The problem of some of the samples (indices below n, in the order given) with a weight decay of its own.
+    pub fn subset(&self, samples: &[usize], weight_decay: f64) -> Result<Self> {
+        if let Some(outside) = samples.iter().find(|sample| **sample >= self.samples()) {
+            return Err(Error::Input(format!(
+                "sample {outside} was asked for and the last is {}; name samples there are",
+                self.samples() - 1
+            )));
+        }
+        let targets = Mat::from_fn(samples.len(), self.outputs(), |i, j| self.targets[(samples[i], j)]);
+        Self::new(self.features.rows(samples), targets, weight_decay)
+    }
+
     /// ½‖Y‖², the objective of the network without neurons.
     pub fn zero_objective(&self) -> f64 {
         0.5 * self.targets.squared_norm_l2()

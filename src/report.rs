@@ -145,7 +145,7 @@ impl Report {
             failure_probability: proof.failure_probability(),
             gap: Self::relative_gap(upper_bound, lower_bound),
             solver_gap: Self::relative_gap(relaxed.value, lower_bound),
-            blocks: 1,
+            blocks: proof.blocks(),
             rank: relaxed.rank,
             pairs: relaxed.pairs,
             active_pairs: relaxed.active_pairs,

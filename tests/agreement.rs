@@ -130,12 +130,19 @@ fn weight_decay_from_a_thousandth_to_a_thousand() {
 #[test]
 fn many_outputs_and_many_features() {
     for (n, d, c, gamma, low_rank) in
-        [(30, 5, 10, 1.0, Some(2e-3)), (20, 33, 2, 1.0, Some(2e-3)), (175, 33, 1, 10.0, None)]
+        [(30, 5, 10, 1.0, Some(2e-3)), (20, 33, 2, 1.0, Some(2e-3)), (175, 33, 1, 10.0, Some(2e-3))]
     {
         let problem = teacher_problem(n, d, c, gamma, 2);
         let name = format!("teacher {n} × {} → {c}, γ = {gamma}", d + 1);
         agree(&Case { name, problem, reference: 1e-7, low_rank });
     }
+}
+
+/// Large enough that the Newton systems are solved by conjugate gradients.
+#[test]
+fn newton_systems_without_a_matrix() {
+    let problem = teacher_problem(120, 10, 3, 1.2, 3);
+    agree(&Case { name: "teacher 120 × 11 → 3".into(), problem, reference: 1e-7, low_rank: Some(2e-3) });
 }
 
 /// Refused, and what a repair makes of it is no better than the optimum.

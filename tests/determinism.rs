@@ -57,3 +57,13 @@ fn iris_to_a_loose_tolerance() {
     let settings = CertifySettings { tolerance: 0.2, training, ..CertifySettings::default() };
     assert_same_bits(&problem(&x, &y, 0.5), &settings);
 }
+
+/// Large enough for Newton systems without a matrix.
+#[test]
+fn a_hundred_and_thirty_samples() {
+    let (x, noise) = (gaussian(3, 130, 6), gaussian(4, 130, 2));
+    let y = Mat::from_fn(130, 2, |i, j| x[(i, j)].abs() - x[(i, 2)].max(0.0) + 0.3 * noise[(i, j)]);
+    let training = TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 1, seed: 0 };
+    let settings = CertifySettings { tolerance: 0.02, training, ..CertifySettings::default() };
+    assert_same_bits(&problem(&x, &y, 3.0), &settings);
+}

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use num_bigint::{BigInt, Sign};
-use relucert::certificate::{Certificate, certify_dual, prove};
+use relucert::certificate::{Certificate, certify_blocks, certify_dual, prove};
 use relucert::dual::DualPoint;
 use relucert::{Network, TrainingProblem};
 use std::ops::{Add, Mul, Neg};
@@ -364,4 +364,116 @@ fn several_panels_are_semidefinite_exactly() {
         beyond += usize::from(!exact);
     }
     assert!(accepted > 1 && beyond > 1, "{accepted} {beyond}");
+}
+
+/// 2F of a block in the original (u, v, s): 2(u, v)ᵀH(u, v) − 4αᵀWv − 4Σ y αβ − 4Σ N p p.
+fn exact_lifted(block: &TrainingProblem, dual: &DualPoint, head: &Mat<f64>) -> Vec<Vec<Dyadic>> {
+    let (n, d, c) = (block.samples(), block.inputs(), block.outputs());
+    let order = d + c + n;
+    let form = |k: usize| -> Vec<Dyadic> {
+        let (i, sign) = if k < n { (k, 1.0) } else { (k - n, -1.0) };
+        let u = (0..d + c).map(|j| if j < d { sign * block.features()[(i, j)] } else { 0.0 });
+        u.chain((0..n).map(|j| f64::from(u8::from(i == j)))).map(Dyadic::new).collect()
+    };
+    let mut q = vec![vec![Dyadic::zero(); order]; order];
+    for i in 0..d + c {
+        for j in 0..d + c {
+            let diagonal = if i == j { block.weight_decay() } else { 0.0 };
+            let entry = &Dyadic::new(diagonal) + &Dyadic::new(head[(i, j)]);
+            q[i][j] = &Dyadic::new(2.0) * &entry;
+        }
+    }
+    let mut subtract = |a: &[Dyadic], b: &[Dyadic], factor: f64| {
+        for i in 0..order {
+            for j in 0..order {
+                let term = &(&a[i] * &b[j]) * &Dyadic::new(factor);
+                q[i][j] = &q[i][j] + &-&term;
+                q[j][i] = &q[j][i] + &-&term;
+            }
+        }
+    };
+    for i in 0..n {
+        for k in 0..c {
+            let unit: Vec<Dyadic> =
+                (0..order).map(|j| Dyadic::new(f64::from(u8::from(j == d + k)))).collect();
+            subtract(&form(i), &unit, dual.w[(i, k)]);
+        }
+        // α_iβ_i is a quarter of the product of the doubled forms.
+        subtract(&form(i), &form(n + i), 0.5 * dual.y[i]);
+    }
+    for (pair, value) in dual.pairs.iter().zip(&dual.n) {
+        subtract(&form(pair[0]), &form(pair[1]), 0.5 * value);
+    }
+    q
+}
+
+/// Blocks with and without head matrices, towards the boundary and beyond: what is accepted holds exactly.
+#[test]
+fn what_blocks_prove_is_semidefinite_exactly() {
+    let (mut accepted, mut headed, mut refused, mut beyond) = (0, 0, 0, 0);
+    for seed in 0..24u64 {
+        let mut stream = Stream(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + 5);
+        let (n, d, c) = (6, 1 + stream.below(2), 1);
+        let problem = TrainingProblem::new(stream.matrix(n, d), stream.matrix(n, c), 0.7).unwrap();
+        let blocks = vec![vec![0, 2, 5], vec![1, 3, 4]];
+        let guess = |samples: &[usize]| DualPoint {
+            w: Mat::from_fn(3, c, |i, k| problem.targets()[(samples[i], k)]),
+            pairs: vec![[0, 1], [2, 4]],
+            n: vec![1e-3, 1e-3],
+            ..DualPoint::zero(3, c)
+        };
+        let share = 0.35;
+        let duals = blocks.iter().map(|b| guess(b)).collect();
+        let (certificate, proof) = certify_blocks(&problem, &blocks, duals).unwrap();
+        assert!(proof.lower_bound() > 0.0);
+        let dual = certificate.dual();
+        let plain = certificate.partition().unwrap();
+        let draw = stream.matrix(d + c, d + c);
+        let size = 0.05 * share;
+        let head = Mat::from_fn(d + c, d + c, |i, j| size * (draw[(i, j)] + draw[(j, i)]));
+        let heads = vec![head.clone(), Mat::from_fn(d + c, d + c, |i, j| -head[(i, j)])];
+        let headed_partition = plain.clone().with_heads(heads).unwrap();
+        for k in (1..52).step_by(2) {
+            for partition in [plain, &headed_partition] {
+                // Downwards far enough that the head matrices leave room, and upwards beyond the boundary.
+                let grow = if k % 4 == 1 { 1.0 + 2f64.powi(-k) } else { 1.0 - 0.5 / f64::from(k) };
+                let point = DualPoint { w: Mat::from_fn(n, c, |i, j| grow * dual.w[(i, j)]), ..dual.clone() };
+                let exact = (0..2).all(|b| {
+                    let samples = &blocks[b];
+                    let block = problem.subset(samples, share).unwrap();
+                    let local =
+                        |form: usize| samples.iter().position(|i| *i == form % n).map(|i| i + 3 * (form / n));
+                    let mut part = DualPoint {
+                        w: Mat::from_fn(3, c, |i, j| point.w[(samples[i], j)]),
+                        y: samples.iter().map(|i| point.y[*i]).collect(),
+                        pairs: vec![],
+                        n: vec![],
+                    };
+                    for (pair, value) in point.pairs.iter().zip(&point.n) {
+                        if let (Some(a), Some(b)) = (local(pair[0]), local(pair[1])) {
+                            part.pairs.push([a, b]);
+                            part.n.push(*value);
+                        }
+                    }
+                    let zero = Mat::zeros(d + c, d + c);
+                    let head = partition.heads().map_or(&zero, |heads| &heads[b]);
+                    is_semidefinite(&exact_lifted(&block, &part, head))
+                });
+                let whole = is_semidefinite(&exact_slack(&problem, &point));
+                let certificate = Certificate::of_blocks(point, partition.clone());
+                if prove(&problem, &certificate).is_ok() {
+                    assert!(exact && whole, "seed {seed}, 2^-{k}");
+                    accepted += 1;
+                    headed += usize::from(partition.heads().is_some());
+                } else {
+                    refused += 1;
+                    beyond += usize::from(!exact);
+                }
+            }
+        }
+    }
+    assert!(headed > 50 && accepted > headed + 50 && beyond > 100, "{accepted} {headed} {refused} {beyond}");
+    eprintln!(
+        "accepted {accepted}, with head matrices {headed}, refused {refused}, of these beyond {beyond}"
+    );
 }

@@ -1,6 +1,6 @@
 //! Problem, network and certificate as .npz files that `numpy.load` reads.
 
-use super::{Certificate, Proof, prove};
+use super::{Certificate, Partition, Proof, prove};
 use crate::dual::DualPoint;
 use crate::{Error, Network, Result, TrainingProblem};
 use faer::{Mat, MatRef};
@@ -32,7 +32,8 @@ pub fn save_network(path: &Path, network: &Network) -> Result<()> {
     })
 }
 
-/// Writes `certificate.npz`: W (n × c), y (n), pairs (k × 2, int64), N (k).
+/// Writes `certificate.npz`: W (n × c), y (n), pairs (k × 2, int64), N (k); of a certificate made of blocks also
+/// block (n, int64) and, where there are head matrices, head (K × (d + c) × (d + c)).
 pub fn save_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
     let dual = certificate.dual();
     write(path, |out| {
@@ -40,7 +41,15 @@ pub fn save_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
         array(out, "y", &[dual.y.len() as u64], dual.y.iter().copied())?;
         let pairs = dual.pairs.iter().flatten().map(|index| *index as i64);
         array(out, "pairs", &[dual.pairs.len() as u64, 2], pairs)?;
-        array(out, "N", &[dual.n.len() as u64], dual.n.iter().copied())
+        array(out, "N", &[dual.n.len() as u64], dual.n.iter().copied())?;
+        let Some(partition) = certificate.partition() else { return Ok(()) };
+        let block = partition.block();
+        array(out, "block", &[block.len() as u64], block.iter().map(|k| *k as i64))?;
+        let Some(heads) = partition.heads() else { return Ok(()) };
+        let order = heads.first().map_or(0, Mat::nrows);
+        let entries =
+            heads.iter().flat_map(|head| (0..order).flat_map(move |i| (0..order).map(move |j| head[(i, j)])));
+        array(out, "head", &[heads.len() as u64, order as u64, order as u64], entries)
     })
 }
 
@@ -89,7 +98,39 @@ pub fn load_certificate(path: &Path) -> Result<Certificate> {
             _ => return Err(file.bad("pairs has a negative index")),
         }
     }
-    Ok(Certificate::new(DualPoint { w, y, pairs, n }))
+    let dual = DualPoint { w, y, pairs, n };
+    Ok(match load_partition(&mut file)? {
+        Some(partition) => Certificate::of_blocks(dual, partition),
+        None => Certificate::new(dual),
+    })
+}
+
+fn load_partition(file: &mut Archive<'_>) -> Result<Option<Partition>> {
+    if !file.has("block") {
+        return if file.has("head") {
+            Err(file.bad("head comes with block, which is missing"))
+        } else {
+            Ok(None)
+        };
+    }
+    let (shape, numbers) = file.array::<i64>("block")?;
+    let block: Option<Vec<usize>> = numbers.iter().map(|k| usize::try_from(*k).ok()).collect();
+    let partition = match (shape.len(), block) {
+        (1, Some(block)) => Partition::new(block)?,
+        _ => return Err(file.bad("block must be a row of numbers from 0")),
+    };
+    if !file.has("head") {
+        return Ok(Some(partition));
+    }
+    match file.array::<f64>("head")? {
+        (shape, values) if shape.len() == 3 && shape[1] == shape[2] => {
+            let order = shape[1];
+            let entry = |k: usize, i: usize, j: usize| values[(k * order + i) * order + j];
+            let heads = (0..shape[0]).map(|k| Mat::from_fn(order, order, |i, j| entry(k, i, j))).collect();
+            partition.with_heads(heads).map(Some)
+        }
+        _ => Err(file.bad("head must be a row of square matrices")),
+    }
 }
 
 /// Proves a saved certificate again from `problem.npz` and `certificate.npz` in a folder.
@@ -117,6 +158,11 @@ impl<'a> Archive<'a> {
 
     fn bad(&self, what: &str) -> Error {
         Error::Input(format!("{}: {what}", self.path.display()))
+    }
+
+    fn has(&mut self, name: &str) -> bool {
+        let entry = self.archive.zip_archive().by_name(&file_name_from_array_name(name));
+        !matches!(entry, Err(ZipError::FileNotFound))
     }
 
     /// Shape and values in row-major order.

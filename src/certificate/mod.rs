@@ -1,12 +1,17 @@
 //! Proven lower bounds. An estimate cannot become a bound: only [`prove`] makes a [`Proof`].
 
+mod blocks;
 mod cholesky;
 mod files;
+mod head;
+mod partition;
 mod prove;
 
+pub use blocks::certify_blocks;
 pub use files::{
     load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
 };
+pub use partition::Partition;
 pub use prove::DENSE_LIMIT;
 
 use crate::dual::{DualPoint, Plan, RepairSettings};
@@ -40,17 +45,38 @@ impl Grade {
 #[derive(Clone, Debug)]
 pub struct Certificate {
     dual: DualPoint,
+    partition: Option<Partition>,
 }
 
 impl Certificate {
     /// A claim that this point is dual feasible.
     pub fn new(dual: DualPoint) -> Self {
-        Self { dual }
+        Self { dual, partition: None }
     }
 
-    /// (W, y, N).
+    /// The same claim, to be proved block by block; no pair of the point joins two blocks.
+    pub fn of_blocks(dual: DualPoint, partition: Partition) -> Self {
+        Self { dual, partition: Some(partition) }
+    }
+
+    /// (W, y, N) of the whole problem.
     pub fn dual(&self) -> &DualPoint {
         &self.dual
+    }
+
+    /// (W, y, N) of the whole problem.
+    pub fn into_dual(self) -> DualPoint {
+        self.dual
+    }
+
+    /// The blocks it is proved by; none where it is proved in one piece.
+    pub fn partition(&self) -> Option<&Partition> {
+        self.partition.as_ref()
+    }
+
+    /// How many blocks it is proved by.
+    pub fn blocks(&self) -> usize {
+        self.partition.as_ref().map_or(1, Partition::count)
     }
 }
 
@@ -60,6 +86,7 @@ pub struct Proof {
     lower_bound: f64,
     grade: Grade,
     failure_probability: f64,
+    blocks: usize,
 }
 
 impl Proof {
@@ -73,29 +100,45 @@ impl Proof {
         self.grade
     }
 
+    /// Blocks of samples it was made of; 1 where all samples were proved together.
+    pub fn blocks(&self) -> usize {
+        self.blocks
+    }
+
     /// Probability that the bound is wrong; 0 for a verified one.
     pub fn failure_probability(&self) -> f64 {
         self.failure_probability
     }
 }
 
-/// Proves the bound of a certificate from the problem and the certificate alone.
+/// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
-/// Errors: a malformed certificate, or one whose slack could not be proved positive semidefinite. Above
-/// order d + n = [`DENSE_LIMIT`] nothing is tried: grade [`Grade::None`] with the trivial bound 0.
+/// Errors: a malformed certificate, or one whose slack could not be proved positive semidefinite: all of it, or that
+/// of any block. Above order d + n = [`DENSE_LIMIT`] (n that of the largest block) nothing is tried: grade
+/// [`Grade::None`] with the trivial bound 0.
 pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Proof> {
     let dual = &certificate.dual;
     dual.check(problem)?;
-    if problem.inputs() + problem.samples() > DENSE_LIMIT && !is_zero(dual) {
-        return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0 });
+    let provable = match &certificate.partition {
+        Some(partition) => {
+            partition.check(problem)?;
+            blocks::provable(problem, partition)
+        }
+        None => problem.inputs() + problem.samples() <= DENSE_LIMIT || is_zero(dual),
+    };
+    let blocks = certificate.blocks();
+    if !provable {
+        return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
     }
-    // For W = 0, y = 0, N = 0 the form is γ|u|².
-    if !is_zero(dual) {
-        prove::slack_is_semidefinite(problem, dual)?;
+    match &certificate.partition {
+        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition)?,
+        // For W = 0, y = 0, N = 0 the form is γ|u|².
+        None if is_zero(dual) => {}
+        None => prove::slack_is_semidefinite(problem, dual)?,
     }
     let bound = prove::bound_below(problem, dual)
         .ok_or_else(|| crate::Error::Refused("the value of the bound is not finite".into()))?;
-    Ok(Proof { lower_bound: bound.max(0.0), grade: Grade::Verified, failure_probability: 0.0 })
+    Ok(Proof { lower_bound: bound.max(0.0), grade: Grade::Verified, failure_probability: 0.0, blocks })
 }
 
 fn is_zero(dual: &DualPoint) -> bool {

@@ -20,25 +20,40 @@ pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint)
     let slack = Slack::unscaled(problem, dual, &basis)?;
     let (d, n) = (slack.inputs(), slack.samples());
     let head = head_magnitude(problem.features(), &slack);
-    let matrix = slack.dense();
     // A sample with w_i = 0, y_i = 0 and no multiplier leaves s_i out of the form altogether.
     let occurs = occurring(dual);
     let keep: Vec<usize> = (0..d + n).filter(|&k| k < d || occurs[k - d]).collect();
-    let mut scale = vec![0.0; d + n];
-    for &k in &keep {
+    let magnitude = |z: &[f64]| slack.apply_magnitude(head.as_ref(), z);
+    scaled_is_semidefinite(&slack.dense(), &keep, slack.roundings(), magnitude)
+}
+
+/// Whether the exact matrix behind a computed one is positive semidefinite on the variables kept, proved.
+///
+/// `matrix` holds the lower triangle; `magnitude` gives P·z for z ≥ 0, P being the sums of the absolute values of all
+/// monomials of the entries, none of which goes through more than `roundings` roundings (but for the factors XV).
+pub(super) fn scaled_is_semidefinite(
+    matrix: &Mat<f64>,
+    keep: &[usize],
+    roundings: usize,
+    magnitude: impl FnOnce(&[f64]) -> Vec<f64>,
+) -> Result<()> {
+    let refuse = |why: &str| Err(Error::Refused(why.into()));
+    let mut scale = vec![0.0; matrix.nrows()];
+    for &k in keep {
         let entry = matrix[(k, k)];
         if !(entry > 0.0 && entry.is_finite()) {
             return refuse("the dual slack has a diagonal entry that is not positive");
         }
         scale[k] = power_of_two(1.0 / entry.sqrt());
     }
-    let magnitude = slack.apply_magnitude(head.as_ref(), &scale);
+    let magnitude = magnitude(&scale);
     // 5 roundings stand for the errors of the two factors XV; 1.01 pays for the rounding of the magnitude.
-    let factor = 1.01 * gamma(slack.roundings() + 5);
+    let factor = 1.01 * gamma(roundings + 5);
     let row_error: Vec<f64> =
         keep.iter().map(|&k| factor * magnitude[k] * scale[k] + 2f64.powi(-100)).collect();
     let scaled = Mat::from_fn(keep.len(), keep.len(), |i, j| {
-        matrix[(keep[i], keep[j])] * scale[keep[i]] * scale[keep[j]]
+        let (row, column) = (keep[i.max(j)], keep[i.min(j)]);
+        matrix[(row, column)] * scale[row] * scale[column]
     });
     if proves_semidefinite(scaled, &row_error) {
         Ok(())
@@ -48,7 +63,7 @@ pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint)
 }
 
 /// Nothing may overflow, and underflow must stay below 2^-100 after scaling.
-fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
+pub(super) fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
     let limit = 2f64.powi(100);
     let vector = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     let gamma = problem.weight_decay();
@@ -69,7 +84,7 @@ fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
 }
 
 /// Proves V nonsingular by ‖VᵀV − I‖_∞ < 1.
-fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
+pub(super) fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
     let d = v.nrows();
     // A NaN ends in a row sum that is not below ½.
     if v.norm_max() > 1.5 {
@@ -87,7 +102,7 @@ fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
 }
 
 /// Ḡ with |Ĝ| ≤ Ḡ and |Ĝ − XV| ≤ 2u Ḡ: |Ĝ| + (γ_d²/u)|X||V|, generously rounded.
-fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
+pub(super) fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
     let (n, d) = (x.nrows(), x.ncols());
     let absolute = |m: MatRef<'_, f64>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)].abs());
     let (left, right) = (absolute(x), absolute(slack.v.as_ref()));
@@ -98,7 +113,7 @@ fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
 }
 
 /// Whether s_i occurs in the form, for each sample. Asked of the stored numbers: products of theirs may underflow.
-fn occurring(dual: &DualPoint) -> Vec<bool> {
+pub(super) fn occurring(dual: &DualPoint) -> Vec<bool> {
     let (n, forms) = (dual.y.len(), dual.forms());
     let mut occurs: Vec<bool> =
         (0..n).map(|i| dual.y[i] != 0.0 || (0..dual.w.ncols()).any(|k| dual.w[(i, k)] != 0.0)).collect();

@@ -18,6 +18,7 @@ struct Verdict {
     gamma: f64,
     lower_bound: f64,
     grade: Grade,
+    blocks: usize,
     claimed_lower_bound: Option<f64>,
 }
 
@@ -38,6 +39,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<u8> {
         gamma: problem.weight_decay(),
         lower_bound: proof.lower_bound(),
         grade: proof.grade(),
+        blocks: proof.blocks(),
         claimed_lower_bound: claim(options)?,
     };
     if options.json {

@@ -5,16 +5,15 @@ mod block;
 mod form;
 mod from_lifting;
 mod kernel;
-pub mod lanczos;
 mod point;
 mod product;
 mod repair;
 mod shift;
 mod slack;
 
+pub use crate::lanczos::{EigenvalueEstimate, LanczosSettings, SymmetricOperator, smallest_eigenpairs};
 pub use form::Forms;
 pub use from_lifting::dual_point;
-pub use lanczos::{EigenvalueEstimate, LanczosSettings, SymmetricOperator, smallest_eigenpairs};
 pub use point::DualPoint;
 pub use repair::{RepairSettings, Repaired, repair};
 pub use slack::Slack;

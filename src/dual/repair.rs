@@ -1,11 +1,20 @@
 //! From any dual point to one that is feasible up to rounding: shifts η of y and a damping τ.
 
-use super::lanczos::{LanczosSettings, smallest_eigenpairs};
 use super::point::DualPoint;
 use super::shift::Shifter;
 use super::slack::Slack;
+use crate::lanczos::{LanczosSettings, smallest_eigenpairs};
 use crate::{Control, Result, TrainingProblem};
 use faer::Mat;
+
+/// A damping below this calls for every profile of shifts there is.
+const POOR: f64 = 0.5;
+/// Powers of ten of a profile that are tried: the least, the first and the greatest.
+const LEAST: f64 = -12.0;
+const LIKELY: f64 = -4.0;
+const GREATEST: f64 = 30.0;
+/// Golden sections of a line.
+const SECTIONS: usize = 6;
 
 /// Settings of [`repair`].
 #[derive(Clone, Debug)]
@@ -172,22 +181,19 @@ impl Search<'_> {
             return;
         }
         self.line(&even);
-        if self.done() {
-            return;
-        }
-        let diagonal = self.shifter.diagonal.clone();
-        self.line(&diagonal);
-        if self.done() {
-            return;
-        }
-        // Numbers out of all proportion overflow here; what was found so far is then the answer.
-        if let Ok(profile) = negative_profile(problem, dual, &even) {
-            self.line(&profile);
+        // On nearly everything measured the ascent from the even profile wins; the others are for hard cases.
+        if self.best.as_ref().is_none_or(|(least, _)| damping(*least) < POOR) && !self.done() {
+            let diagonal = self.shifter.diagonal.clone();
+            self.line(&diagonal);
+            // Numbers out of all proportion overflow here; what was found so far is then the answer.
+            if let Ok(profile) = negative_profile(problem, dual, &even) {
+                self.line(&profile);
+            }
         }
         self.ascend(&even);
     }
 
-    /// η = t·profile, t over powers of a hundred and then by golden section: the least eigenvalue is concave in t.
+    /// η = t·profile, t by steps of a hundred and then by golden section: the least eigenvalue is concave in t.
     fn line(&mut self, profile: &[f64]) {
         let price = self.shifter.price(profile);
         if !(price > 0.0 && price.is_finite()) {
@@ -195,24 +201,30 @@ impl Search<'_> {
         }
         let unit: Vec<f64> = profile.iter().map(|p| p / price).collect();
         let mut at = |exponent: f64| self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect());
-        let grid: Vec<f64> = (0..22).map(|k| -12.0 + 2.0 * k as f64).collect();
-        let mut top = (f64::NEG_INFINITY, 0);
-        for (k, exponent) in grid.iter().enumerate() {
-            let value = at(*exponent);
-            if value > top.0 {
-                top = (value, k);
-            } else if top.0 > f64::NEG_INFINITY {
-                break;
+        // Too small a t leaves the s block indefinite, which counts as −∞; too large a one costs what it is worth.
+        let mut top = (at(LIKELY), LIKELY);
+        for direction in [-2.0, 2.0] {
+            loop {
+                let exponent = top.1 + direction;
+                if !(LEAST..=GREATEST).contains(&exponent) {
+                    break;
+                }
+                let value = at(exponent);
+                if value > top.0 || (value == f64::NEG_INFINITY && top.0 == value && direction > 0.0) {
+                    top = (value, exponent);
+                } else {
+                    break;
+                }
             }
         }
         if top.0 == f64::NEG_INFINITY {
             return;
         }
-        let (mut low, mut high) = (grid[top.1] - 2.0, grid[top.1] + 2.0);
+        let (mut low, mut high) = (top.1 - 2.0, top.1 + 2.0);
         let ratio = 0.618_033_988_75;
         let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
         let (mut fa, mut fb) = (at(a), at(b));
-        for _ in 0..9 {
+        for _ in 0..SECTIONS {
             if fa >= fb && fa > f64::NEG_INFINITY {
                 (high, b, fb) = (b, a, fa);
                 a = high - ratio * (high - low);

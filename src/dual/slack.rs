@@ -2,9 +2,9 @@
 
 use super::basis::Basis;
 use super::kernel::Kernel;
-use super::lanczos::SymmetricOperator;
 use super::point::DualPoint;
 use super::product::accurate_product;
+use crate::lanczos::SymmetricOperator;
 use crate::{Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
@@ -84,7 +84,7 @@ impl Slack {
     }
 
     /// The blocks uu (d × d), su (n × d), ss (n × n) without the scales; of uu and ss trust the lower triangle.
-    fn blocks(&self) -> (Mat<f64>, Mat<f64>, Mat<f64>) {
+    pub(crate) fn blocks(&self) -> (Mat<f64>, Mat<f64>, Mat<f64>) {
         let (uu, su) = self.head_blocks();
         (uu, su, self.sample_block())
     }

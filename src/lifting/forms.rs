@@ -56,6 +56,11 @@ impl Forms {
         self.coefficient.truncate(entries);
     }
 
+    /// Dimension of u.
+    pub fn head_dimension(&self) -> usize {
+        self.head
+    }
+
     /// Coefficients on u.
     pub fn head(&self, form: usize) -> &[f64] {
         &self.heads[form * self.head..][..self.head]

@@ -40,19 +40,29 @@ impl HessianAssembler {
     /// Prepares for a lifted problem.
     pub fn new(lifting: &Lifting) -> Self {
         let order = lifting.order();
-        let mut loss_gram = Mat::zeros(order, order);
-        for fit in &lifting.fit {
-            let weight = fit.weight * fit.weight;
-            for_each_coefficient(&lifting.base, fit.form, |b, y| {
-                for_each_coefficient(&lifting.base, fit.form, |a, x| loss_gram[(a, b)] += weight * x * y);
-            });
-        }
         Self {
-            loss_gram,
-            slack: Mat::zeros(order, order),
+            loss_gram: Mat::new(),
+            slack: Mat::new(),
             slot_of: vec![usize::MAX; order],
             slots: Vec::new(),
             rows: Vec::new(),
+        }
+    }
+
+    /// Both matrices are made when first needed: conjugate gradients alone need neither.
+    fn form_loss_gram(&mut self, lifting: &Lifting) {
+        let order = lifting.order();
+        if self.loss_gram.nrows() == order {
+            return;
+        }
+        self.loss_gram = Mat::zeros(order, order);
+        for fit in &lifting.fit {
+            let weight = fit.weight * fit.weight;
+            for_each_coefficient(&lifting.base, fit.form, |b, y| {
+                for_each_coefficient(&lifting.base, fit.form, |a, x| {
+                    self.loss_gram[(a, b)] += weight * x * y;
+                });
+            });
         }
     }
 
@@ -60,7 +70,12 @@ impl HessianAssembler {
     /// without the loss, with multipliers as they would be updated at this point.
     pub fn constraint_form(&mut self, lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> &Mat<f64> {
         let set = lagrangian.set;
-        self.slack.fill(0.0);
+        let order = lagrangian.lifting.order();
+        if self.slack.nrows() == order {
+            self.slack.fill(0.0);
+        } else {
+            self.slack = Mat::zeros(order, order);
+        }
         for (a, gamma) in lagrangian.lifting.head_decay.iter().enumerate() {
             self.slack[(a, a)] = *gamma;
         }
@@ -115,6 +130,7 @@ impl HessianAssembler {
         let (lifting, r, q) = (lagrangian.lifting, factor.columns, factor.order);
         let c = lifting.outputs;
         hessian.fill(0.0);
+        self.form_loss_gram(lifting);
         self.constraint_form(lagrangian, work);
         let v = factor.v();
         let mut vtv = vec![0.0; r * r];

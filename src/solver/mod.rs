@@ -1,13 +1,16 @@
 //! The Burer–Monteiro solver: augmented Lagrangian over a low-rank factor (arXiv 2410.22311 relaxed problem,
 //! reduced order), second-order inner minimiser, pairs grown and dropped, rank shrunk and grown.
 
+mod blocks;
 mod factor;
+mod gradients;
 mod hessian;
 mod lagrangian;
 mod newton;
 mod product;
 mod rank;
 mod settings;
+mod spectrum;
 mod start;
 mod system;
 
@@ -21,6 +24,7 @@ pub use start::start;
 
 use crate::lifting::{Lifting, PairSet, scan_violations};
 use crate::{Control, Result};
+use spectrum::Spectrum;
 
 /// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
 const GRADIENT_FLOOR: f64 = 1e-9;
@@ -67,6 +71,7 @@ pub struct LowRankSolver<'a> {
     factor: Factor,
     set: PairSet,
     newton: NewtonMinimizer,
+    spectrum: Spectrum,
     penalty: f64,
     smoothing: f64,
     gradient_tolerance: f64,
@@ -96,6 +101,7 @@ impl<'a> LowRankSolver<'a> {
         let smoothing = settings.initial_smoothing * scale / set.len().max(1) as f64;
         Ok(Self {
             newton: NewtonMinimizer::new(HessianAssembler::new(lifting), scale),
+            spectrum: Spectrum::default(),
             gradient_tolerance: settings.initial_gradient_tolerance,
             lifting,
             settings,
@@ -143,7 +149,7 @@ impl<'a> LowRankSolver<'a> {
         self.mean_square = mean_square(self.lifting, &work.p, self.factor.columns).max(1e-12);
         let largest = work.next.iter().copied().fold(0.0, f64::max);
         let active_pairs = work.next.iter().filter(|&&t| t > 1e-3 * largest).count();
-        let lowest = rank::lowest_eigenpairs(&slack, 4);
+        let lowest = self.spectrum.lowest(&slack, 4);
         let mut level = Level {
             inner,
             objective,

@@ -3,12 +3,15 @@
 use super::Factor;
 use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
-use super::system::NewtonSystem;
+use super::system::{NewtonSystem, Solution};
 use crate::Control;
 use crate::vector::dot;
 
 /// Corrections with one factorisation: they follow the curved valleys of a large penalty (Maratos effect).
 const CORRECTIONS: usize = 6;
+
+/// Regularisation after a direction of negative curvature, as a multiple of that curvature.
+const BEYOND: f64 = 1.5;
 
 /// How a subproblem ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +94,7 @@ impl NewtonMinimizer {
         let (mut trial, mut corrected) = (factor.clone(), factor.clone());
         let mut step = vec![0.0; size];
         let mut iterations = 0;
+        self.system.begin();
         loop {
             lagrangian.gradient(factor, &mut self.work, &mut self.gradient);
             let norm = self.gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
@@ -104,19 +108,23 @@ impl NewtonMinimizer {
             if iterations == limit || !norm.is_finite() {
                 return report(InnerStatus::IterationLimit);
             }
-            self.system.moved(size);
+            self.system.moved();
             let mut accepted = None;
             for _ in 0..60 {
                 if control.should_stop() {
                     break;
                 }
-                let Some(predicted) = self.step(lagrangian, factor, &mut step) else {
-                    self.increase(4.0);
-                    continue;
+                let predicted = match self.step(lagrangian, factor, &mut step) {
+                    Ok(predicted) => predicted,
+                    Err(curvature) => {
+                        self.increase(4.0);
+                        self.regularization = self.regularization.max(-BEYOND * curvature);
+                        continue;
+                    }
                 };
                 add(&factor.values, &step, &mut trial.values);
                 let mut next = lagrangian.value(&trial, &mut self.trial_work);
-                for _ in 0..CORRECTIONS {
+                for _ in 0..if self.system.can_correct() { CORRECTIONS } else { 0 } {
                     lagrangian.gradient(&trial, &mut self.trial_work, &mut self.trial_gradient);
                     self.system.correct(&self.trial_gradient, &mut step);
                     add(&trial.values, &step, &mut corrected.values);
@@ -164,19 +172,23 @@ impl NewtonMinimizer {
         self.regularization = (self.regularization * factor).max(100.0 * self.floor);
     }
 
-    /// The step for the present regularisation and its predicted decrease; none if not positive definite.
+    /// The step for the present regularisation and its predicted decrease; if that is not positive definite, the
+    /// negative curvature of some direction without regularisation, where known.
     fn step(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
         step: &mut [f64],
-    ) -> Option<f64> {
-        if !self.system.step(lagrangian, factor, &self.work, &self.gradient, self.regularization, step) {
-            return None;
+    ) -> Result<f64, f64> {
+        let regularization = self.regularization;
+        match self.system.step(lagrangian, factor, &self.work, &self.gradient, regularization, step) {
+            Solution::Indefinite(curvature) => Err((curvature - regularization).min(0.0)),
+            Solution::Found => {
+                // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖²: Hs = −g − μs − residual, which is orthogonal to s.
+                let predicted = -0.5 * dot(&self.gradient, step) + 0.5 * regularization * dot(step, step);
+                if predicted.is_finite() && predicted > 0.0 { Ok(predicted) } else { Err(0.0) }
+            }
         }
-        // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖²: Hs = −g − μs − residual, which is orthogonal to s.
-        let predicted = -0.5 * dot(&self.gradient, step) + 0.5 * self.regularization * dot(step, step);
-        (predicted.is_finite() && predicted > 0.0).then_some(predicted)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
-use crate::linalg::symmetric_eigen;
+use super::spectrum::Eigenpair;
 use faer::Mat;
 
 /// Singular values below this fraction of the largest carry nothing.
@@ -14,17 +14,11 @@ const GROWTH_GAIN: f64 = 1e-7;
 /// An eigenvalue counts as negative only when it exceeds what the gradient's error alone produces.
 const GRADIENT_MARGIN: f64 = 10.0;
 
-/// The `count` smallest eigenpairs of a dense symmetric matrix, ascending; empty if the decomposition fails.
-pub(super) fn lowest_eigenpairs(matrix: &Mat<f64>, count: usize) -> Vec<(f64, Vec<f64>)> {
-    let Some((values, vectors)) = symmetric_eigen(matrix.as_ref()) else { return Vec::new() };
-    (0..count.min(matrix.nrows())).map(|i| (values[i], vectors.col(i).iter().copied().collect())).collect()
-}
-
 /// Adds the eigenvectors of clearly negative eigenvalues as columns, sized by a search along each.
 pub(super) fn grow(
     lagrangian: &AugmentedLagrangian<'_>,
     factor: &mut Factor,
-    lowest: &[(f64, Vec<f64>)],
+    lowest: &[Eigenpair],
     moment: &Mat<f64>,
     limit: usize,
     scale: f64,

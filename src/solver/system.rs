@@ -1,27 +1,35 @@
-//! The Newton system: a dense Cholesky factorisation, kept as a preconditioner while it serves.
+//! The Newton system: conjugate gradients, and a dense Cholesky factorisation where they are slow.
 
 use super::Factor;
+use super::blocks::BlockPreconditioner;
+use super::gradients::{ConjugateGradients, Outcome};
 use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use super::product::{ProductScratch, hessian_product};
 use crate::linalg::Cholesky;
-use crate::vector::{axpy, dot};
 use faer::{Mat, MatMut};
 
-/// Orders from which an old factorisation is tried as a preconditioner before a new one is made.
-const REUSE_ORDER: usize = 1500;
-/// Conjugate-gradient steps after which a new factorisation is the cheaper way.
-const STEP_LIMIT: usize = 60;
-/// Meetings with negative curvature at one point after which the factorisation is renewed.
+/// Orders below which a factorisation is always the cheaper way.
+const ITERATIVE_ORDER: usize = 1500;
+/// Orders above which no dense matrix is formed: two of them would take 2.6 GB.
+const DIRECT_ORDER: usize = 13_000;
+/// Conjugate-gradient steps with an old factorisation after which a new one is the cheaper way.
+const OLD_FACTOR_STEPS: usize = 60;
+/// Multiplications of a dense factorisation in the time of one in a product with the Hessian.
+const DIRECT_SPEED: usize = 8;
+/// Bounds on the conjugate-gradient steps with the block preconditioner.
+const STEPS: [usize; 2] = [50, 2000];
+/// Meetings with negative curvature at one point after which an old factorisation is renewed.
 const REFUSAL_LIMIT: usize = 4;
 /// Relative residual that a Newton step is solved to.
 const RESIDUAL: f64 = 0.05;
 
-/// How the conjugate gradients ended.
-enum Outcome {
-    Solved,
-    NegativeCurvature,
-    Slow,
+/// What came of a Newton system.
+pub(super) enum Solution {
+    /// The step is there.
+    Found,
+    /// H + λI is not positive definite; the curvature below zero of some direction, where known.
+    Indefinite(f64),
 }
 
 /// Solves (H + λI) step = −gradient at successive points.
@@ -34,13 +42,15 @@ pub(super) struct NewtonSystem {
     usable: bool,
     /// Whether `hessian` belongs to the present point.
     current: bool,
+    /// Whether the block preconditioner belongs to the present point.
+    collected: bool,
+    /// Whether the block preconditioner was too slow once: later subproblems are only stiffer.
+    slow: bool,
     /// Times that negative curvature was met at the present point.
     refusals: usize,
+    blocks: BlockPreconditioner,
+    gradients: ConjugateGradients,
     scratch: ProductScratch,
-    residual: Vec<f64>,
-    preconditioned: Vec<f64>,
-    direction: Vec<f64>,
-    product: Vec<f64>,
 }
 
 impl NewtonSystem {
@@ -51,26 +61,33 @@ impl NewtonSystem {
             cholesky: Cholesky::default(),
             usable: false,
             current: false,
+            collected: false,
+            slow: false,
             refusals: 0,
+            blocks: BlockPreconditioner::default(),
+            gradients: ConjugateGradients::default(),
             scratch: ProductScratch::default(),
-            residual: Vec::new(),
-            preconditioned: Vec::new(),
-            direction: Vec::new(),
-            product: Vec::new(),
         }
     }
 
-    /// Tells that the point has moved; `size` is the number of variables.
-    pub(super) fn moved(&mut self, size: usize) {
+    /// Tells that a new subproblem begins.
+    pub(super) fn begin(&mut self) {
+        self.usable = false;
+    }
+
+    /// Tells that the point has moved.
+    pub(super) fn moved(&mut self) {
         self.current = false;
+        self.collected = false;
         self.refusals = 0;
-        if self.hessian.nrows() != size {
-            self.hessian = Mat::zeros(size, size);
-            self.usable = false;
-        }
     }
 
-    /// The Newton step with regularisation λ; false if H + λI is not positive definite.
+    /// Whether [`NewtonSystem::correct`] has a factorisation to work with.
+    pub(super) fn can_correct(&self) -> bool {
+        self.usable
+    }
+
+    /// The Newton step with regularisation λ.
     pub(super) fn step(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
@@ -79,28 +96,40 @@ impl NewtonSystem {
         gradient: &[f64],
         regularization: f64,
         step: &mut [f64],
-    ) -> bool {
+    ) -> Solution {
         let size = gradient.len();
-        if !self.current && self.usable && size >= REUSE_ORDER {
-            match self.conjugate_gradients(lagrangian, factor, work, gradient, regularization, step) {
-                Outcome::Solved => return true,
+        if size >= ITERATIVE_ORDER && !self.slow {
+            match self.by_blocks(lagrangian, factor, work, gradient, regularization, step) {
+                Outcome::Solved => return Solution::Found,
+                Outcome::NegativeCurvature(curvature) => return Solution::Indefinite(curvature),
+                Outcome::Slow if size > DIRECT_ORDER => return Solution::Found,
+                Outcome::Slow => self.slow = true,
+            }
+        }
+        if !self.current && self.usable && size >= ITERATIVE_ORDER {
+            match self.by_old_factor(lagrangian, factor, work, gradient, regularization, step) {
+                Outcome::Solved => return Solution::Found,
                 // A greater regularisation is cheaper to try than a new factorisation.
-                Outcome::NegativeCurvature if self.refusals < REFUSAL_LIMIT => {
+                Outcome::NegativeCurvature(_) if self.refusals < REFUSAL_LIMIT => {
                     self.refusals += 1;
-                    return false;
+                    return Solution::Indefinite(0.0);
                 }
                 _ => {}
             }
         }
         if !self.current {
+            if self.hessian.nrows() != size {
+                self.hessian = Mat::zeros(size, size);
+            }
             self.assembler.assemble(lagrangian, factor, work, &mut self.hessian);
             self.current = true;
         }
         self.usable = self.cholesky.factorize(&self.hessian, regularization);
-        if self.usable {
-            self.correct(gradient, step);
+        if !self.usable {
+            return Solution::Indefinite(0.0);
         }
-        self.usable
+        self.correct(gradient, step);
+        Solution::Found
     }
 
     /// step = −(factorised matrix)⁻¹ gradient.
@@ -112,8 +141,7 @@ impl NewtonSystem {
         self.cholesky.solve(MatMut::from_column_major_slice_mut(step, size, 1));
     }
 
-    /// Preconditioned conjugate gradients for the Newton step.
-    fn conjugate_gradients(
+    fn by_blocks(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
@@ -122,44 +150,61 @@ impl NewtonSystem {
         regularization: f64,
         step: &mut [f64],
     ) -> Outcome {
-        let size = gradient.len();
-        step.fill(0.0);
-        self.residual.clear();
-        self.residual.extend(gradient.iter().map(|g| -g));
-        self.preconditioned.resize(size, 0.0);
-        self.product.resize(size, 0.0);
-        self.precondition();
-        self.direction.clone_from(&self.preconditioned);
-        let mut energy = dot(&self.residual, &self.preconditioned);
-        let target = RESIDUAL * RESIDUAL * energy;
-        for _ in 0..STEP_LIMIT {
-            hessian_product(lagrangian, factor, work, &self.direction, &mut self.scratch, &mut self.product);
-            axpy(regularization, &self.direction, &mut self.product);
-            let curvature = dot(&self.direction, &self.product);
-            // Written so that a NaN counts as negative curvature.
-            if !(curvature > 0.0 && energy > 0.0) {
-                return Outcome::NegativeCurvature;
-            }
-            let length = energy / curvature;
-            axpy(length, &self.direction, step);
-            axpy(-length, &self.product, &mut self.residual);
-            self.precondition();
-            let next = dot(&self.residual, &self.preconditioned);
-            if next <= target {
-                return Outcome::Solved;
-            }
-            let ratio = next / energy;
-            energy = next;
-            for (d, p) in self.direction.iter_mut().zip(&self.preconditioned) {
-                *d = p + ratio * *d;
-            }
+        if !self.collected {
+            self.blocks.collect(lagrangian, factor, work);
+            self.collected = true;
         }
-        Outcome::Slow
+        self.blocks.invert(regularization);
+        let blocks = &self.blocks;
+        let size = gradient.len();
+        // As many steps as a factorisation would cost.
+        let direct = size.saturating_pow(3) / (6 * DIRECT_SPEED);
+        let limit = (direct / product_cost(lagrangian, factor.columns).max(1)).clamp(STEPS[0], STEPS[1]);
+        let scratch = &mut self.scratch;
+        self.gradients.solve(
+            gradient,
+            RESIDUAL,
+            limit,
+            |x, out| {
+                hessian_product(lagrangian, factor, work, x, scratch, out);
+                crate::vector::axpy(regularization, x, out);
+            },
+            |x, out| blocks.apply(x, out),
+            step,
+        )
     }
 
-    fn precondition(&mut self) {
-        self.preconditioned.copy_from_slice(&self.residual);
-        let size = self.residual.len();
-        self.cholesky.solve(MatMut::from_column_major_slice_mut(&mut self.preconditioned, size, 1));
+    fn by_old_factor(
+        &mut self,
+        lagrangian: &AugmentedLagrangian<'_>,
+        factor: &Factor,
+        work: &Workspace,
+        gradient: &[f64],
+        regularization: f64,
+        step: &mut [f64],
+    ) -> Outcome {
+        let (scratch, cholesky, size) = (&mut self.scratch, &self.cholesky, gradient.len());
+        self.gradients.solve(
+            gradient,
+            RESIDUAL,
+            OLD_FACTOR_STEPS,
+            |x, out| {
+                hessian_product(lagrangian, factor, work, x, scratch, out);
+                crate::vector::axpy(regularization, x, out);
+            },
+            |x, out| {
+                out.copy_from_slice(x);
+                cholesky.solve(MatMut::from_column_major_slice_mut(out, size, 1));
+            },
+            step,
+        )
     }
+}
+
+/// Multiplications in a product with the Hessian, roughly.
+fn product_cost(lagrangian: &AugmentedLagrangian<'_>, columns: usize) -> usize {
+    let (lifting, set) = (lagrangian.lifting, lagrangian.set);
+    let constraints = 6 * set.pairs.len() + 12 * set.equalities.len();
+    let loss = 4 * lifting.fit.len() * lifting.outputs;
+    columns * (constraints + loss + 2 * set.forms.len() * (lifting.head() + 1))
 }

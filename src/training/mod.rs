@@ -42,7 +42,13 @@ const PROGRESS_IN_A_PLANE: f64 = 1e-7;
 /// Relative gap at which an exactly searched plane counts as solved.
 const SOLVED: f64 = 1e-7;
 
-/// How hard to try.
+/// Multiplications spent at most: this many, and as many again for each sample. No further round begins after that.
+const WORK: f64 = 1e10;
+const WORK_PER_SAMPLE: f64 = 2e6;
+/// Iterations of a descent however large the problem.
+const FEWEST: usize = 20;
+
+/// How hard to try. On large data (from about a thousand samples) a limit on the work comes first.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct TrainingSettings {
@@ -186,7 +192,8 @@ fn search(
             let mut hidden = start(&at, index);
             rescale(&at, &mut hidden);
             let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-5 };
-            let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, control);
+            let mut work = 0.25 * allowance(&at) / starts as f64;
+            let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, &mut work, control);
             (value, hidden)
         })
         .collect();
@@ -205,9 +212,12 @@ fn descend(
     hidden: &mut Vec<f64>,
     stages: &[f64],
     limits: Limits,
+    work: &mut f64,
     control: &Control,
 ) -> f64 {
     let mut projection = Projection::new(at, hidden.len() / at.rank());
+    let affordable = *work / (stages.len() + 1) as f64 / projection.cost();
+    let limits = Limits { iterations: limits.iterations.min((affordable as usize).max(FEWEST)), ..limits };
     let mut value = projection.value(hidden);
     let mut trial = hidden.clone();
     for &stage in stages {
@@ -224,11 +234,17 @@ fn descend(
     lengths::optimise(at, &mut trial, control);
     let found =
         minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
+    *work -= projection.evaluations() as f64 * projection.cost();
     if found < value {
         value = found;
         *hidden = trial;
     }
     value
+}
+
+/// Multiplications that a whole training may take.
+fn allowance(at: &Coordinates) -> f64 {
+    WORK + WORK_PER_SAMPLE * at.samples() as f64
 }
 
 /// Multiplies the start by the factor (to within two) that is best for it, unless it is better as it is.
@@ -269,8 +285,10 @@ fn improve(
     let limits = Limits { memory: MEMORY, iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
     let cap = settings.width.max(1).saturating_mul(4);
     let mut stalls = 0;
+    // The last descent has a fifth of its own.
+    let mut work = 0.55 * allowance(at);
     for round in 0..settings.rounds {
-        if control.should_stop() {
+        if control.should_stop() || work <= 0.0 {
             break;
         }
         value = neurons::tidy(at, &mut hidden, control).min(value);
@@ -283,7 +301,7 @@ fn improve(
             }
             answer = add(at, &mut trial, cap, seed, control);
         }
-        let found = descend(at, &mut trial, &STAGES, limits, control);
+        let found = descend(at, &mut trial, &STAGES, limits, &mut work, control);
         let progress = value - found;
         if found < value {
             hidden = trial;
@@ -296,7 +314,7 @@ fn improve(
         }
     }
     let limits = Limits { iterations: settings.iterations, progress: 1e-8, ..limits };
-    descend(at, &mut hidden, &STAGES, limits, control);
+    descend(at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance(at)), control);
     neurons::tidy(at, &mut hidden, control);
     hidden
 }

@@ -6,6 +6,7 @@
 use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
 use crate::Control;
+use crate::vector::{axpy, dot};
 use faer::MatRef;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -165,14 +166,20 @@ fn climb_from_many(
 fn climb(at: &Coordinates, residual: MatRef<'_, f64>, mut z: Vec<f64>, control: &Control) -> Candidate {
     let (n, c) = (at.samples(), residual.ncols());
     let mut activation = vec![0.0; n];
+    let mut mask = vec![0.0; n];
     let mut gain = vec![0.0; c];
+    let columns: Vec<Vec<f64>> = residual.col_iter().map(|w| w.iter().copied().collect()).collect();
     let mut descend = |z: &[f64], gradient: &mut [f64]| {
         activation.fill(0.0);
-        for (x, z) in at.features.col_iter().zip(z) {
-            activation.iter_mut().zip(x.iter()).for_each(|(a, x)| *a += x * z);
+        for (j, z) in z.iter().enumerate() {
+            axpy(*z, at.features.col_as_slice(j), &mut activation);
         }
-        for (gain, w) in gain.iter_mut().zip(residual.col_iter()) {
-            *gain = activation.iter().zip(w.iter()).map(|(a, w)| a.max(0.0) * w).sum();
+        activation.iter_mut().zip(&mut mask).for_each(|(a, mask)| {
+            *mask = f64::from(u8::from(*a > 0.0));
+            *a = a.max(0.0);
+        });
+        for (gain, w) in gain.iter_mut().zip(&columns) {
+            *gain = dot(&activation, w);
         }
         let squared: f64 = gain.iter().map(|g| g * g).sum();
         let length = at.inner(z, z);
@@ -181,13 +188,13 @@ fn climb(at: &Coordinates, residual: MatRef<'_, f64>, mut z: Vec<f64>, control: 
             return f64::INFINITY;
         }
         // activation becomes the mask times W · gain
-        for (i, a) in activation.iter_mut().enumerate() {
-            let pull: f64 = if *a > 0.0 { (0..c).map(|j| residual[(i, j)] * gain[j]).sum() } else { 0.0 };
-            *a = pull;
+        activation.fill(0.0);
+        for (gain, w) in gain.iter().zip(&columns) {
+            axpy(*gain, w, &mut activation);
         }
-        for (((g, x), z), m) in gradient.iter_mut().zip(at.features.col_iter()).zip(z).zip(&at.metric) {
-            let moment: f64 = activation.iter().zip(x.iter()).map(|(a, x)| a * x).sum();
-            *g = m * z / length - moment / squared;
+        activation.iter_mut().zip(&mask).for_each(|(a, mask)| *a *= mask);
+        for (j, ((g, z), m)) in gradient.iter_mut().zip(z).zip(&at.metric).enumerate() {
+            *g = m * z / length - dot(&activation, at.features.col_as_slice(j)) / squared;
         }
         0.5 * (length.ln() - squared.ln())
     };

@@ -22,6 +22,7 @@ pub(super) struct Projection<'a> {
     residual: Mat<f64>,
     output: Mat<f64>,
     buffer: MemBuffer,
+    evaluations: usize,
 }
 
 impl<'a> Projection<'a> {
@@ -43,7 +44,20 @@ impl<'a> Projection<'a> {
                 Par::Seq,
                 Spec::default(),
             )),
+            evaluations: 0,
         }
+    }
+
+    /// Multiplications of one evaluation with its gradient, roughly.
+    pub fn cost(&self) -> f64 {
+        let (n, c) = (self.coordinates.samples(), self.residual.ncols());
+        let order = self.system.nrows();
+        (n * self.width) as f64 * (0.5 * order as f64 + 2.0 * (self.coordinates.rank() + c) as f64 + 4.0)
+    }
+
+    /// Evaluations so far.
+    pub fn evaluations(&self) -> usize {
+        self.evaluations
     }
 
     /// W = Y − AVᵀ of the last evaluation, n × c.
@@ -70,18 +84,20 @@ impl<'a> Projection<'a> {
 
     /// φ at U (k × m by column); infinite where it cannot be computed.
     pub fn value(&mut self, hidden: &[f64]) -> f64 {
+        self.evaluations += 1;
         let at = self.coordinates;
         let u = MatRef::from_column_major_slice(hidden, at.rank(), self.width);
         matmul(self.preactivation.as_mut(), Accum::Replace, at.features.as_ref(), u, 1.0, Par::Seq);
-        let columns = self.activation.col_iter_mut().zip(self.preactivation.col_iter());
-        for ((activation, z), &e) in columns.zip(&self.smoothing) {
+        for (j, &e) in self.smoothing.iter().enumerate() {
+            let (a, z) = (self.activation.col_as_slice_mut(j), self.preactivation.col_as_slice(j));
             if e > 0.0 {
-                for (a, &z) in activation.iter_mut().zip(z.iter()) {
-                    let inside = z.clamp(0.0, e);
-                    *a = 0.5 * inside * (inside / e) + (z - e).max(0.0);
+                let inverse = 0.5 / e;
+                for (a, &z) in a.iter_mut().zip(z) {
+                    let inside = z.max(0.0).min(e);
+                    *a = inside * inside * inverse + (z - e).max(0.0);
                 }
             } else {
-                activation.iter_mut().zip(z.iter()).for_each(|(a, z)| *a = z.max(0.0));
+                a.iter_mut().zip(z).for_each(|(a, z)| *a = z.max(0.0));
             }
         }
         if !self.eliminate() {
@@ -108,14 +124,13 @@ impl<'a> Projection<'a> {
             -1.0,
             Par::Seq,
         );
-        let columns = self.slope.col_iter_mut().zip(self.preactivation.col_iter());
-        for ((slope, z), &e) in columns.zip(&self.smoothing) {
-            for (s, &z) in slope.iter_mut().zip(z.iter()) {
-                if z <= 0.0 {
-                    *s = 0.0;
-                } else if z < e {
-                    *s *= z / e;
-                }
+        for (j, &e) in self.smoothing.iter().enumerate() {
+            let (slope, z) = (self.slope.col_as_slice_mut(j), self.preactivation.col_as_slice(j));
+            if e > 0.0 {
+                let inverse = 1.0 / e;
+                slope.iter_mut().zip(z).for_each(|(s, &z)| *s *= (z * inverse).clamp(0.0, 1.0));
+            } else {
+                slope.iter_mut().zip(z).for_each(|(s, &z)| *s = if z > 0.0 { *s } else { 0.0 });
             }
         }
         let target = MatMut::from_column_major_slice_mut(gradient, at.rank(), self.width);
