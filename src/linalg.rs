@@ -13,11 +13,19 @@ use faer::{Accum, Mat, MatMut, MatRef, Par};
 /// Orders from which a factorisation is shared between two threads; a constant, because bits depend on it.
 const PARALLEL_ORDER: usize = 1024;
 
+/// Orders from which a factorisation is shared between eight threads.
+const WIDE_ORDER: usize = 6144;
+
 /// Multiplications from which a product is shared between two threads.
 const PARALLEL_PRODUCT: usize = 1 << 27;
 
-fn degree(order: usize) -> Par {
-    if order < PARALLEL_ORDER { Par::Seq } else { Par::rayon(2) }
+/// The degree of parallelism of a dense factorisation: it depends on the order alone.
+pub(crate) fn degree(order: usize) -> Par {
+    match order {
+        ..PARALLEL_ORDER => Par::Seq,
+        PARALLEL_ORDER..WIDE_ORDER => Par::rayon(2),
+        _ => Par::rayon(8),
+    }
 }
 
 /// A Cholesky factorisation that reuses its memory.

@@ -2,10 +2,9 @@
 
 use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::partition::Partition;
-use super::prove::{DENSE_LIMIT, slack_is_semidefinite};
-use super::{Certificate, Proof, certify_dual, is_zero, prove};
+use super::prove::dense_limit;
+use super::{Certificate, Grade, Proof, ProofSettings, certify_dual, prove, slack_is_semidefinite};
 use crate::dual::DualPoint;
-use crate::report::Grade;
 use crate::{Error, Result, TrainingProblem};
 use rayon::prelude::*;
 
@@ -13,7 +12,7 @@ use rayon::prelude::*;
 const HEAD_PART: f64 = 1.0 / (1u64 << 30) as f64;
 
 /// γ_k with Kγ_k ≤ γ exactly; where there are head matrices, Kγ_k ≤ (1 − 2⁻³¹)γ.
-pub(super) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
+pub(crate) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
     let (gamma, count) = (problem.weight_decay(), partition.count() as f64);
     if partition.heads().is_some() {
         return gamma * (1.0 - HEAD_PART) / count;
@@ -23,42 +22,71 @@ pub(super) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
     if share.mul_add(count, -gamma) > 0.0 { share.next_down() } else { share }
 }
 
-/// Whether no block is larger than what a dense factorisation is tried on.
-pub(super) fn provable(problem: &TrainingProblem, partition: &Partition) -> bool {
+/// Order of the matrix that the proof of a block takes.
+fn order(problem: &TrainingProblem, partition: &Partition, samples: &[usize]) -> usize {
     let extra = if partition.heads().is_some() { problem.outputs() } else { 0 };
-    partition.members().iter().all(|samples| samples.len() + problem.inputs() + extra <= DENSE_LIMIT)
+    samples.len() + problem.inputs() + extra
 }
 
-/// Whether the slack of every block is positive semidefinite at its share of the weight decay, proved.
+/// Ends of runs of blocks whose matrices fit in memory side by side.
+fn batches(problem: &TrainingProblem, partition: &Partition) -> Vec<usize> {
+    let room = dense_limit().pow(2);
+    let (mut ends, mut held) = (Vec::new(), 0);
+    for (k, samples) in partition.members().iter().enumerate() {
+        let size = order(problem, partition, samples).pow(2);
+        if k > 0 && held + size > room {
+            ends.push(k);
+            held = 0;
+        }
+        held += size;
+    }
+    ends.push(partition.count());
+    ends
+}
+
+/// Probability that the slack of some block is not positive semidefinite at its share of the weight decay although this
+/// says so; none where a block with a head matrix is too large.
 pub(super) fn slacks_are_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     partition: &Partition,
-) -> Result<()> {
+    settings: &ProofSettings,
+) -> Result<Option<f64>> {
+    partition.check(problem)?;
     let parts = partition.split(dual)?;
     let share = share(problem, partition);
+    let members = partition.members();
     if let Some(heads) = partition.heads() {
+        let limit = settings.dense_limit();
+        if members.iter().any(|samples| order(problem, partition, samples) > limit) {
+            return Ok(None);
+        }
         heads_add_up(heads, problem.weight_decay() * (0.5 * HEAD_PART))?;
     }
-    let members = partition.members();
-    let outcomes: Vec<Result<()>> = (0..parts.len())
-        .into_par_iter()
-        .map(|k| {
-            let block = problem.subset(&members[k], share)?;
-            match partition.head(k) {
-                Some(head) => lifted_is_semidefinite(&block, &parts[k], head),
-                // For W = 0, y = 0, N = 0 the form is γ|u|².
-                None if is_zero(&parts[k]) => Ok(()),
-                None => slack_is_semidefinite(&block, &parts[k]),
-            }
-        })
-        .collect();
-    // The first block that fails, whichever thread was the first.
-    match outcomes.into_iter().enumerate().find_map(|(k, outcome)| Some((k, outcome.err()?))) {
-        Some((k, Error::Refused(why))) => Err(Error::Refused(format!("block {k}: {why}"))),
-        Some((_, error)) => Err(error),
-        None => Ok(()),
+    // The probabilities of the blocks add up at most to the one allowed.
+    let failure_probability = settings.failure_probability / partition.count() as f64;
+    let settings = ProofSettings { failure_probability, ..settings.clone() };
+    let prove_block = |k: usize| {
+        let block = problem.subset(&members[k], share)?;
+        match partition.head(k) {
+            Some(head) => lifted_is_semidefinite(&block, &parts[k], head).map(|()| 0.0),
+            None => slack_is_semidefinite(&block, &parts[k], &settings),
+        }
+    };
+    let mut outcomes: Vec<Result<f64>> = Vec::with_capacity(parts.len());
+    for end in batches(problem, partition) {
+        outcomes.par_extend((outcomes.len()..end).into_par_iter().map(prove_block));
     }
+    // The first block that fails, whichever thread was the first.
+    let mut total = 0.0;
+    for (k, outcome) in outcomes.into_iter().enumerate() {
+        match outcome {
+            Ok(probability) => total += probability,
+            Err(Error::Refused(why)) => return Err(Error::Refused(format!("block {k}: {why}"))),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Some(total))
 }
 
 /// Repairs a dual point for each block at its share of the weight decay, and proves the bound of all of them together.
@@ -87,11 +115,8 @@ pub fn certify_blocks(
         .map(|k| {
             let block = problem.subset(&members[k], share)?;
             let dual = sorted(&duals[k], &blocks[k], &block)?;
-            let (certificate, proof) = certify_dual(&block, &dual)?;
-            Ok(match proof.grade() {
-                Grade::None => DualPoint::zero(block.samples(), block.outputs()),
-                _ => certificate.into_dual(),
-            })
+            let (certificate, _) = certify_dual(&block, &dual)?;
+            Ok(certificate.into_dual())
         })
         .collect();
     let parts = outcomes.into_iter().collect::<Result<Vec<DualPoint>>>()?;
@@ -99,6 +124,25 @@ pub fn certify_blocks(
     let certificate = Certificate::of_blocks(dual, partition);
     let proof = prove(problem, &certificate)?;
     Ok((certificate, proof))
+}
+
+/// The certificate of all samples from those of the blocks, each proved for its samples in ascending order at its share
+/// of the weight decay; those proofs together are the proof.
+pub(crate) fn stack_proved(
+    problem: &TrainingProblem,
+    partition: Partition,
+    blocks: Vec<(Certificate, Proof)>,
+) -> Result<(Certificate, Proof)> {
+    partition.check(problem)?;
+    let count = partition.count();
+    let failure_probability: f64 = blocks.iter().map(|(_, proof)| proof.failure_probability).sum();
+    let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
+    let parts: Vec<DualPoint> = blocks.into_iter().map(|(certificate, _)| certificate.into_dual()).collect();
+    let dual = partition.stack(&parts, problem.outputs());
+    let bound = super::prove::bound_below(problem, &dual)
+        .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
+    let proof = Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks: count };
+    Ok((Certificate::of_blocks(dual, partition), proof))
 }
 
 /// The dual point of a block whose samples are put in ascending order.

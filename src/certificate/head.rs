@@ -1,6 +1,7 @@
 //! Blocks with a head matrix of their own: the slack with v kept as a variable, and the sum of the head matrices.
 
-use super::prove::{check_range, head_magnitude, is_nonsingular, occurring, scaled_is_semidefinite};
+use super::is_zero;
+use super::prove::{check_range, head_magnitude, is_nonsingular, scaled_is_semidefinite, taking_part};
 use crate::dual::{Basis, DualPoint, Slack};
 use crate::{Error, Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
@@ -16,6 +17,12 @@ pub(super) fn lifted_is_semidefinite(
 ) -> Result<()> {
     check_range(problem, dual)?;
     check_head_range(head)?;
+    if is_zero(dual) {
+        return heads_add_up(&[-head], problem.weight_decay())
+            .map_err(|_| Error::Refused("the head matrix leaves a negative weight decay".into()));
+    }
+    let part = taking_part(problem, dual)?;
+    let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
     let basis = Basis::new(problem.dense_features()?);
     if !is_nonsingular(basis.v.as_ref()) {
         return Err(Error::Refused("the basis of feature space is not safely nonsingular".into()));
@@ -25,13 +32,11 @@ pub(super) fn lifted_is_semidefinite(
     let without = DualPoint { w: Mat::zeros(n, c), ..dual.clone() };
     let slack = Slack::unscaled(problem, &without, &basis)?;
     let lifted = Lifted { slack, w: dual.w.as_ref(), m: head };
-    let (d, matrix) = (lifted.slack.inputs(), lifted.dense());
-    let occurs = occurring(dual);
-    let keep: Vec<usize> = (0..d + c + n).filter(|&k| k < d + c || occurs[k - d - c]).collect();
+    let (d, matrix) = (lifted.slack.inputs(), lifted.lower());
     let g = head_magnitude(problem.features(), &lifted.slack);
     // VᵀMV goes through two products over d, GᵀW through one over n; the 2n of the slack exceeds both with this.
     let roundings = lifted.slack.roundings() + 2 * d + 10;
-    scaled_is_semidefinite(&matrix, &keep, roundings, |z| lifted.apply_magnitude(g.as_ref(), z))
+    scaled_is_semidefinite(matrix, roundings, |z| lifted.apply_magnitude(g.as_ref(), z))
 }
 
 /// Whether slack·I − Σ_k M_k is positive semidefinite, proved.
@@ -48,11 +53,10 @@ pub(super) fn heads_add_up(heads: &[Mat<f64>], slack: f64) -> Result<()> {
             }
         }
     }
-    let keep: Vec<usize> = (0..order).collect();
     let apply = |z: &[f64]| {
         (0..order).map(|i| (0..order).map(|j| magnitude[(i, j)] * z[j]).sum()).collect::<Vec<f64>>()
     };
-    scaled_is_semidefinite(&sum, &keep, heads.len() + 2, apply)
+    scaled_is_semidefinite(sum, heads.len() + 2, apply)
         .map_err(|_| Error::Refused("the head matrices do not add up to at most zero".into()))
 }
 
@@ -73,9 +77,9 @@ struct Lifted<'a> {
 
 impl Lifted<'_> {
     /// Order d + c + n; the lower triangle.
-    fn dense(&self) -> Mat<f64> {
+    fn lower(&self) -> Mat<f64> {
         let (d, n, c) = (self.slack.inputs(), self.slack.samples(), self.w.ncols());
-        let (mut uu, su, ss) = self.slack.blocks();
+        let (mut uu, su) = self.slack.head_blocks();
         let mut mv = Mat::zeros(d + c, d);
         let v = self.slack.basis();
         matmul(mv.as_mut(), Accum::Replace, self.m.subcols(0, d), v, 1.0, Par::Seq);
@@ -83,15 +87,21 @@ impl Lifted<'_> {
         let mut vu = mv.subrows(d, c).to_owned();
         matmul(vu.as_mut(), Accum::Add, self.w.transpose(), self.slack.g.as_ref(), -0.5, Par::Seq);
         let gamma = self.slack.weight_decay;
-        Mat::from_fn(d + c + n, d + c + n, |i, j| match (i, j) {
-            _ if i < j => 0.0,
-            _ if i < d => uu[(i, j)],
-            _ if i < d + c && j < d => vu[(i - d, j)],
-            _ if i < d + c => self.m[(i, j)] + if i == j { gamma } else { 0.0 },
-            _ if j < d => su[(i - d - c, j)],
-            _ if j < d + c => -0.5 * self.w[(i - d - c, j - d)],
-            _ => ss[(i - d - c, j - d - c)],
-        })
+        let mut matrix = Mat::zeros(d + c + n, d + c + n);
+        for j in 0..d {
+            let column = matrix.col_as_slice_mut(j);
+            (j..d).for_each(|i| column[i] = uu[(i, j)]);
+            (0..c).for_each(|k| column[d + k] = vu[(k, j)]);
+            (0..n).for_each(|i| column[d + c + i] = su[(i, j)]);
+        }
+        for k in 0..c {
+            let column = matrix.col_as_slice_mut(d + k);
+            (d + k..d + c).for_each(|i| column[i] = self.m[(i, d + k)]);
+            column[d + k] += gamma;
+            (0..n).for_each(|i| column[d + c + i] = -0.5 * self.w[(i, k)]);
+        }
+        self.slack.fill_samples(matrix.as_mut().submatrix_mut(d + c, d + c, n, n));
+        matrix
     }
 
     /// P·z for z ≥ 0, P the same sums with absolute values; `g` (n × d) stands for |G|.

@@ -4,17 +4,24 @@ mod blocks;
 mod cholesky;
 mod files;
 mod head;
+mod operator;
 mod partition;
 mod prove;
+mod random;
+mod settings;
 
 pub use blocks::certify_blocks;
+pub(crate) use blocks::{share, stack_proved};
 pub use files::{
     load_certificate, load_network, load_problem, save_certificate, save_network, save_problem, verify,
 };
 pub use partition::Partition;
-pub use prove::DENSE_LIMIT;
+pub use prove::{DENSE_LIMIT, dense_limit};
 
-use crate::dual::{DualPoint, Plan, RepairSettings};
+pub use random::{BoundedOperator, semidefinite_except};
+pub use settings::ProofSettings;
+
+use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
 use crate::{Result, TrainingProblem};
 
 /// How well a bound is proved.
@@ -111,34 +118,55 @@ impl Proof {
     }
 }
 
+/// Proves the bound of a certificate from the problem and the certificate alone, with the default settings.
+///
+/// Errors as [`prove_with`].
+pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Proof> {
+    prove_with(problem, certificate, &ProofSettings::default())
+}
+
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
-/// Errors: a malformed certificate, or one whose slack could not be proved positive semidefinite: all of it, or that
-/// of any block. Above order d + n = [`DENSE_LIMIT`] (n that of the largest block) nothing is tried: grade
-/// [`Grade::None`] with the trivial bound 0.
-pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Proof> {
+/// Each slack is proved by a dense factorisation where that fits in memory, and else by Lanczos from random starts; one
+/// of the latter kind makes the proof probabilistic. Errors: settings out of range, a malformed certificate, or one whose
+/// slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head matrix is
+/// too large for a dense factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
+pub fn prove_with(
+    problem: &TrainingProblem,
+    certificate: &Certificate,
+    settings: &ProofSettings,
+) -> Result<Proof> {
+    settings.check()?;
     let dual = &certificate.dual;
     dual.check(problem)?;
-    let provable = match &certificate.partition {
-        Some(partition) => {
-            partition.check(problem)?;
-            blocks::provable(problem, partition)
-        }
-        None => problem.inputs() + problem.samples() <= DENSE_LIMIT || is_zero(dual),
-    };
     let blocks = certificate.blocks();
-    if !provable {
+    let outcome = match &certificate.partition {
+        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, settings)?,
+        None => Some(slack_is_semidefinite(problem, dual, settings)?),
+    };
+    let Some(failure_probability) = outcome else {
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
-    }
-    match &certificate.partition {
-        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition)?,
-        // For W = 0, y = 0, N = 0 the form is γ|u|².
-        None if is_zero(dual) => {}
-        None => prove::slack_is_semidefinite(problem, dual)?,
-    }
+    };
+    let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
     let bound = prove::bound_below(problem, dual)
         .ok_or_else(|| crate::Error::Refused("the value of the bound is not finite".into()))?;
-    Ok(Proof { lower_bound: bound.max(0.0), grade: Grade::Verified, failure_probability: 0.0, blocks })
+    Ok(Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks })
+}
+
+/// Probability that the slack is not positive semidefinite although this says so: 0 if it is proved.
+fn slack_is_semidefinite(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    settings: &ProofSettings,
+) -> Result<f64> {
+    // For W = 0, y = 0, N = 0 the form is γ|u|².
+    if is_zero(dual) {
+        return Ok(0.0);
+    }
+    if problem.inputs() + problem.samples() <= settings.dense_limit() {
+        return prove::slack_is_semidefinite(problem, dual).map(|()| 0.0);
+    }
+    random::slack_is_probably_semidefinite(problem, dual, settings).map(|()| settings.failure_probability)
 }
 
 fn is_zero(dual: &DualPoint) -> bool {
@@ -147,30 +175,74 @@ fn is_zero(dual: &DualPoint) -> bool {
 
 /// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
 ///
-/// In the worst case the certificate is the zero point with the bound 0, which needs no proof. Above order
-/// [`DENSE_LIMIT`] the point comes back as it is, with grade [`Grade::None`].
+/// In the worst case the certificate is the zero point with the bound 0, which needs no proof.
 pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {
+    certify_dual_with(problem, dual, &ProofSettings::default())
+}
+
+/// [`certify_dual`] with settings of the proof.
+///
+/// Above order d + n = [`DENSE_LIMIT`] the point is not repaired, only moved inwards by what the proof costs: it must be
+/// close to feasible.
+pub fn certify_dual_with(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    settings: &ProofSettings,
+) -> Result<(Certificate, Proof)> {
+    settings.check()?;
     dual.check(problem)?;
-    if problem.inputs() + problem.samples() > DENSE_LIMIT {
-        let certificate = Certificate::new(dual.clone());
-        let proof = prove(problem, &certificate)?;
-        return Ok((certificate, proof));
-    }
+    let order = problem.inputs() + problem.samples();
     // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
-    let order = (problem.inputs() + problem.samples()) as f64;
-    let mut margin = (4.0 * order * order * cholesky::UNIT).max(1e-13);
+    let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
+    let certified = match order {
+        ..=DENSE_LIMIT if order <= settings.dense_limit() => certify_repaired(problem, dual, dense)?,
+        _ if order <= settings.dense_limit() => certify_inwards(problem, dual, 2.0 * dense, 16.0, settings)?,
+        _ => certify_inwards(problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
+    };
+    if let Some(certified) = certified {
+        return Ok(certified);
+    }
+    let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
+    let proof = prove(problem, &certificate)?;
+    Ok((certificate, proof))
+}
+
+/// Part of the diagonal that Lanczos with the default number of steps needs at least.
+const LEAST_RANDOM_MARGIN: f64 = 2.5e-4;
+
+fn certify_repaired(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    mut margin: f64,
+) -> Result<Option<(Certificate, Proof)>> {
     let mut plan = Plan::new(problem, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
     // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
     let mut part = 0.0;
     while margin < 0.1 {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
         if let Ok(proof) = prove(problem, &certificate) {
-            return Ok((certificate, proof));
+            return Ok(Some((certificate, proof)));
         }
         margin *= 4.0;
         part = (16.0 * part).clamp(1e-8, 1e-4);
     }
-    let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
-    let proof = prove(problem, &certificate)?;
-    Ok((certificate, proof))
+    Ok(None)
+}
+
+fn certify_inwards(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    mut margin: f64,
+    growth: f64,
+    settings: &ProofSettings,
+) -> Result<Option<(Certificate, Proof)>> {
+    while margin < 0.3 {
+        let Some(point) = with_margin(problem, dual, margin)? else { return Ok(None) };
+        let certificate = Certificate::new(point);
+        if let Ok(proof) = prove_with(problem, &certificate, settings) {
+            return Ok(Some((certificate, proof)));
+        }
+        margin *= growth;
+    }
+    Ok(None)
 }

@@ -2,64 +2,103 @@
 
 use super::cholesky::{UNIT, gamma, proves_semidefinite};
 use crate::dual::{Basis, DualPoint, Slack, power_of_two};
-use crate::{Error, Result, TrainingProblem};
+use crate::{Error, Result, TrainingProblem, memory};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 
-/// Greatest order of a slack that is proved by a dense Cholesky factorisation.
+/// Greatest order d + n of a slack that is repaired by dense factorisations: dozens of them, where a proof takes one.
 pub const DENSE_LIMIT: usize = 3000;
+
+/// Greatest order whose dense proof is tried where memory is plenty: beyond it the factorisation takes hours.
+const LARGEST_ORDER: u64 = 40_000;
+
+/// Order d + n up to which a proof by a dense Cholesky factorisation fits in the memory that is free now.
+///
+/// The proof forms one matrix, 8(d + n)² bytes, and is given a fifth of the free memory for everything else.
+pub fn dense_limit() -> usize {
+    let numbers = memory::available() / 10;
+    numbers.isqrt().min(LARGEST_ORDER) as usize
+}
 
 /// Whether the slack of a dual point is positive semidefinite, proved; Err says why not.
 pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
-    let refuse = |why: &str| Err(Error::Refused(why.into()));
     check_range(problem, dual)?;
+    let part = taking_part(problem, dual)?;
+    let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
     let basis = Basis::new(problem.dense_features()?);
     if !is_nonsingular(basis.v.as_ref()) {
-        return refuse("the basis of feature space is not safely nonsingular");
+        return Err(Error::Refused("the basis of feature space is not safely nonsingular".into()));
     }
     let slack = Slack::unscaled(problem, dual, &basis)?;
-    let (d, n) = (slack.inputs(), slack.samples());
     let head = head_magnitude(problem.features(), &slack);
-    // A sample with w_i = 0, y_i = 0 and no multiplier leaves s_i out of the form altogether.
-    let occurs = occurring(dual);
-    let keep: Vec<usize> = (0..d + n).filter(|&k| k < d || occurs[k - d]).collect();
     let magnitude = |z: &[f64]| slack.apply_magnitude(head.as_ref(), z);
-    scaled_is_semidefinite(&slack.dense(), &keep, slack.roundings(), magnitude)
+    scaled_is_semidefinite(slack.lower(), slack.roundings(), magnitude)
 }
 
-/// Whether the exact matrix behind a computed one is positive semidefinite on the variables kept, proved.
+/// Whether the exact matrix behind a computed one is positive semidefinite, proved; the memory of the matrix is reused.
 ///
 /// `matrix` holds the lower triangle; `magnitude` gives P·z for z ≥ 0, P being the sums of the absolute values of all
 /// monomials of the entries, none of which goes through more than `roundings` roundings (but for the factors XV).
 pub(super) fn scaled_is_semidefinite(
-    matrix: &Mat<f64>,
-    keep: &[usize],
+    mut matrix: Mat<f64>,
     roundings: usize,
     magnitude: impl FnOnce(&[f64]) -> Vec<f64>,
 ) -> Result<()> {
     let refuse = |why: &str| Err(Error::Refused(why.into()));
-    let mut scale = vec![0.0; matrix.nrows()];
-    for &k in keep {
+    let order = matrix.nrows();
+    let mut scale = Vec::with_capacity(order);
+    for k in 0..order {
         let entry = matrix[(k, k)];
         if !(entry > 0.0 && entry.is_finite()) {
             return refuse("the dual slack has a diagonal entry that is not positive");
         }
-        scale[k] = power_of_two(1.0 / entry.sqrt());
+        scale.push(power_of_two(1.0 / entry.sqrt()));
     }
     let magnitude = magnitude(&scale);
     // 5 roundings stand for the errors of the two factors XV; 1.01 pays for the rounding of the magnitude.
     let factor = 1.01 * gamma(roundings + 5);
     let row_error: Vec<f64> =
-        keep.iter().map(|&k| factor * magnitude[k] * scale[k] + 2f64.powi(-100)).collect();
-    let scaled = Mat::from_fn(keep.len(), keep.len(), |i, j| {
-        let (row, column) = (keep[i.max(j)], keep[i.min(j)]);
-        matrix[(row, column)] * scale[row] * scale[column]
-    });
-    if proves_semidefinite(scaled, &row_error) {
+        magnitude.iter().zip(&scale).map(|(m, s)| factor * m * s + 2f64.powi(-100)).collect();
+    for (j, column) in matrix.col_iter_mut().enumerate() {
+        for (value, s) in column.iter_mut().zip(&scale).skip(j) {
+            *value = *value * s * scale[j];
+        }
+    }
+    if proves_semidefinite(matrix, &row_error) {
         Ok(())
     } else {
         refuse("the dual slack could not be proved positive semidefinite")
     }
+}
+
+/// The problem and the point without the samples that occur nowhere in the form; None where every one occurs.
+///
+/// A sample with w_i = 0, y_i = 0 and no multiplier leaves α_i and β_i out altogether. The point must not be zero.
+pub(super) fn taking_part(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+) -> Result<Option<(TrainingProblem, DualPoint)>> {
+    let occurs = occurring(dual);
+    if occurs.iter().all(|occurs| *occurs) {
+        return Ok(None);
+    }
+    let (n, samples) = (occurs.len(), (0..occurs.len()).filter(|&i| occurs[i]).collect::<Vec<_>>());
+    let mut place = vec![0; n];
+    samples.iter().enumerate().for_each(|(local, &i)| place[i] = local);
+    let (pairs, multipliers) = dual
+        .pairs
+        .iter()
+        .zip(&dual.n)
+        .filter(|(_, multiplier)| **multiplier != 0.0)
+        .map(|(pair, multiplier)| (pair.map(|k| place[k % n] + samples.len() * (k / n)), *multiplier))
+        .unzip();
+    let part = DualPoint {
+        w: Mat::from_fn(samples.len(), dual.w.ncols(), |i, j| dual.w[(samples[i], j)]),
+        y: samples.iter().map(|&i| dual.y[i]).collect(),
+        pairs,
+        n: multipliers,
+    };
+    Ok(Some((problem.subset(&samples, problem.weight_decay())?, part)))
 }
 
 /// Nothing may overflow, and underflow must stay below 2^-100 after scaling.
@@ -113,7 +152,7 @@ pub(super) fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
 }
 
 /// Whether s_i occurs in the form, for each sample. Asked of the stored numbers: products of theirs may underflow.
-pub(super) fn occurring(dual: &DualPoint) -> Vec<bool> {
+fn occurring(dual: &DualPoint) -> Vec<bool> {
     let (n, forms) = (dual.y.len(), dual.forms());
     let mut occurs: Vec<bool> =
         (0..n).map(|i| dual.y[i] != 0.0 || (0..dual.w.ncols()).any(|k| dual.w[(i, k)] != 0.0)).collect();

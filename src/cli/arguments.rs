@@ -2,6 +2,7 @@
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use relucert::Blocks;
 use relucert::data::Task;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -54,9 +55,15 @@ pub(super) struct CertifyOptions {
     /// Good enough: the relative gap between network and bound, or between relaxation and bound
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
+    /// Divide the samples into blocks: auto, or their number; 1 for none
+    #[arg(long, value_name = "K", default_value = "auto", value_parser = blocks)]
+    pub(super) blocks: Blocks,
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) time_limit: Option<Duration>,
+    /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
+    #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
+    pub(super) failure_probability: f64,
     /// Seed of every random choice
     #[arg(long, default_value_t = 0)]
     pub(super) seed: u64,
@@ -78,6 +85,12 @@ pub(super) struct CertifyOptions {
 pub(super) struct VerifyOptions {
     /// Folder written by certify --save
     pub(super) dir: PathBuf,
+    /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
+    #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
+    pub(super) failure_probability: f64,
+    /// Seed of a random proof; choose one that the maker of the certificate could not know
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -172,10 +185,25 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
+fn blocks(text: &str) -> Result<Blocks, String> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(Blocks::Count(count)),
+        _ if text == "auto" => Ok(Blocks::Auto),
+        _ => Err("it must be auto or a positive number".into()),
+    }
+}
+
 fn fraction(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value > 0.0 && value < 1.0 => Ok(value),
         _ => Err("it must lie between 0 and 1".into()),
+    }
+}
+
+fn probability(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (1e-100..=0.5).contains(&value) => Ok(value),
+        _ => Err("it must lie between 1e-100 and 0.5".into()),
     }
 }
 

@@ -5,6 +5,7 @@ use super::files::{SaveFolder, write_whole};
 use super::pictures::{self, Moment};
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary};
+use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, load};
 use relucert::{Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify};
 use std::time::Instant;
@@ -14,6 +15,12 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
+            blocks: options.blocks,
+            proof: ProofSettings {
+                failure_probability: options.failure_probability,
+                seed: options.seed,
+                ..ProofSettings::default()
+            },
             ..CertifySettings::default()
         };
         let mut line = LiveLine::new(options.quiet);

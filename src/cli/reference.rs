@@ -3,12 +3,17 @@
 use super::arguments::CertifyOptions;
 use super::certify::run_with;
 use super::pictures::Moment;
-use relucert::Result;
 use relucert::reference::{ReferenceIteration, ReferenceSettings, certify};
 use relucert::training::TrainingSettings;
+use relucert::{Blocks, Error, Result};
 use std::io::{IsTerminal, Write};
 
 pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
+    if matches!(options.blocks, Blocks::Count(count) if count > 1) {
+        return Err(Error::Input(
+            "--blocks: the dense solver takes all samples at once; leave it out".into(),
+        ));
+    }
     run_with(options, |problem, control| {
         let training = TrainingSettings { seed: options.seed, ..TrainingSettings::default() };
         let mut log = Log { shown: !options.quiet && std::io::stderr().is_terminal(), headed: false };

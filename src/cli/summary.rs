@@ -59,6 +59,14 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         report.blocks,
         if report.blocks == 1 { "" } else { "s" }
     )?;
+    if report.blocks > 1 {
+        match report.dividing_loss {
+            Some(loss) => {
+                writeln!(text, "dividing      lost about {} of the value, by estimate", percent(loss))?
+            }
+            None => writeln!(text, "dividing      lost a part of the value that is not known")?,
+        }
+    }
     let reached = if report.meets(tolerance) { "reached" } else { "missed" };
     writeln!(text, "status        {}; tolerance {tolerance:e} {reached}", status(report.status))?;
     if !report.meets(tolerance) && !SAFE_GAMMA.contains(&report.gamma) {

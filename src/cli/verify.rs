@@ -2,7 +2,7 @@
 
 use super::arguments::VerifyOptions;
 use super::{MISSED, SUCCESS, complain, json, print, summary};
-use relucert::certificate::{load_certificate, load_problem, prove};
+use relucert::certificate::{ProofSettings, load_certificate, load_problem, prove_with};
 use relucert::report::Grade;
 use relucert::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,7 @@ struct Verdict {
     gamma: f64,
     lower_bound: f64,
     grade: Grade,
+    failure_probability: f64,
     blocks: usize,
     claimed_lower_bound: Option<f64>,
 }
@@ -31,7 +32,12 @@ struct Claim {
 pub(super) fn run(options: &VerifyOptions) -> Result<u8> {
     let problem = load_problem(&options.dir.join("problem.npz"))?;
     let certificate = load_certificate(&options.dir.join("certificate.npz"))?;
-    let proof = prove(&problem, &certificate)?;
+    let settings = ProofSettings {
+        failure_probability: options.failure_probability,
+        seed: options.seed,
+        ..ProofSettings::default()
+    };
+    let proof = prove_with(&problem, &certificate, &settings)?;
     let verdict = Verdict {
         samples: problem.samples(),
         features: problem.inputs(),
@@ -39,6 +45,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<u8> {
         gamma: problem.weight_decay(),
         lower_bound: proof.lower_bound(),
         grade: proof.grade(),
+        failure_probability: proof.failure_probability(),
         blocks: proof.blocks(),
         claimed_lower_bound: claim(options)?,
     };

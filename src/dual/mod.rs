@@ -5,6 +5,7 @@ mod block;
 mod form;
 mod from_lifting;
 mod kernel;
+mod margin;
 mod point;
 mod product;
 mod repair;
@@ -19,5 +20,6 @@ pub use repair::{RepairSettings, Repaired, repair};
 pub use slack::Slack;
 
 pub(crate) use basis::Basis;
+pub(crate) use margin::with_margin;
 pub(crate) use repair::Plan;
 pub(crate) use slack::power_of_two;

@@ -24,6 +24,9 @@ pub struct RepairSettings {
     pub margin: f64,
     /// A damping τ this close to 1 ends the search for better shifts (default 1e-7).
     pub tolerance: f64,
+    /// A guess of η as a multiple of 1/leverage, where one is known: the search starts there with small steps
+    /// (default none).
+    pub likely: Option<f64>,
     /// Steps of the ascent that shapes η sample by sample (default 20).
     pub ascent_steps: usize,
     /// Multiplications that the search may still spend once it was asked to stop (default 5e9, under a second):
@@ -33,7 +36,7 @@ pub struct RepairSettings {
 
 impl Default for RepairSettings {
     fn default() -> Self {
-        Self { margin: 1e-12, tolerance: 1e-7, ascent_steps: 20, grace: 5e9 }
+        Self { margin: 1e-12, tolerance: 1e-7, likely: None, ascent_steps: 20, grace: 5e9 }
     }
 }
 
@@ -200,10 +203,15 @@ impl Search<'_> {
             return;
         }
         let unit: Vec<f64> = profile.iter().map(|p| p / price).collect();
+        let likely = match self.settings.likely {
+            Some(likely) => (likely * price).log10().clamp(LEAST, GREATEST),
+            None => LIKELY,
+        };
+        let (stride, sections) = if self.settings.likely.is_some() { (0.5, 0) } else { (2.0, SECTIONS) };
         let mut at = |exponent: f64| self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect());
         // Too small a t leaves the s block indefinite, which counts as −∞; too large a one costs what it is worth.
-        let mut top = (at(LIKELY), LIKELY);
-        for direction in [-2.0, 2.0] {
+        let mut top = (at(likely), likely);
+        for direction in [-stride, stride] {
             loop {
                 let exponent = top.1 + direction;
                 if !(LEAST..=GREATEST).contains(&exponent) {
@@ -217,14 +225,14 @@ impl Search<'_> {
                 }
             }
         }
-        if top.0 == f64::NEG_INFINITY {
+        if top.0 == f64::NEG_INFINITY || sections == 0 {
             return;
         }
-        let (mut low, mut high) = (top.1 - 2.0, top.1 + 2.0);
+        let (mut low, mut high) = (top.1 - stride, top.1 + stride);
         let ratio = 0.618_033_988_75;
         let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
         let (mut fa, mut fb) = (at(a), at(b));
-        for _ in 0..SECTIONS {
+        for _ in 0..sections {
             if fa >= fb && fa > f64::NEG_INFINITY {
                 (high, b, fb) = (b, a, fa);
                 a = high - ratio * (high - low);

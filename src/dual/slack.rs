@@ -5,9 +5,11 @@ use super::kernel::Kernel;
 use super::point::DualPoint;
 use super::product::accurate_product;
 use crate::lanczos::SymmetricOperator;
+use crate::linalg::degree;
 use crate::{Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::linalg::matmul::triangular::{self, BlockStructure::*};
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 /// The matrix of q(u, s) in the variables (u', s'), u = V·diag(a)·u', s = diag(b)·s', order d + n.
@@ -69,28 +71,76 @@ impl Slack {
 
     /// The dense matrix, order d + n; lower triangle computed and mirrored.
     pub fn dense(&self) -> Mat<f64> {
-        let (d, n) = (self.inputs(), self.samples());
-        let (uu, su, ss) = self.blocks();
+        let lower = self.lower();
         let s = &self.scale;
-        Mat::from_fn(d + n, d + n, |i, j| {
-            let (row, column) = (i.max(j), i.min(j));
-            let value = match (row < d, column < d) {
-                (true, _) => uu[(row, column)],
-                (false, true) => su[(row - d, column)],
-                (false, false) => ss[(row - d, column - d)],
-            };
-            value * s[row] * s[column]
-        })
+        Mat::from_fn(s.len(), s.len(), |i, j| lower[(i.max(j), i.min(j))] * s[i.max(j)] * s[i.min(j)])
     }
 
-    /// The blocks uu (d × d), su (n × d), ss (n × n) without the scales; of uu and ss trust the lower triangle.
-    pub(crate) fn blocks(&self) -> (Mat<f64>, Mat<f64>, Mat<f64>) {
+    /// The lower triangle of the matrix without the scales, zeros above it: the only dense matrix that is formed.
+    pub(crate) fn lower(&self) -> Mat<f64> {
+        let (d, n) = (self.inputs(), self.samples());
         let (uu, su) = self.head_blocks();
-        (uu, su, self.sample_block())
+        let mut matrix = Mat::zeros(d + n, d + n);
+        for j in 0..d {
+            let column = matrix.col_as_slice_mut(j);
+            (j..d).for_each(|i| column[i] = uu[(i, j)]);
+            (0..n).for_each(|i| column[d + i] = su[(i, j)]);
+        }
+        self.fill_samples(matrix.as_mut().submatrix_mut(d, d, n, n));
+        matrix
     }
 
-    /// The blocks uu (d × d) and su (n × d) without the scales; of uu trust the lower triangle.
-    pub(super) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
+    /// The lower triangle of ss (n × n) without the scales.
+    pub(crate) fn sample_block(&self) -> Mat<f64> {
+        let mut ss = Mat::zeros(self.samples(), self.samples());
+        self.fill_samples(ss.as_mut());
+        ss
+    }
+
+    /// The lower triangle of ss, in place of zeros.
+    pub(crate) fn fill_samples(&self, mut ss: MatMut<'_, f64>) {
+        let (n, c) = (self.samples(), self.w.ncols());
+        let coefficient = 0.25 / self.weight_decay;
+        let scaled = Mat::from_fn(n, c, |i, j| coefficient * self.w[(i, j)]);
+        triangular::matmul(
+            ss.as_mut(),
+            TriangularLower,
+            Accum::Replace,
+            self.w.as_ref(),
+            Rectangular,
+            scaled.transpose(),
+            Rectangular,
+            -1.0,
+            degree(n),
+        );
+        for i in 0..n {
+            for (j, value) in self.kernel.row(n + i).filter(|entry| (n..=n + i).contains(&entry.0)) {
+                ss[(i, j - n)] += value;
+            }
+        }
+    }
+
+    /// The diagonal of uu, without the scales.
+    pub(crate) fn head_diagonal(&self) -> Vec<f64> {
+        let (uu, _) = self.head_blocks();
+        (0..uu.ncols()).map(|j| uu[(j, j)]).collect()
+    }
+
+    /// The diagonal of ss, without the scales.
+    pub(crate) fn sample_diagonal(&self) -> Vec<f64> {
+        let (n, c) = (self.samples(), self.w.ncols());
+        let coefficient = 0.25 / self.weight_decay;
+        (0..n)
+            .map(|i| {
+                let square: f64 = (0..c).map(|k| self.w[(i, k)] * self.w[(i, k)]).sum();
+                let kernel: f64 = self.kernel.row(n + i).filter(|entry| entry.0 == n + i).map(|e| e.1).sum();
+                kernel - coefficient * square
+            })
+            .collect()
+    }
+
+    /// uu (lower triangle) and su.
+    pub(crate) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, c) = (self.inputs(), self.w.ncols());
         let coefficient = 0.25 / self.weight_decay;
         let (gg, mut su) = self.kernel_times_head();
@@ -106,21 +156,6 @@ impl Slack {
         matmul(uu.as_mut(), Accum::Add, h.transpose(), scaled.as_ref(), -1.0, Par::Seq);
         matmul(su.as_mut(), Accum::Add, self.w.as_ref(), scaled.as_ref(), -1.0, Par::Seq);
         (uu, su)
-    }
-
-    /// The block ss (n × n) without the scales; trust the lower triangle.
-    pub(super) fn sample_block(&self) -> Mat<f64> {
-        let (n, c) = (self.samples(), self.w.ncols());
-        let coefficient = 0.25 / self.weight_decay;
-        let scaled = Mat::from_fn(n, c, |i, j| coefficient * self.w[(i, j)]);
-        let mut ss = Mat::zeros(n, n);
-        matmul(ss.as_mut(), Accum::Replace, self.w.as_ref(), scaled.transpose(), -1.0, Par::Seq);
-        for i in 0..n {
-            for (j, value) in self.kernel.row(n + i).filter(|entry| entry.0 >= n) {
-                ss[(i, j - n)] += value;
-            }
-        }
-        ss
     }
 
     /// K_gg G and K_sg G, both n × d.

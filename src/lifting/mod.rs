@@ -126,6 +126,12 @@ impl Lifting {
         self.scale * (value + self.constant)
     }
 
+    /// What one unit of a root's s² in the scaled problem is for a sample of the training problem, times its leverage.
+    pub(crate) fn leverage_unit(&self) -> f64 {
+        let unit = (self.geometry.target_scale / self.geometry.hidden_scale).powi(2);
+        unit / self.geometry.samples.len().max(1) as f64
+    }
+
     /// A network's neurons as columns of (u, δ) (order × m, row-major) and of V (c × m, row-major).
     ///
     /// Neurons are rebalanced on the way, which leaves the product and lowers the objective or keeps it.

@@ -43,6 +43,7 @@ pub fn certify(
 
 fn relaxed(solution: &ReferenceSolution) -> Relaxed {
     Relaxed {
+        dividing_loss: None,
         value: solution.value,
         bound: solution.dual_value,
         infeasibility: solution.primal_infeasibility,

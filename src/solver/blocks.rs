@@ -14,6 +14,8 @@ pub(super) struct BlockPreconditioner {
     /// The positive semidefinite part of each block, row-major, the blocks of R and one for all rows of V.
     blocks: Vec<f64>,
     inverse: Vec<f64>,
+    /// The constraints' part that the rows of u share.
+    shared: Vec<f64>,
     slots: Vec<usize>,
     gradient: Vec<f64>,
 }
@@ -35,6 +37,8 @@ impl BlockPreconditioner {
         self.diagonal[order] = lifting.output_decay;
         self.blocks.clear();
         self.blocks.resize((order + 1) * r * r, 0.0);
+        self.shared.clear();
+        self.shared.resize(r * r, 0.0);
         self.loss(lagrangian, factor, work);
         for (constraint, &weight) in set.equalities.iter().zip(&work.equality_weight) {
             self.constraint(&set.forms, constraint, lagrangian.equality_penalty, weight, &work.p);
@@ -43,6 +47,9 @@ impl BlockPreconditioner {
             if work.next[e] > 0.0 {
                 self.constraint(&set.forms, constraint, work.curvature[e], -work.next[e], &work.p);
             }
+        }
+        for block in self.blocks.chunks_exact_mut(r * r).take(lifting.head()) {
+            axpy(1.0, &self.shared, block);
         }
         self.diagonal.iter_mut().for_each(|value| *value = value.abs());
     }
@@ -75,16 +82,21 @@ impl BlockPreconditioner {
     fn constraint(&mut self, forms: &Forms, constraint: &Constraint, curvature: f64, weight: f64, p: &[f64]) {
         let r = self.columns;
         let head = forms.head_dimension();
-        for a in 0..head {
-            self.gradient.clear();
-            self.gradient.resize(r, 0.0);
-            for (f, g, sign) in constraint.terms() {
-                let (x, y) = (forms.head(f)[a], forms.head(g)[a]);
-                axpy(sign * x, &p[g * r..][..r], &mut self.gradient);
-                axpy(sign * y, &p[f * r..][..r], &mut self.gradient);
-                self.diagonal[a] += 2.0 * weight * sign * x * y;
+        // The whitened u has no preferred axis: its rows share the mean of their blocks.
+        for (f, g, sign) in constraint.terms() {
+            let (x, y) = (forms.head(f), forms.head(g));
+            for (diagonal, (x, y)) in self.diagonal.iter_mut().zip(x.iter().zip(y)) {
+                *diagonal += 2.0 * weight * sign * x * y;
             }
-            rank_one(curvature, &self.gradient, &mut self.blocks[a * r * r..][..r * r]);
+            let (p, q) = (&p[f * r..][..r], &p[g * r..][..r]);
+            let mean = curvature / head as f64;
+            rank_one(mean * dot(x, x), q, &mut self.shared);
+            rank_one(mean * dot(y, y), p, &mut self.shared);
+            let cross = mean * dot(x, y);
+            for (row, (&a, &b)) in self.shared.chunks_exact_mut(r).zip(p.iter().zip(q)) {
+                axpy(cross * a, q, row);
+                axpy(cross * b, p, row);
+            }
         }
         self.slots.clear();
         self.gradient.clear();

@@ -1,0 +1,41 @@
+//! How much a proof may cost and what it may leave to chance.
+
+use super::prove::dense_limit;
+use crate::{Error, Result};
+
+/// Settings of a proof.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub struct ProofSettings {
+    /// Greatest order d + n proved by a dense factorisation; the default, none, takes [`dense_limit`](super::dense_limit).
+    pub dense_limit: Option<usize>,
+    /// Probability that a probabilistic proof may be wrong. Default 1e-9, between 1e-100 and 0.5.
+    pub failure_probability: f64,
+    /// Seed of the random starts. Default 0; against a forger, one that he cannot know.
+    pub seed: u64,
+    /// Most steps of Lanczos from one start, each of which keeps a vector of d + n numbers. Default 1000.
+    pub max_steps: usize,
+}
+
+impl Default for ProofSettings {
+    fn default() -> Self {
+        Self { dense_limit: None, failure_probability: 1e-9, seed: 0, max_steps: 1000 }
+    }
+}
+
+impl ProofSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.failure_probability >= 1e-100 && self.failure_probability <= 0.5 {
+            return Ok(());
+        }
+        Err(Error::Parameter {
+            name: "failure probability",
+            value: self.failure_probability.to_string(),
+            range: "between 1e-100 and 0.5",
+        })
+    }
+
+    pub(super) fn dense_limit(&self) -> usize {
+        self.dense_limit.unwrap_or_else(dense_limit)
+    }
+}
