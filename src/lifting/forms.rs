@@ -2,6 +2,8 @@
 
 use super::{Forest, Geometry};
 use crate::vector::axpy;
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
 
 /// A list of linear forms; evaluated at the factor, form f is a row p_f ∈ R^r.
 ///
@@ -75,11 +77,15 @@ impl Forms {
     /// P = F·R for the factor R ((head + G) × columns) into P (len × columns), both row-major.
     pub fn evaluate(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
         let (head, tail) = factor.split_at(self.head * columns);
+        matmul(
+            MatMut::from_row_major_slice_mut(out, self.len(), columns),
+            Accum::Replace,
+            self.head_matrix(),
+            MatRef::from_row_major_slice(head, self.head, columns),
+            1.0,
+            Par::Seq,
+        );
         for (form, row) in out.chunks_exact_mut(columns).enumerate() {
-            row.fill(0.0);
-            for (a, &h) in self.head(form).iter().enumerate() {
-                axpy(h, &head[a * columns..][..columns], row);
-            }
             let (index, coefficient) = self.tail(form);
             for (&i, &c) in index.iter().zip(coefficient) {
                 axpy(c, &tail[i * columns..][..columns], row);
@@ -90,15 +96,25 @@ impl Forms {
     /// out += Fᵀ·P, the adjoint of [`Forms::evaluate`].
     pub fn accumulate_adjoint(&self, rows: &[f64], columns: usize, out: &mut [f64]) {
         let (head, tail) = out.split_at_mut(self.head * columns);
+        matmul(
+            MatMut::from_row_major_slice_mut(head, self.head, columns),
+            Accum::Add,
+            self.head_matrix().transpose(),
+            MatRef::from_row_major_slice(rows, self.len(), columns),
+            1.0,
+            Par::Seq,
+        );
         for (form, row) in rows.chunks_exact(columns).enumerate() {
-            for (a, &h) in self.head(form).iter().enumerate() {
-                axpy(h, row, &mut head[a * columns..][..columns]);
-            }
             let (index, coefficient) = self.tail(form);
             for (&i, &c) in index.iter().zip(coefficient) {
                 axpy(c, row, &mut tail[i * columns..][..columns]);
             }
         }
+    }
+
+    /// Coefficients on u of all forms, len × head.
+    fn head_matrix(&self) -> MatRef<'_, f64> {
+        MatRef::from_row_major_slice(&self.heads, self.len(), self.head)
     }
 }
 
