@@ -11,6 +11,9 @@ const DATA: [(&str, RGBColor); 2] = [("iris", RGBColor(31, 119, 180)), ("wine", 
 /// γ for each sample.
 const SHARES: [f64; 6] = [1.0 / 3.0, 0.1, 1.0 / 30.0, 0.01, 1.0 / 300.0, 0.001];
 
+/// One data set: its label, its colour, and (γ/n, bound/network).
+type Curve = (String, RGBColor, Vec<(f64, f64)>);
+
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).unwrap_or_else(|| "gamma.svg".into());
     println!("| data | γ | γ/n | network | relaxation | bound | gap | solver_gap |");
@@ -47,7 +50,7 @@ fn run(name: &str, share: f64) -> Result<Report, relucert::Error> {
     Ok(certify(&problem, &CertifySettings::default(), &control, &mut Silent)?.report)
 }
 
-fn draw(path: &str, curves: &[(String, RGBColor, Vec<(f64, f64)>)]) -> Result<(), Box<dyn Error>> {
+fn draw(path: &str, curves: &[Curve]) -> Result<(), Box<dyn Error>> {
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (760, 460)).into_drawing_area();

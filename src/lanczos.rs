@@ -16,6 +16,7 @@ pub trait SymmetricOperator {
 
 /// Settings of [`smallest_eigenpairs`].
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct LanczosSettings {
     /// Eigenpairs wanted (default 1); fewer if the order is smaller.
     pub count: usize,

@@ -2,6 +2,7 @@
 
 /// One line of progress of a run, after each level of the solver.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Progress {
     /// Newton iterations so far.

@@ -112,7 +112,7 @@ fn unusable_arguments_are_refused_in_one_line() {
         (&["certify", "iris", "--gamma", "1", "--seed", "-1"], &["-1"]),
         (&["certify", "iris", "--gamma", "1", "--task", "ranking"], &["--task", "regression"]),
         (&["certify", "iris", "--gama", "1"], &["--gama"]),
-        (&["certify", "iris", "--gamma", "1", "--blocks", "4"], &["--blocks"]),
+        (&["certify", "iris", "--gamma", "1", "--blocks", "0"], &["--blocks", "auto"]),
         (&["certify", "iris", "--gamma", "1", "--cuts", "auto"], &["--cuts"]),
         (&["synth", "teacher"], &["--samples"]),
         (&["synth", "cube", "--samples", "3"], &["cube"]),
@@ -175,7 +175,7 @@ fn synthetic_data_is_the_same_in_a_file_and_on_standard_output() {
 }
 
 /// The layout that `--json` promises.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "schema",
     "samples",
     "features",
@@ -191,6 +191,7 @@ const KEYS: [&str; 21] = [
     "gap",
     "solver_gap",
     "blocks",
+    "dividing_loss",
     "rank",
     "pairs",
     "active_pairs",

@@ -10,6 +10,7 @@ use std::path::Path;
 
 /// How to read a data file.
 #[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct CsvOptions {
     /// Names of the target columns; empty means the last column.
     pub targets: Vec<String>,

@@ -6,6 +6,8 @@ use sprs::CsMat;
 
 /// What the target columns of a data set mean.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Task {
     /// Decide from the target: one column of text or of whole numbers is a class, anything else is regression.
     #[default]

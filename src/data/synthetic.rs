@@ -11,6 +11,7 @@ use std::f64::consts::PI;
 
 /// Settings of [`teacher`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct TeacherSettings {
     /// n; 100.
     pub samples: usize,
@@ -34,6 +35,7 @@ impl Default for TeacherSettings {
 
 /// Settings of [`spiral`].
 #[derive(Clone, Copy, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct SpiralSettings {
     /// Samples in each class; 20.
     pub samples_per_class: usize,

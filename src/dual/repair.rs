@@ -100,7 +100,7 @@ impl Plan {
             let shifter = Shifter::new(problem, &plan.dual, settings.margin)?;
             let mut search =
                 Search { shifter: &shifter, settings, control, grace: settings.grace, best: None };
-            search.run(problem, &plan.dual)?;
+            search.run(problem, &plan.dual);
             let best = search.best;
             plan.found = best.map(|(_, eta)| (shifter, eta));
         }
@@ -176,22 +176,24 @@ impl Search<'_> {
             || (self.grace <= 0.0 && self.control.should_stop())
     }
 
-    fn run(&mut self, problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
+    fn run(&mut self, problem: &TrainingProblem, dual: &DualPoint) {
         let leverage = &self.shifter.leverage;
         let even: Vec<f64> = leverage.iter().map(|l| if *l > 0.0 { 1.0 / l } else { 0.0 }).collect();
         self.consider(vec![0.0; even.len()]);
         if self.done() {
-            return Ok(());
+            return;
         }
         self.line(&even);
         // On nearly everything measured the ascent from the even profile wins; the others are for hard cases.
-        if self.best.as_ref().is_none_or(|(least, _)| damping(*least) < POOR) {
+        if self.best.as_ref().is_none_or(|(least, _)| damping(*least) < POOR) && !self.done() {
             let diagonal = self.shifter.diagonal.clone();
             self.line(&diagonal);
-            self.line(&negative_profile(problem, dual, &even)?);
+            // Numbers out of all proportion overflow here; what was found so far is then the answer.
+            if let Ok(profile) = negative_profile(problem, dual, &even) {
+                self.line(&profile);
+            }
         }
         self.ascend(&even);
-        Ok(())
     }
 
     /// η = t·profile, t by steps of a hundred and then by golden section: the least eigenvalue is concave in t.

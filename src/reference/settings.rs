@@ -5,6 +5,7 @@ use crate::{Error, Result};
 
 /// Settings of the reference solver; the defaults suit every problem it is practical for.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct ReferenceSettings {
     /// Relative gap, relative infeasibilities and violation of the pairs not held at which a run ends
     /// (default 1e-8).

@@ -128,7 +128,7 @@ impl<'a> Projection<'a> {
             let (slope, z) = (self.slope.col_as_slice_mut(j), self.preactivation.col_as_slice(j));
             if e > 0.0 {
                 let inverse = 1.0 / e;
-                slope.iter_mut().zip(z).for_each(|(s, &z)| *s *= (z * inverse).max(0.0).min(1.0));
+                slope.iter_mut().zip(z).for_each(|(s, &z)| *s *= (z * inverse).clamp(0.0, 1.0));
             } else {
                 slope.iter_mut().zip(z).for_each(|(s, &z)| *s = if z > 0.0 { *s } else { 0.0 });
             }
