@@ -9,7 +9,9 @@ use relucert::certificate::{certify_dual, prove};
 use relucert::data::{TeacherSettings, teacher};
 use relucert::dual::{DualPoint, LanczosSettings, Slack, smallest_eigenpairs};
 use relucert::lifting::{Lifting, PairSet, scan_violations};
-use relucert::solver::{AugmentedLagrangian, HessianAssembler, Hinge, Workspace, start};
+use relucert::solver::{
+    AugmentedLagrangian, HessianAssembler, Hinge, ProductScratch, Workspace, hessian_product, start,
+};
 use relucert::training::{TrainingSettings, train};
 use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
 use std::hint::black_box;
@@ -56,6 +58,13 @@ fn solver_kernels(c: &mut Criterion) {
         group.throughput(Throughput::Elements(size as u64));
         group.bench_function(BenchmarkId::new("Hessian assembly (unknowns)", n), |b| {
             b.iter(|| assembler.assemble(&lagrangian, &factor, &work, black_box(&mut hessian)));
+        });
+        let (mut scratch, mut out) = (ProductScratch::default(), vec![0.0; size]);
+        group.bench_function(BenchmarkId::new("Hessian product (unknowns)", n), |b| {
+            b.iter(|| {
+                hessian_product(&lagrangian, &factor, &work, &factor.values, &mut scratch, &mut out);
+                black_box(&mut out);
+            });
         });
         group.throughput(Throughput::Elements(2 * (n * n) as u64));
         group.bench_function(BenchmarkId::new("scan (pairs looked at)", n), |b| {

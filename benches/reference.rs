@@ -24,7 +24,7 @@ fn solvers(criterion: &mut Criterion) {
         TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 0, ..Default::default() };
     let mut group = criterion.benchmark_group("teacher");
     group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(2));
-    for samples in [25, 50, 100, 150] {
+    for samples in [25, 50, 100, 150, 200, 300] {
         let problem = problem(samples);
         group.bench_with_input(BenchmarkId::new("low rank", samples), &problem, |bencher, problem| {
             let settings = CertifySettings { training: training.clone(), ..CertifySettings::default() };

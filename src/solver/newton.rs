@@ -94,7 +94,6 @@ impl NewtonMinimizer {
         let (mut trial, mut corrected) = (factor.clone(), factor.clone());
         let mut step = vec![0.0; size];
         let mut iterations = 0;
-        self.system.begin();
         loop {
             lagrangian.gradient(factor, &mut self.work, &mut self.gradient);
             let norm = self.gradient.iter().fold(0.0, |m: f64, g| m.max(g.abs()));
@@ -108,7 +107,7 @@ impl NewtonMinimizer {
             if iterations == limit || !norm.is_finite() {
                 return report(InnerStatus::IterationLimit);
             }
-            self.system.moved();
+            self.system.moved(size);
             let mut accepted = None;
             for _ in 0..60 {
                 if control.should_stop() {

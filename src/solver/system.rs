@@ -70,16 +70,13 @@ impl NewtonSystem {
         }
     }
 
-    /// Tells that a new subproblem begins.
-    pub(super) fn begin(&mut self) {
-        self.usable = false;
-    }
-
-    /// Tells that the point has moved.
-    pub(super) fn moved(&mut self) {
+    /// Tells that the point has moved; `size` is the number of variables. A factorisation of the same order stays of use,
+    /// also from one subproblem to the next.
+    pub(super) fn moved(&mut self, size: usize) {
         self.current = false;
         self.collected = false;
         self.refusals = 0;
+        self.usable &= self.cholesky.lower().nrows() == size;
     }
 
     /// Whether [`NewtonSystem::correct`] has a factorisation to work with.
