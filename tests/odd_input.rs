@@ -155,3 +155,23 @@ fn no_bound_is_above_a_network() {
         panic!("{error}");
     }
 }
+
+/// Drawn once: multipliers that overflow on their way back to the original coordinates.
+#[test]
+fn multipliers_that_overflow_end_in_the_zero_point() {
+    let odd = Odd {
+        samples: 5,
+        inputs: 1,
+        outputs: 2,
+        seed: 7_610_869_447_228_464_137,
+        features: 2,
+        targets: 0,
+        feature_exponent: -6,
+        target_exponent: 3,
+        gamma_exponent: -300,
+        limit: 2000,
+    };
+    if let Err(error) = check(&odd) {
+        panic!("{error}");
+    }
+}

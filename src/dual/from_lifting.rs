@@ -14,6 +14,7 @@ const TIE: f64 = 1e3;
 /// Samples merged into one direction are told apart again: W is the residual of each, y and N go to the longest
 /// sample of the direction, and the others' s is tied to it by the identity (with unit directions)
 /// (s_i − s_r)²/4 = α_iβ_i + α_rβ_r − α_iβ_r − β_iα_r, whose last two terms are pairs with N ≥ 0.
+/// Multipliers that overflow on the way leave only the zero point.
 pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, misfit: &[f64]) -> DualPoint {
     let (n, c, groups) = (problem.samples(), problem.outputs(), lifting.groups());
     let geometry = &lifting.geometry;
@@ -81,5 +82,6 @@ pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, m
             multipliers.push(tie / (length(i) * length(r)));
         }
     }
-    DualPoint { w, y, pairs, n: multipliers }
+    let finite = y.iter().chain(&multipliers).all(|value| value.is_finite()) && w.is_all_finite();
+    if finite { DualPoint { w, y, pairs, n: multipliers } } else { DualPoint::zero(n, c) }
 }
