@@ -10,7 +10,9 @@ use crate::linalg::Cholesky;
 use faer::{Mat, MatMut};
 
 /// Orders below which a factorisation is always the cheaper way.
-const ITERATIVE_ORDER: usize = 1500;
+const ITERATIVE_ORDER: usize = 700;
+/// Orders from which an old factorisation is tried as a preconditioner before a new one is made.
+const OLD_FACTOR_ORDER: usize = 1500;
 /// Orders above which no dense matrix is formed: two of them would take 2.6 GB.
 const DIRECT_ORDER: usize = 13_000;
 /// Conjugate-gradient steps with an old factorisation after which a new one is the cheaper way.
@@ -103,7 +105,7 @@ impl NewtonSystem {
                 Outcome::Slow => self.slow = true,
             }
         }
-        if !self.current && self.usable && size >= ITERATIVE_ORDER {
+        if !self.current && self.usable && size >= OLD_FACTOR_ORDER {
             match self.by_old_factor(lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
                 // A greater regularisation is cheaper to try than a new factorisation.
