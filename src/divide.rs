@@ -4,9 +4,10 @@
 //! overfit is lost; `docs/mathematics.md` says how much.
 
 use crate::certificate::{
-    Certificate, Partition, Proof, ProofSettings, certify_dual_with, share, stack_proved,
+    Certificate, Partition, Proof, ProofSettings, certify_dual_with, prove_with, share, stack_proved,
 };
 use crate::certify::CertifySettings;
+use crate::dual::DualPoint;
 use crate::relax::relax;
 use crate::report::{Relaxed, Seconds, Status};
 use crate::{Control, Error, Network, Observer, Progress, Result, Silent, TrainingProblem};
@@ -127,6 +128,18 @@ impl Division<'_> {
     fn block(&self, samples: &[usize], share: f64, proving: &ProofSettings) -> Result<Block> {
         let solving = Instant::now();
         let problem = self.problem.subset(samples, share)?;
+        if self.control.should_stop() {
+            let zero = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
+            let proof = prove_with(&problem, &zero, proving)?;
+            let relaxed = Relaxed {
+                // The network is a point of the block's relaxation.
+                value: self.network.objective(&problem),
+                status: if self.control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit },
+                unsolved_blocks: 1,
+                ..Relaxed::nothing()
+            };
+            return Ok(Block { certificate: zero, proof, relaxed, seconds: [0.0; 2] });
+        }
         let relaxation =
             relax(&problem, self.network, self.settings, self.control, &mut Silent, self.started)?;
         let certifying = Instant::now();

@@ -210,6 +210,7 @@ impl<'a> Run<'a> {
             active_pairs: level.map_or(0, |level| level.active_pairs),
             status,
             dividing_loss: None,
+            unsolved_blocks: 0,
         }
     }
 }

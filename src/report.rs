@@ -87,6 +87,8 @@ pub struct Report {
     /// Blocks of samples that the bound was proved on; 1 for all at once. With more, `relaxation_value` is the sum of the
     /// blocks' values and `solver_gap` is relative to it.
     pub blocks: usize,
+    /// Blocks not begun before the run was stopped: each counts with the bound 0.
+    pub unsolved_blocks: usize,
     /// ESTIMATE of the part of the undivided relaxation's value that dividing lost; null for one block, or if unknown.
     pub dividing_loss: Option<f64>,
     /// Columns of the low-rank factor.
@@ -115,6 +117,7 @@ pub(crate) struct Relaxed {
     pub active_pairs: usize,
     pub status: Status,
     pub dividing_loss: Option<f64>,
+    pub unsolved_blocks: usize,
 }
 
 impl Relaxed {
@@ -129,6 +132,7 @@ impl Relaxed {
             active_pairs: 0,
             status: Status::Converged,
             dividing_loss: None,
+            unsolved_blocks: 0,
         }
     }
 
@@ -140,6 +144,7 @@ impl Relaxed {
         self.rank = self.rank.max(block.rank);
         self.pairs += block.pairs;
         self.active_pairs += block.active_pairs;
+        self.unsolved_blocks += block.unsolved_blocks;
         if self.status == Status::Converged {
             self.status = block.status;
         }
@@ -179,6 +184,7 @@ impl Report {
             gap: Self::relative_gap(upper_bound, lower_bound),
             solver_gap: Self::relative_gap(relaxed.value, lower_bound),
             blocks: proof.blocks(),
+            unsolved_blocks: relaxed.unsolved_blocks,
             dividing_loss: relaxed.dividing_loss,
             rank: relaxed.rank,
             pairs: relaxed.pairs,

@@ -191,6 +191,7 @@ const KEYS: [&str; 22] = [
     "gap",
     "solver_gap",
     "blocks",
+    "unsolved_blocks",
     "dividing_loss",
     "rank",
     "pairs",

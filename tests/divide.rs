@@ -101,7 +101,7 @@ fn a_run_stopped_at_once_has_a_bound_that_holds() {
     let certified = divided(&problem, Blocks::Count(4), &control).unwrap();
     let report = &certified.report;
     assert!(report.lower_bound >= 0.0 && report.lower_bound <= report.upper_bound);
-    assert_eq!((report.blocks, report.dividing_loss), (4, None));
+    assert_eq!((report.blocks, report.unsolved_blocks, report.dividing_loss), (4, 4, None));
     assert_eq!(prove(&problem, &certified.certificate).unwrap().lower_bound(), report.lower_bound);
 }
 

@@ -161,13 +161,26 @@ pub fn verify(folder: &Path) -> Result<Proof> {
     prove(&problem, &certificate)
 }
 
+/// Temporary files are private by default; a certificate is for strangers, as far as the umask lets it.
+fn readable_by_others() -> tempfile::Builder<'static, 'static> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mut builder = tempfile::Builder::new();
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+        builder
+    }
+    #[cfg(not(unix))]
+    tempfile::Builder::new()
+}
+
 type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;
 
 /// Writes through a temporary file in the same folder, so that no half-written file is ever seen.
 fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
     let wrong = |source: io::Error| Error::Io { path: path.into(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut out = BufWriter::new(tempfile::NamedTempFile::new_in(folder).map_err(wrong)?);
+    let mut out = BufWriter::new(readable_by_others().tempfile_in(folder).map_err(wrong)?);
     let mut archive = NpzWriter::new(&mut out);
     fill(&mut archive).map_err(wrong)?;
     archive.zip_writer().finish().map_err(|error| wrong(error.into()))?;

@@ -59,6 +59,9 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         report.blocks,
         if report.blocks == 1 { "" } else { "s" }
     )?;
+    if report.unsolved_blocks > 0 {
+        writeln!(text, "unsolved      {} blocks not begun count with the bound 0", report.unsolved_blocks)?;
+    }
     if report.blocks > 1 {
         match report.dividing_loss {
             Some(loss) => {

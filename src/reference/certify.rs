@@ -44,6 +44,7 @@ pub fn certify(
 fn relaxed(solution: &ReferenceSolution) -> Relaxed {
     Relaxed {
         dividing_loss: None,
+        unsolved_blocks: 0,
         value: solution.value,
         bound: solution.dual_value,
         infeasibility: solution.primal_infeasibility,
