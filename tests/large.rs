@@ -4,7 +4,7 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::certificate::{Certificate, Grade, ProofSettings, dense_limit, prove, prove_with};
+use relucert::certificate::{Certificate, Grade, ProofSettings, dense_limit, prove_with};
 use relucert::dual::DualPoint;
 use relucert::report::peak_memory_bytes;
 use relucert::{Features, TrainingProblem};
@@ -36,7 +36,8 @@ fn dominated(n: usize, d: usize) -> (TrainingProblem, DualPoint) {
 fn check(n: usize) {
     let (problem, dual) = dominated(n, 20);
     let started = Instant::now();
-    let proof = prove(&problem, &Certificate::new(dual.clone())).unwrap();
+    let settings = ProofSettings { sparse: false, ..ProofSettings::default() };
+    let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
     println!(
         "n = {n}: {:.1} s, bound {:.6}, peak memory {:.0} MiB, limit {}",
         started.elapsed().as_secs_f64(),
@@ -48,7 +49,7 @@ fn check(n: usize) {
     assert!(proof.lower_bound() > 0.0);
     let larger = DualPoint { w: Mat::from_fn(n, 3, |i, k| 20.0 * dual.w[(i, k)]), ..dual };
     let started = Instant::now();
-    assert!(prove(&problem, &Certificate::new(larger)).is_err());
+    assert!(prove_with(&problem, &Certificate::new(larger), &settings).is_err());
     println!("refused after {:.1} s", started.elapsed().as_secs_f64());
 }
 
@@ -74,7 +75,7 @@ fn twenty_thousand_samples() {
 fn a_hundred_thousand_samples_by_chance() {
     for n in [5000, 20_000, 100_000] {
         let (problem, dual) = dominated(n, 20);
-        let settings = ProofSettings { dense_limit: Some(0), ..ProofSettings::default() };
+        let settings = ProofSettings { dense_limit: Some(0), sparse: false, ..ProofSettings::default() };
         let started = Instant::now();
         let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
         println!(
