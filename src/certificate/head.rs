@@ -1,13 +1,13 @@
 //! The slack with v kept as a variable: for blocks with a head matrix of their own, and because it is sparse in s.
 
 use super::elimination::Elimination;
+use super::is_zero;
 use super::method::{Limits, Methods};
 use super::prove::{
     check_range, head_magnitude, not_proved, proved_basis, row_errors, scaled_is_semidefinite, scales,
     taking_part,
 };
 use super::sparse::Arrow;
-use super::is_zero;
 use crate::dual::{DualPoint, Slack};
 use crate::{Error, Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
@@ -103,11 +103,7 @@ struct Lifted<'a> {
 
 impl<'a> Lifted<'a> {
     /// And a matrix for |G| in [`apply_magnitude`](Self::apply_magnitude).
-    fn new(
-        problem: &TrainingProblem,
-        dual: &'a DualPoint,
-        m: MatRef<'a, f64>,
-    ) -> Result<(Self, Mat<f64>)> {
+    fn new(problem: &TrainingProblem, dual: &'a DualPoint, m: MatRef<'a, f64>) -> Result<(Self, Mat<f64>)> {
         // Without W the slack is what u and s have among themselves, but for M.
         let without = DualPoint { w: Mat::zeros(problem.samples(), problem.outputs()), ..dual.clone() };
         let slack = Slack::unscaled(problem, &without, &proved_basis(problem)?)?;

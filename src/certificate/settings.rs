@@ -26,7 +26,14 @@ pub struct ProofSettings {
 
 impl Default for ProofSettings {
     fn default() -> Self {
-        Self { dense_limit: None, sparse: true, failure_probability: 1e-9, seed: 0, time: None, max_steps: 1000 }
+        Self {
+            dense_limit: None,
+            sparse: true,
+            failure_probability: 1e-9,
+            seed: 0,
+            time: None,
+            max_steps: 1000,
+        }
     }
 }
 
