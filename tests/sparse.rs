@@ -50,8 +50,10 @@ fn accepts(problem: &TrainingProblem, dual: &DualPoint, settings: &ProofSettings
     Some(proof.lower_bound())
 }
 
+type Joined = Box<dyn Fn(usize, usize) -> bool>;
+
 /// Chains, rings with chords, a mesh, a dense core with chains hanging from it, everything with everything.
-fn patterns() -> Vec<(&'static str, usize, Box<dyn Fn(usize, usize) -> bool>)> {
+fn patterns() -> Vec<(&'static str, usize, Joined)> {
     vec![
         ("no pairs", 60, Box::new(|_, _| false)),
         ("chain", 160, Box::new(|i, j| i == j + 1)),
