@@ -125,7 +125,8 @@ fn train(stream: &mut Stream, problem: &TrainingProblem, width: usize) -> f64 {
     let mut step = 0.1 / (scale * scale * n as f64).max(gamma);
     let mut last = f64::INFINITY;
     for _ in 0..300 {
-        let network = Network::new(u.clone(), v.clone()).unwrap();
+        // A step far too long ends in infinity.
+        let Ok(network) = Network::new(u.clone(), v.clone()) else { break };
         let value = network.objective(problem);
         if value.is_finite() {
             best = best.min(value);

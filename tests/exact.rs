@@ -2,7 +2,9 @@
 
 use faer::Mat;
 use num_bigint::{BigInt, Sign};
-use relucert::certificate::{Certificate, certify_blocks, certify_dual, prove};
+use relucert::certificate::{
+    Certificate, Grade, Proof, ProofSettings, certify_blocks, certify_dual, prove, prove_with,
+};
 use relucert::dual::DualPoint;
 use relucert::{Network, TrainingProblem};
 use std::ops::{Add, Mul, Neg};
@@ -79,6 +81,15 @@ impl Neg for &Dyadic {
     fn neg(self) -> Dyadic {
         Dyadic { mantissa: -&self.mantissa, exponent: self.exponent }
     }
+}
+
+/// The dense factorisation, and the sparse one.
+fn proofs(problem: &TrainingProblem, certificate: &Certificate) -> [Option<Proof>; 2] {
+    let settings = ProofSettings { dense_limit: Some(0), ..ProofSettings::default() };
+    let sparse = prove_with(problem, certificate, &settings).ok();
+    let both = [prove(problem, certificate).ok(), sparse];
+    assert!(both.iter().flatten().all(|proof| proof.grade() == Grade::Verified));
+    both
 }
 
 /// 4γ·q in the original (u, s): 2α_i = (x_i, e_i), 2β_i = (−x_i, e_i).
@@ -237,7 +248,7 @@ fn awkward(stream: &mut Stream, kind: usize) -> (TrainingProblem, DualPoint) {
 /// The proof walks towards the boundary of the feasible set; nothing it accepts may lie beyond.
 #[test]
 fn what_is_accepted_is_semidefinite_exactly() {
-    let (mut accepted, mut refused, mut beyond, mut positive) = ([0; KINDS], 0, 0, [0; KINDS]);
+    let (mut accepted, mut refused, mut beyond, mut positive) = ([[0; KINDS]; 2], 0, 0, [0; KINDS]);
     let rounds = std::env::var("RELUCERT_EXACT_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(12);
     for seed in 0..rounds * KINDS as u64 {
         let kind = seed as usize % KINDS;
@@ -247,25 +258,23 @@ fn what_is_accepted_is_semidefinite_exactly() {
         let sound = certificate.dual().clone();
         let mut check = |point: DualPoint| {
             let exact = is_semidefinite(&exact_slack(&problem, &point));
-            match prove(&problem, &Certificate::new(point.clone())) {
-                Ok(proof) => {
-                    accepted[kind] += 1;
-                    assert!(exact, "kind {kind}, seed {seed}: accepted beyond the boundary: {point:?}");
-                    let mut value = Dyadic::zero();
-                    for i in 0..problem.samples() {
-                        for k in 0..problem.outputs() {
-                            let (w, y) =
-                                (Dyadic::new(point.w[(i, k)]), Dyadic::new(problem.targets()[(i, k)]));
-                            value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
-                        }
-                    }
-                    let left = &value + &-&Dyadic::new(proof.lower_bound());
-                    assert!(proof.lower_bound() == 0.0 || !left.is_negative(), "kind {kind}, seed {seed}");
-                }
-                Err(_) => {
+            for (method, proof) in proofs(&problem, &Certificate::new(point.clone())).iter().enumerate() {
+                let Some(proof) = proof else {
                     refused += 1;
                     beyond += usize::from(!exact);
+                    continue;
+                };
+                accepted[method][kind] += 1;
+                assert!(exact, "kind {kind}, seed {seed}: accepted beyond the boundary: {point:?}");
+                let mut value = Dyadic::zero();
+                for i in 0..problem.samples() {
+                    for k in 0..problem.outputs() {
+                        let (w, y) = (Dyadic::new(point.w[(i, k)]), Dyadic::new(problem.targets()[(i, k)]));
+                        value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
+                    }
                 }
+                let left = &value + &-&Dyadic::new(proof.lower_bound());
+                assert!(proof.lower_bound() == 0.0 || !left.is_negative(), "kind {kind}, seed {seed}");
             }
         };
         positive[kind] += usize::from(proof.lower_bound() > 0.0);
@@ -289,7 +298,7 @@ fn what_is_accepted_is_semidefinite_exactly() {
         }
     }
     // Both sides of the boundary were met, in every kind, and with bounds that say something.
-    assert!(accepted.iter().all(|count| *count > 30), "{accepted:?}");
+    assert!(accepted.iter().flatten().all(|count| *count > 30), "{accepted:?}");
     assert!(positive.iter().all(|count| *count > 0), "{positive:?}");
     assert!(refused > 100 && beyond > 100, "{refused} {beyond}");
     eprintln!("accepted {accepted:?}, refused {refused}, of these beyond {beyond}, positive {positive:?}");
@@ -364,6 +373,36 @@ fn several_panels_are_semidefinite_exactly() {
         beyond += usize::from(!exact);
     }
     assert!(accepted > 1 && beyond > 1, "{accepted} {beyond}");
+}
+
+/// A chain that hangs from a dense core: sparse columns first, a dense matrix for the rest.
+#[test]
+fn sparse_columns_and_a_dense_rest_are_semidefinite_exactly() {
+    let mut stream = Stream(78);
+    let (n, d) = (76, 1);
+    let problem = TrainingProblem::new(stream.matrix(n, d), stream.matrix(n, 1), 2.0).unwrap();
+    let mut guess = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(n, 1) };
+    for i in 1..n {
+        for j in (0..i).filter(|j| i < 66 || i - j == 1) {
+            guess.pairs.push([i, if (i + j) % 2 == 0 { j } else { n + j }]);
+            guess.n.push(1e-4 * (stream.next() + 1.0));
+        }
+    }
+    let (certificate, proof) = certify_dual(&problem, &guess).unwrap();
+    assert!(proof.lower_bound() > 0.0);
+    let sound = certificate.dual();
+    let (mut accepted, mut beyond) = ([0; 2], 0);
+    for k in [50, 44, 38, 32, 20, 4] {
+        let grow = 1.0 + 2f64.powi(-k);
+        let point = DualPoint { w: Mat::from_fn(n, 1, |i, j| grow * sound.w[(i, j)]), ..sound.clone() };
+        let exact = is_semidefinite(&exact_slack(&problem, &point));
+        for (method, proof) in proofs(&problem, &Certificate::new(point)).iter().enumerate() {
+            assert!(exact || proof.is_none(), "2^-{k}");
+            accepted[method] += usize::from(proof.is_some());
+        }
+        beyond += usize::from(!exact);
+    }
+    assert!(accepted.iter().all(|count| *count > 0) && beyond > 1, "{accepted:?} {beyond}");
 }
 
 /// 2F of a block in the original (u, v, s): 2(u, v)ᵀH(u, v) − 4αᵀWv − 4Σ y αβ − 4Σ N p p.
@@ -461,13 +500,15 @@ fn what_blocks_prove_is_semidefinite_exactly() {
                 });
                 let whole = is_semidefinite(&exact_slack(&problem, &point));
                 let certificate = Certificate::of_blocks(point, partition.clone());
-                if prove(&problem, &certificate).is_ok() {
-                    assert!(exact && whole, "seed {seed}, 2^-{k}");
-                    accepted += 1;
-                    headed += usize::from(partition.heads().is_some());
-                } else {
-                    refused += 1;
-                    beyond += usize::from(!exact);
+                for proof in proofs(&problem, &certificate) {
+                    if proof.is_some() {
+                        assert!(exact && whole, "seed {seed}, 2^-{k}");
+                        accepted += 1;
+                        headed += usize::from(partition.heads().is_some());
+                    } else {
+                        refused += 1;
+                        beyond += usize::from(!exact);
+                    }
                 }
             }
         }

@@ -111,8 +111,12 @@ fn a_certificate_gets_the_strongest_grade_that_fits() {
     let guess = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(150, 2) };
     let (certificate, verified) = certify_dual(&problem, &guess).unwrap();
     assert_eq!((verified.grade(), verified.failure_probability()), (Grade::Verified, 0.0));
-    // Without room for a factorisation.
+    // Without room for a dense factorisation: without pairs there is hardly any fill in a sparse one.
     let small = ProofSettings { dense_limit: Some(100), failure_probability: 1e-6, ..Default::default() };
+    let sparse = prove_with(&problem, &certificate, &small).unwrap();
+    assert_eq!((sparse.grade(), sparse.lower_bound()), (Grade::Verified, verified.lower_bound()));
+    // And without either.
+    let small = ProofSettings { sparse: false, ..small };
     let (inwards, proof) = certify_dual_with(&problem, certificate.dual(), &small).unwrap();
     assert_eq!((proof.grade(), proof.failure_probability()), (Grade::Probabilistic, 1e-6));
     assert!(proof.lower_bound() > 0.8 * verified.lower_bound(), "{}", proof.lower_bound());

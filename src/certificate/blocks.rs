@@ -1,6 +1,7 @@
 //! A bound proved block by block: the weight decay is shared out, and each block is a problem of its own.
 
 use super::head::{heads_add_up, lifted_is_semidefinite};
+use super::method::{Limits, Methods};
 use super::partition::Partition;
 use super::prove::dense_limit;
 use super::{Certificate, Grade, Proof, ProofSettings, certify_dual, prove, slack_is_semidefinite};
@@ -22,25 +23,18 @@ pub(crate) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
     if share.mul_add(count, -gamma) > 0.0 { share.next_down() } else { share }
 }
 
-/// Order of the matrix that the proof of a block takes.
-fn order(problem: &TrainingProblem, partition: &Partition, samples: &[usize]) -> usize {
-    let extra = if partition.heads().is_some() { problem.outputs() } else { 0 };
-    samples.len() + problem.inputs() + extra
-}
-
-/// Ends of runs of blocks whose matrices fit in memory side by side.
-fn batches(problem: &TrainingProblem, partition: &Partition) -> Vec<usize> {
+/// Ends of runs of blocks whose matrices, of so many numbers each, fit in memory side by side.
+fn batches(sizes: &[usize]) -> Vec<usize> {
     let room = dense_limit().pow(2);
     let (mut ends, mut held) = (Vec::new(), 0);
-    for (k, samples) in partition.members().iter().enumerate() {
-        let size = order(problem, partition, samples).pow(2);
+    for (k, size) in sizes.iter().enumerate() {
         if k > 0 && held + size > room {
             ends.push(k);
             held = 0;
         }
         held += size;
     }
-    ends.push(partition.count());
+    ends.push(sizes.len());
     ends
 }
 
@@ -56,11 +50,20 @@ pub(super) fn slacks_are_semidefinite(
     let parts = partition.split(dual)?;
     let share = share(problem, partition);
     let members = partition.members();
-    if let Some(heads) = partition.heads() {
-        let limit = settings.dense_limit();
-        if members.iter().any(|samples| order(problem, partition, samples) > limit) {
+    let extra = if partition.heads().is_some() { problem.outputs() } else { 0 };
+    let limits = Limits::new(settings);
+    let mut sizes = Vec::with_capacity(parts.len());
+    for part in &parts {
+        let methods = Methods::new(problem.inputs(), part, extra, &limits);
+        if partition.heads().is_some() && !methods.any() {
             return Ok(None);
         }
+        sizes.push(match methods.sparse {
+            Some(elimination) if !methods.dense => (elimination.bytes / 8.0) as usize,
+            _ => (problem.inputs() + part.y.len() + extra).pow(2),
+        });
+    }
+    if let Some(heads) = partition.heads() {
         heads_add_up(heads, problem.weight_decay() * (0.5 * HEAD_PART))?;
     }
     // The probabilities of the blocks add up at most to the one allowed.
@@ -69,12 +72,15 @@ pub(super) fn slacks_are_semidefinite(
     let prove_block = |k: usize| {
         let block = problem.subset(&members[k], share)?;
         match partition.head(k) {
-            Some(head) => lifted_is_semidefinite(&block, &parts[k], head).map(|()| 0.0),
-            None => slack_is_semidefinite(&block, &parts[k], &settings),
+            Some(head) => match lifted_is_semidefinite(&block, &parts[k], head, &limits)? {
+                Some(()) => Ok(0.0),
+                None => Err(Error::Refused("no factorisation of it fits in memory".into())),
+            },
+            None => slack_is_semidefinite(&block, &parts[k], &settings, &limits),
         }
     };
     let mut outcomes: Vec<Result<f64>> = Vec::with_capacity(parts.len());
-    for end in batches(problem, partition) {
+    for end in batches(&sizes) {
         outcomes.par_extend((outcomes.len()..end).into_par_iter().map(prove_block));
     }
     // The first block that fails, whichever thread was the first.

@@ -1,42 +1,68 @@
-//! Blocks with a head matrix of their own: the slack with v kept as a variable, and the sum of the head matrices.
+//! The slack with v kept as a variable: for blocks with a head matrix of their own, and because it is sparse in s.
 
+use super::elimination::Elimination;
 use super::is_zero;
-use super::prove::{check_range, head_magnitude, is_nonsingular, scaled_is_semidefinite, taking_part};
-use crate::dual::{Basis, DualPoint, Slack};
+use super::method::{Limits, Methods};
+use super::prove::{
+    check_range, head_magnitude, not_proved, proved_basis, row_errors, scaled_is_semidefinite, scales,
+    taking_part,
+};
+use super::sparse::Arrow;
+use crate::dual::{DualPoint, Slack};
 use crate::{Error, Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 
 /// Whether (u, v)ᵀ(γI + M)(u, v) − 2αᵀWv − 2Σ y_i α_iβ_i − 2Σ N_k p_a p_b ≥ 0 for all (u, s, v), proved.
 ///
-/// γ is the weight decay of the block's problem and M (order d + c) its head matrix.
+/// γ is the weight decay of the block's problem and M (order d + c) its head matrix. None where no factorisation fits.
 pub(super) fn lifted_is_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     head: MatRef<'_, f64>,
-) -> Result<()> {
+    limits: &Limits,
+) -> Result<Option<()>> {
     check_range(problem, dual)?;
     check_head_range(head)?;
     if is_zero(dual) {
         return heads_add_up(&[-head], problem.weight_decay())
+            .map(Some)
             .map_err(|_| Error::Refused("the head matrix leaves a negative weight decay".into()));
     }
     let part = taking_part(problem, dual)?;
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
-    let basis = Basis::new(problem.dense_features()?);
-    if !is_nonsingular(basis.v.as_ref()) {
-        return Err(Error::Refused("the basis of feature space is not safely nonsingular".into()));
-    }
-    // Without W the slack is what u and s have among themselves, but for M.
-    let (n, c) = (problem.samples(), problem.outputs());
-    let without = DualPoint { w: Mat::zeros(n, c), ..dual.clone() };
-    let slack = Slack::unscaled(problem, &without, &basis)?;
-    let lifted = Lifted { slack, w: dual.w.as_ref(), m: head };
-    let (d, matrix) = (lifted.slack.inputs(), lifted.lower());
-    let g = head_magnitude(problem.features(), &lifted.slack);
-    // VᵀMV goes through two products over d, GᵀW through one over n; the 2n of the slack exceeds both with this.
-    let roundings = lifted.slack.roundings() + 2 * d + 10;
-    scaled_is_semidefinite(matrix, roundings, |z| lifted.apply_magnitude(g.as_ref(), z))
+    let methods = Methods::new(problem.inputs(), dual, problem.outputs(), limits);
+    methods.try_each(
+        |elimination| lifted_by_elimination(problem, dual, Some(head), elimination),
+        || {
+            let (lifted, g) = Lifted::new(problem, dual, head)?;
+            let magnitude = |z: &[f64]| lifted.apply_magnitude(g.as_ref(), z);
+            scaled_is_semidefinite(lifted.lower(), lifted.roundings(), magnitude)
+        },
+    )
+}
+
+/// The same by a sparse factorisation; without a head matrix M = 0, and then it says that of the slack.
+///
+/// The values are in range and every sample takes part.
+pub(super) fn lifted_by_elimination(
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    head: Option<MatRef<'_, f64>>,
+    elimination: &Elimination,
+) -> Result<()> {
+    let order = problem.inputs() + problem.outputs();
+    let zero = Mat::zeros(order, order);
+    let (lifted, g) = Lifted::new(problem, dual, head.unwrap_or(zero.as_ref()))?;
+    let (head, side) = lifted.head_and_side();
+    let kernel = (0..problem.samples()).map(|i| lifted.slack.sample_entry(i));
+    let scale = scales((0..order).map(|k| head[(k, k)]).chain(kernel))?;
+    let row_error = row_errors(&lifted.apply_magnitude(g.as_ref(), &scale), &scale, lifted.roundings());
+    let arrow = lifted.arrow(&head, &side, &scale, &elimination.order)?;
+    drop((head, side));
+    let on_samples = elimination.order.iter().map(|&i| row_error[order + i]);
+    let row_error: Vec<f64> = on_samples.chain(row_error[..order].iter().copied()).collect();
+    if arrow.proves_semidefinite(&row_error, elimination.sparse) { Ok(()) } else { Err(not_proved()) }
 }
 
 /// Whether slack·I − Σ_k M_k is positive semidefinite, proved.
@@ -75,9 +101,24 @@ struct Lifted<'a> {
     m: MatRef<'a, f64>,
 }
 
-impl Lifted<'_> {
-    /// Order d + c + n; the lower triangle.
-    fn lower(&self) -> Mat<f64> {
+impl<'a> Lifted<'a> {
+    /// And a matrix for |G| in [`apply_magnitude`](Self::apply_magnitude).
+    fn new(problem: &TrainingProblem, dual: &'a DualPoint, m: MatRef<'a, f64>) -> Result<(Self, Mat<f64>)> {
+        // Without W the slack is what u and s have among themselves, but for M.
+        let without = DualPoint { w: Mat::zeros(problem.samples(), problem.outputs()), ..dual.clone() };
+        let slack = Slack::unscaled(problem, &without, &proved_basis(problem)?)?;
+        let g = head_magnitude(problem.features(), &slack);
+        Ok((Self { slack, w: dual.w.as_ref(), m }, g))
+    }
+
+    /// Upper bound on the number of roundings any monomial of an entry goes through.
+    fn roundings(&self) -> usize {
+        // VᵀMV goes through two products over d, GᵀW through one over n; the 2n of the slack exceeds both with this.
+        self.slack.roundings() + 2 * self.slack.inputs() + 10
+    }
+
+    /// The lower triangle of the head (u', v), order d + c, and its rows in the columns of s, transposed: n × (d + c).
+    fn head_and_side(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, n, c) = (self.slack.inputs(), self.slack.samples(), self.w.ncols());
         let (mut uu, su) = self.slack.head_blocks();
         let mut mv = Mat::zeros(d + c, d);
@@ -87,21 +128,60 @@ impl Lifted<'_> {
         let mut vu = mv.subrows(d, c).to_owned();
         matmul(vu.as_mut(), Accum::Add, self.w.transpose(), self.slack.g.as_ref(), -0.5, Par::Seq);
         let gamma = self.slack.weight_decay;
-        let mut matrix = Mat::zeros(d + c + n, d + c + n);
-        for j in 0..d {
+        let head = Mat::from_fn(d + c, d + c, |i, j| match (i < d, j < d) {
+            _ if i < j => 0.0,
+            (true, _) => uu[(i, j)],
+            (false, true) => vu[(i - d, j)],
+            (false, false) => self.m[(i, j)] + if i == j { gamma } else { 0.0 },
+        });
+        let side = Mat::from_fn(n, d + c, |i, j| if j < d { su[(i, j)] } else { -0.5 * self.w[(i, j - d)] });
+        (head, side)
+    }
+
+    /// Order d + c + n; the lower triangle.
+    fn lower(&self) -> Mat<f64> {
+        let (head, side) = self.head_and_side();
+        let (n, h) = (side.nrows(), side.ncols());
+        let mut matrix = Mat::zeros(h + n, h + n);
+        for j in 0..h {
             let column = matrix.col_as_slice_mut(j);
-            (j..d).for_each(|i| column[i] = uu[(i, j)]);
-            (0..c).for_each(|k| column[d + k] = vu[(k, j)]);
-            (0..n).for_each(|i| column[d + c + i] = su[(i, j)]);
+            column[j..h].copy_from_slice(&head.col_as_slice(j)[j..]);
+            column[h..].copy_from_slice(side.col_as_slice(j));
         }
-        for k in 0..c {
-            let column = matrix.col_as_slice_mut(d + k);
-            (d + k..d + c).for_each(|i| column[i] = self.m[(i, d + k)]);
-            column[d + k] += gamma;
-            (0..n).for_each(|i| column[d + c + i] = -0.5 * self.w[(i, k)]);
-        }
-        self.slack.fill_samples(matrix.as_mut().submatrix_mut(d + c, d + c, n, n));
+        self.slack.fill_samples(matrix.as_mut().submatrix_mut(h, h, n, n));
         matrix
+    }
+
+    /// The scaled matrix with the samples first, in the given order.
+    fn arrow(&self, head: &Mat<f64>, side: &Mat<f64>, scale: &[f64], order: &[usize]) -> Result<Arrow> {
+        let (n, h) = (side.nrows(), side.ncols());
+        let mut place = vec![usize::MAX; n];
+        order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
+        if order.len() != n || place.contains(&usize::MAX) {
+            return Err(Error::Numerical("the order of elimination"));
+        }
+        let (mut start, mut row, mut value) = (vec![0], Vec::new(), Vec::new());
+        for (j, &old) in order.iter().enumerate() {
+            for (other, entry) in self.slack.kernel.row(n + old).filter(|entry| entry.0 >= n) {
+                let i = place[other - n];
+                if i > j {
+                    row.push(i as u32);
+                    value.push(entry * scale[h + other - n] * scale[h + old]);
+                }
+            }
+            start.push(row.len());
+        }
+        Ok(Arrow {
+            start,
+            row,
+            value,
+            diagonal: order
+                .iter()
+                .map(|&i| self.slack.sample_entry(i) * scale[h + i] * scale[h + i])
+                .collect(),
+            side: Mat::from_fn(h, n, |k, j| side[(order[j], k)] * scale[k] * scale[h + order[j]]),
+            head: Mat::from_fn(h, h, |i, j| head[(i, j)] * scale[i] * scale[j]),
+        })
     }
 
     /// P·z for z ≥ 0, P the same sums with absolute values; `g` (n × d) stands for |G|.

@@ -1,15 +1,19 @@
-//! Proven lower bounds. An estimate cannot become a bound: only [`prove`] makes a [`Proof`].
+//! Proven lower bounds. An estimate cannot become a bound: only [`prove_with`] makes a [`Proof`], and the adding up of the
+//! proofs of blocks (`blocks::stack_proved`).
 
 mod archive;
 mod blocks;
 mod cholesky;
+mod elimination;
 mod files;
 mod head;
+mod method;
 mod operator;
 mod partition;
 mod prove;
 mod random;
 mod settings;
+mod sparse;
 
 pub use blocks::certify_blocks;
 pub(crate) use blocks::{share, stack_proved};
@@ -22,6 +26,8 @@ pub use prove::{DENSE_LIMIT, dense_limit};
 
 pub use random::{BoundedOperator, semidefinite_except};
 pub use settings::ProofSettings;
+
+use method::{Limits, Methods};
 
 use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
 use crate::{Result, TrainingProblem};
@@ -129,10 +135,10 @@ pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Pro
 
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
-/// Each slack is proved by a dense factorisation where that fits in memory, and else by Lanczos from random starts; one
-/// of the latter kind makes the proof probabilistic. Errors: settings out of range, a malformed certificate, or one whose
-/// slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head matrix is
-/// too large for a dense factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
+/// Each slack is proved by a dense or a sparse factorisation where one fits in memory, and else by Lanczos from random
+/// starts; one of the latter kind makes the proof probabilistic. Errors: settings out of range, a malformed certificate, or
+/// one whose slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head
+/// matrix is too large for either factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
 pub fn prove_with(
     problem: &TrainingProblem,
     certificate: &Certificate,
@@ -144,7 +150,7 @@ pub fn prove_with(
     let blocks = certificate.blocks();
     let outcome = match &certificate.partition {
         Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, settings)?,
-        None => Some(slack_is_semidefinite(problem, dual, settings)?),
+        None => Some(slack_is_semidefinite(problem, dual, settings, &Limits::new(settings))?),
     };
     let Some(failure_probability) = outcome else {
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
@@ -160,13 +166,21 @@ fn slack_is_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     settings: &ProofSettings,
+    limits: &Limits,
 ) -> Result<f64> {
     // For W = 0, y = 0, N = 0 the form is γ|u|².
     if is_zero(dual) {
         return Ok(0.0);
     }
-    if problem.inputs() + problem.samples() <= settings.dense_limit() {
-        return prove::slack_is_semidefinite(problem, dual).map(|()| 0.0);
+    prove::check_range(problem, dual)?;
+    let part = prove::taking_part(problem, dual)?;
+    let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
+    let proved = Methods::new(problem.inputs(), dual, 0, limits).try_each(
+        |elimination| head::lifted_by_elimination(problem, dual, None, elimination),
+        || prove::slack_is_semidefinite(problem, dual),
+    )?;
+    if proved.is_some() {
+        return Ok(0.0);
     }
     random::slack_is_probably_semidefinite(problem, dual, settings).map(|()| settings.failure_probability)
 }
@@ -198,7 +212,9 @@ pub fn certify_dual_with(
     let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => certify_repaired(problem, dual, dense)?,
-        _ if order <= settings.dense_limit() => certify_inwards(problem, dual, 2.0 * dense, 16.0, settings)?,
+        _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
+            certify_inwards(problem, dual, 2.0 * dense, 16.0, settings)?
+        }
         _ => certify_inwards(problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
     };
     if let Some(certified) = certified {

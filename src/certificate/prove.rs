@@ -10,7 +10,7 @@ use faer::{Accum, Mat, MatRef, Par};
 pub const DENSE_LIMIT: usize = 3000;
 
 /// Greatest order whose dense proof is tried where memory is plenty: beyond it the factorisation takes hours.
-const LARGEST_ORDER: u64 = 40_000;
+pub(super) const LARGEST_ORDER: u64 = 40_000;
 
 /// Order d + n up to which a proof by a dense Cholesky factorisation fits in the memory that is free now.
 ///
@@ -20,19 +20,24 @@ pub fn dense_limit() -> usize {
     numbers.isqrt().min(LARGEST_ORDER) as usize
 }
 
-/// Whether the slack of a dual point is positive semidefinite, proved; Err says why not.
+/// Whether the slack of a dual point is positive semidefinite, proved by a dense factorisation; Err says why not.
+///
+/// The values are in range and every sample takes part.
 pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
-    check_range(problem, dual)?;
-    let part = taking_part(problem, dual)?;
-    let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
-    let basis = Basis::new(problem.dense_features()?);
-    if !is_nonsingular(basis.v.as_ref()) {
-        return Err(Error::Refused("the basis of feature space is not safely nonsingular".into()));
-    }
-    let slack = Slack::unscaled(problem, dual, &basis)?;
+    let slack = Slack::unscaled(problem, dual, &proved_basis(problem)?)?;
     let head = head_magnitude(problem.features(), &slack);
     let magnitude = |z: &[f64]| slack.apply_magnitude(head.as_ref(), z);
     scaled_is_semidefinite(slack.lower(), slack.roundings(), magnitude)
+}
+
+/// A basis of feature space, proved to be one.
+pub(super) fn proved_basis(problem: &TrainingProblem) -> Result<Basis> {
+    let basis = Basis::new(problem.dense_features()?);
+    if is_nonsingular(basis.v.as_ref()) {
+        Ok(basis)
+    } else {
+        Err(Error::Refused("the basis of feature space is not safely nonsingular".into()))
+    }
 }
 
 /// Whether the exact matrix behind a computed one is positive semidefinite, proved; the memory of the matrix is reused.
@@ -44,31 +49,37 @@ pub(super) fn scaled_is_semidefinite(
     roundings: usize,
     magnitude: impl FnOnce(&[f64]) -> Vec<f64>,
 ) -> Result<()> {
-    let refuse = |why: &str| Err(Error::Refused(why.into()));
-    let order = matrix.nrows();
-    let mut scale = Vec::with_capacity(order);
-    for k in 0..order {
-        let entry = matrix[(k, k)];
-        if !(entry > 0.0 && entry.is_finite()) {
-            return refuse("the dual slack has a diagonal entry that is not positive");
-        }
-        scale.push(power_of_two(1.0 / entry.sqrt()));
-    }
-    let magnitude = magnitude(&scale);
-    // 5 roundings stand for the errors of the two factors XV; 1.01 pays for the rounding of the magnitude.
-    let factor = 1.01 * gamma(roundings + 5);
-    let row_error: Vec<f64> =
-        magnitude.iter().zip(&scale).map(|(m, s)| factor * m * s + 2f64.powi(-100)).collect();
+    let scale = scales((0..matrix.nrows()).map(|k| matrix[(k, k)]))?;
+    let row_error = row_errors(&magnitude(&scale), &scale, roundings);
     for (j, column) in matrix.col_iter_mut().enumerate() {
         for (value, s) in column.iter_mut().zip(&scale).skip(j) {
             *value = *value * s * scale[j];
         }
     }
-    if proves_semidefinite(matrix, &row_error) {
-        Ok(())
-    } else {
-        refuse("the dual slack could not be proved positive semidefinite")
-    }
+    if proves_semidefinite(matrix, &row_error) { Ok(()) } else { Err(not_proved()) }
+}
+
+/// Powers of two that bring a diagonal near 1.
+pub(super) fn scales(diagonal: impl Iterator<Item = f64>) -> Result<Vec<f64>> {
+    let scale = |entry: f64| {
+        if entry > 0.0 && entry.is_finite() {
+            Ok(power_of_two(1.0 / entry.sqrt()))
+        } else {
+            Err(Error::Refused("the dual slack has a diagonal entry that is not positive".into()))
+        }
+    };
+    diagonal.map(scale).collect()
+}
+
+/// Bounds on the row sums of |Â − A| after scaling, from P·scale.
+pub(super) fn row_errors(magnitude: &[f64], scale: &[f64], roundings: usize) -> Vec<f64> {
+    // 5 roundings stand for the errors of the two factors XV; 1.01 pays for the rounding of the magnitude.
+    let factor = 1.01 * gamma(roundings + 5);
+    magnitude.iter().zip(scale).map(|(m, s)| factor * m * s + 2f64.powi(-100)).collect()
+}
+
+pub(super) fn not_proved() -> Error {
+    Error::Refused("the dual slack could not be proved positive semidefinite".into())
 }
 
 /// The problem and the point without the samples that occur nowhere in the form; None where every one occurs.
@@ -123,7 +134,7 @@ pub(super) fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result
 }
 
 /// Proves V nonsingular by ‖VᵀV − I‖_∞ < 1.
-pub(super) fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
+fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
     let d = v.nrows();
     // A NaN ends in a row sum that is not below ½.
     if v.norm_max() > 1.5 {

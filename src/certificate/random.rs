@@ -6,8 +6,8 @@
 use super::ProofSettings;
 use super::cholesky::{UNIT, gamma, proves_semidefinite};
 use super::operator::ScaledSlack;
-use super::prove::{check_range, is_nonsingular, taking_part};
-use crate::dual::{Basis, DualPoint};
+use super::prove::proved_basis;
+use crate::dual::DualPoint;
 use crate::vector::{axpy, dot};
 use crate::{Error, Result, TrainingProblem, memory};
 use faer::Mat;
@@ -30,19 +30,13 @@ const CHUNK: usize = 4096;
 /// Whether the slack of a dual point is positive semidefinite, unless something of at most the probability given happened.
 ///
 /// The probability is over the seed, taken as the seed of a perfect source: whoever made the point must not know it.
+/// The values are in range and every sample takes part.
 pub(super) fn slack_is_probably_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     settings: &ProofSettings,
 ) -> Result<()> {
-    check_range(problem, dual)?;
-    let part = taking_part(problem, dual)?;
-    let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
-    let basis = Basis::new(problem.dense_features()?);
-    if !is_nonsingular(basis.v.as_ref()) {
-        return Err(Error::Refused("the basis of feature space is not safely nonsingular".into()));
-    }
-    let operator = ScaledSlack::new(problem, dual, &basis)?;
+    let operator = ScaledSlack::new(problem, dual, &proved_basis(problem)?)?;
     // Half of the free memory for the vectors.
     let fits = memory::available() / (16 * operator.order() as u64);
     let steps = settings.max_steps.min(usize::try_from(fits).unwrap_or(usize::MAX));

@@ -1,11 +1,9 @@
 //! How much a proof may cost and what it may leave to chance.
 
+use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
 use crate::{Error, Result};
 use std::time::Duration;
-
-/// Operations a second that a dense factorisation can count on.
-const RATE: f64 = 1e10;
 
 /// Settings of a proof.
 #[derive(Clone, Debug)]
@@ -13,12 +11,14 @@ const RATE: f64 = 1e10;
 pub struct ProofSettings {
     /// Greatest order d + n proved by a dense factorisation; the default, none, takes [`dense_limit`](super::dense_limit).
     pub dense_limit: Option<usize>,
+    /// Whether a sparse factorisation may be used, where a dense one does not fit or takes ten times as long. Default true.
+    pub sparse: bool,
     /// Probability that a probabilistic proof may be wrong. Default 1e-9, between 1e-100 and 0.5.
     pub failure_probability: f64,
     /// Seed of the random starts. Default 0; against a forger, one that he cannot know.
     pub seed: u64,
-    /// Time that a dense factorisation of an order above [`DENSE_LIMIT`](super::DENSE_LIMIT) may take, by a rough
-    /// estimate; where it would take longer the proof is left to Lanczos. Default none: any.
+    /// Time that a factorisation may take, by a rough estimate and beyond a dense one of order
+    /// [`DENSE_LIMIT`](super::DENSE_LIMIT); where it would take longer the proof is left to Lanczos. Default none: any.
     pub time: Option<Duration>,
     /// Most steps of Lanczos from one start, each of which keeps a vector of d + n numbers. Default 1000.
     pub max_steps: usize,
@@ -26,7 +26,14 @@ pub struct ProofSettings {
 
 impl Default for ProofSettings {
     fn default() -> Self {
-        Self { dense_limit: None, failure_probability: 1e-9, seed: 0, time: None, max_steps: 1000 }
+        Self {
+            dense_limit: None,
+            sparse: true,
+            failure_probability: 1e-9,
+            seed: 0,
+            time: None,
+            max_steps: 1000,
+        }
     }
 }
 
@@ -45,7 +52,7 @@ impl ProofSettings {
     pub(super) fn dense_limit(&self) -> usize {
         let limit = self.dense_limit.unwrap_or_else(dense_limit);
         // N³/3 operations.
-        let in_time = |time: Duration| (3.0 * RATE * time.as_secs_f64()).cbrt() as usize;
+        let in_time = |time: Duration| (3.0 * DENSE_RATE * time.as_secs_f64()).cbrt() as usize;
         self.time.map_or(limit, |time| limit.min(in_time(time).max(DENSE_LIMIT)))
     }
 }

@@ -120,6 +120,12 @@ impl Slack {
         }
     }
 
+    /// The diagonal entry of s_i without the scales and without W.
+    pub(crate) fn sample_entry(&self, i: usize) -> f64 {
+        let n = self.samples();
+        self.kernel.row(n + i).filter(|entry| entry.0 == n + i).map(|entry| entry.1).sum()
+    }
+
     /// The diagonal of uu, without the scales.
     pub(crate) fn head_diagonal(&self) -> Vec<f64> {
         let (uu, _) = self.head_blocks();
@@ -133,8 +139,7 @@ impl Slack {
         (0..n)
             .map(|i| {
                 let square: f64 = (0..c).map(|k| self.w[(i, k)] * self.w[(i, k)]).sum();
-                let kernel: f64 = self.kernel.row(n + i).filter(|entry| entry.0 == n + i).map(|e| e.1).sum();
-                kernel - coefficient * square
+                self.sample_entry(i) - coefficient * square
             })
             .collect()
     }
