@@ -1,9 +1,9 @@
 //! The relaxation of one problem by one low-rank factor: the value, and the best dual point met on the way.
 
-use crate::certify::CertifySettings;
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
-use crate::lifting::Lifting;
+use crate::lifting::{Geometry, Lifting};
 use crate::report::{Relaxed, Status};
+use crate::settings::CertifySettings;
 use crate::solver::{InnerStatus, Level, LowRankSolver, start};
 use crate::{Control, Error, Network, Observer, Progress, Result, TrainingProblem};
 use faer::Mat;
@@ -60,7 +60,6 @@ pub(crate) fn relax(
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
     run.consider(targets, &RepairSettings::default(), control)?;
     if lifting.groups() > 0 && !stopped && !run.network_is_close(settings.tolerance) {
-        check_size(&lifting)?;
         let mut solver_settings = settings.solver.clone();
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
@@ -80,15 +79,23 @@ fn first_columns(lifting: &Lifting) -> usize {
     wanted.min(lifting.order())
 }
 
-/// Refuses a problem whose dense slack would not fit, before it is allocated.
-fn check_size(lifting: &Lifting) -> Result<()> {
-    if lifting.order() > DIRECTION_LIMIT {
-        return Err(Error::Input(format!(
-            "{} distinct samples are more than the {DIRECTION_LIMIT} that one factor is made for; divide them into blocks",
-            lifting.groups(),
-        )));
+/// Refuses blocks whose dense slack would not fit, before anything is spent on them.
+pub(crate) fn check_size(problem: &TrainingProblem, blocks: usize) -> Result<()> {
+    let samples = problem.samples().div_ceil(blocks);
+    if problem.inputs() + samples <= DIRECTION_LIMIT {
+        return Ok(());
     }
-    Ok(())
+    // Parallel samples share a direction, so there may be fewer of them.
+    let some: Vec<usize> = (0..samples).collect();
+    let geometry = Geometry::new(&problem.subset(&some, problem.weight_decay())?)?;
+    if geometry.rank + geometry.groups() <= DIRECTION_LIMIT {
+        return Ok(());
+    }
+    let enough = problem.samples().div_ceil(DIRECTION_LIMIT.saturating_sub(problem.inputs()).max(1));
+    Err(Error::Input(format!(
+        "{samples} samples are more than the {DIRECTION_LIMIT} that one factor is made for; divide them into {enough} \
+         blocks or more (--blocks {enough})"
+    )))
 }
 
 /// What the levels of the solver have brought so far.
