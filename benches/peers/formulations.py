@@ -27,10 +27,11 @@ def published(x, y, gamma):
 
 
 class Reduced:
-    """min 1/2 z'Pz + q'z + constant subject to a z + s = b, s in {0}^zero x R+^nonnegative x PSD.
+    """min 1/2 z'pz + q'z subject to a z + slack = b, slack in {0}^zero x R+^nonnegative x PSD.
 
     z is the upper triangle, column by column, of the lifted matrix in (u, s, v), with alpha = (s + Xu)/2 and
-    beta = (s - Xu)/2; its order is d + n + c. The rows of the PSD block have their off-diagonal entries times sqrt(2).
+    beta = (s - Xu)/2; its order is d + n + c. The residuals follow: with them the objective is the value itself,
+    and a tolerance relative to it means what it says. The PSD rows of off-diagonal entries carry sqrt(2).
     """
 
     def __init__(self, x, y, gamma):
@@ -40,11 +41,11 @@ class Reduced:
         alpha, beta, v = np.arange(n), n + np.arange(n), 2 * n + np.arange(c)
 
         predictions = self._products(forms, weights, np.repeat(alpha, c), np.tile(v, n))
-        self.p = sparse.triu(predictions.T @ predictions, format="csc")
+        entries, residuals = self._entries(), n * c
         diagonal = _entry(np.arange(self.order), np.arange(self.order))
-        self.q = -predictions.T @ y.ravel()
-        self.q[np.delete(diagonal, slice(d, d + n))] += gamma / 2
-        self.constant = 0.5 * float(np.sum(y * y))
+        self.p = sparse.diags(np.repeat([0.0, 1.0], [entries, residuals]), format="csc")
+        self.q = np.zeros(entries + residuals)
+        self.q[np.delete(diagonal, slice(d, d + n))] = gamma / 2
 
         # Squares of forms are nonnegative anyway, and alpha_i beta_i is an equality.
         i, j = np.triu_indices(n, 1)
@@ -52,11 +53,13 @@ class Reduced:
         second = np.concatenate([alpha[j], beta[j], beta[j], beta[i]])
         equalities = self._products(forms, weights, alpha, beta)
         pairs = self._products(forms, weights, first, second)
-        scale = np.full(self._unknowns(), np.sqrt(2))
+        scale = np.full(entries, np.sqrt(2))
         scale[diagonal] = 1
-        self.a = sparse.vstack([equalities, -pairs, -sparse.diags(scale)], format="csc")
+        blocks = [[predictions, -sparse.eye(residuals)], [equalities, None], [-pairs, None]]
+        self.a = sparse.bmat([*blocks, [-sparse.diags(scale), None]], format="csc")
         self.b = np.zeros(self.a.shape[0])
-        self.zero, self.nonnegative = n, len(first)
+        self.b[:residuals] = y.ravel()
+        self.zero, self.nonnegative = residuals + n, len(first)
 
     def lower_triangle(self):
         """a with the rows of its PSD block in the order of the lower triangle, column by column."""
@@ -64,7 +67,7 @@ class Reduced:
         columns, rows = np.triu_indices(self.order)
         return sparse.vstack([self.a[:head], self.a[head + _entry(columns, rows)]], format="csc")
 
-    def _unknowns(self):
+    def _entries(self):
         return self.order * (self.order + 1) // 2
 
     def _products(self, forms, weights, first, second):
@@ -75,7 +78,7 @@ class Reduced:
         values = np.repeat(weights[first], k, axis=1) * np.tile(weights[second], (1, k))
         columns = _entry(np.minimum(one, two), np.maximum(one, two))
         rows = np.repeat(np.arange(len(first)), k * k)
-        shape = (len(first), self._unknowns())
+        shape = (len(first), self._entries())
         matrix = sparse.csr_matrix((values.ravel(), (rows, columns.ravel())), shape=shape)
         matrix.eliminate_zeros()
         return matrix

@@ -27,7 +27,7 @@ def arguments():
     add("--gammas", type=float, nargs="+", default=[0.1, 0.01], help="weight decays [default: 0.1 0.01]")
     add("--only", nargs="+", default=[""], help="only instances whose names contain one of these")
     add("--solvers", nargs="+", default=ALL, choices=ALL, help="only these")
-    add("--tolerance", type=float, default=1e-4, help="for relucert and SCS [default: 1e-4]")
+    add("--tolerance", type=float, default=1e-4, help="asked of every solver [default: 1e-4]")
     add("--limit", type=float, default=300, help="seconds for one process [default: 300]")
     add("--repetitions", type=int, default=1, help="runs of each; the median counts [default: 1]")
     add("--binary", type=Path, help="the relucert to measure [default: what cargo builds]")
@@ -66,7 +66,7 @@ def main():
         for gamma in options.gammas:
             new = contest.rows(options.solvers, instance, gamma, options.repetitions)
             rows += new
-            print(*map(table.detail, new), sep="\n", file=sys.stderr, flush=True)
+            print(*map(table.progress, new), sep="\n", file=sys.stderr, flush=True)
             # After every instance, so that a run that is cut short leaves what it has.
             write(options.output / "peers.csv", table.as_csv(rows))
             write(options.output / "peers.md", table.as_markdown(rows))
@@ -75,4 +75,10 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except subprocess.CalledProcessError as error:
+        reason = error.stderr.strip() if isinstance(error.stderr, str) else "see above"
+        sys.exit(f"{' '.join(map(str, error.cmd))}: exit status {error.returncode}: {reason}")
+    except OSError as error:
+        sys.exit(f"{error.filename}: {error.strerror}")

@@ -1,15 +1,17 @@
-"""The rows of a run as CSV and as markdown, with the ratios of the seconds."""
+"""The rows of a run: as CSV, everything; as markdown, the times with their ratios and the errors."""
 
 import csv
 import io
 import statistics
 
-from measure import PEERS, RELUCERT
+from measure import PEERS, RELUCERT, TIME_LIMIT
 
 COLUMNS = [
     *("instance", "gamma", "solver", "status", "seconds", "cpu", "solver_seconds", "iterations"),
     *("value", "lower", "upper", "error", "bound", "certified_gap"),
 ]
+# Everything else is told beside the error.
+SUCCESS = ["optimal", "solved", "Solved", "converged, verified"]
 
 
 def as_csv(rows):
@@ -21,48 +23,73 @@ def as_csv(rows):
 
 
 def as_markdown(rows):
-    """Every row, then the ratios: one table each."""
-    lines = [
-        "| instance | γ | solver | status | seconds | CPU | value | true error | certified gap |",
-        "|---|---|---|---|---|---|---|---|---|",
+    cases = {}
+    for row in rows:
+        cases.setdefault((row["instance"], row["gamma"]), {})[row["solver"]] = row
+    peers = [peer for peer in PEERS if any(peer in solvers for solvers in cases.values())]
+    parts = [
+        ("Seconds of the whole process, and their ratio to relucert's:", times(cases, peers, "seconds")),
+        ("CPU seconds of the whole process, and their ratio to relucert's:", times(cases, peers, "cpu")),
+        ("Relative error of the claimed value against the bracket:", errors(cases, peers)),
     ]
-    lines += map(detail, rows)
-    return "\n".join([*lines, "", *ratio_table(rows, "seconds"), "", *ratio_table(rows, "cpu")]) + "\n"
+    return "\n\n".join(f"{title}\n\n" + "\n".join(lines) for title, lines in parts) + "\n"
 
 
-def detail(row):
-    """A row of the markdown table."""
-    cells = [row["instance"], row["gamma"], row["solver"], row["status"], f"{row['seconds']:.2f}"]
-    cells += [f"{row['cpu']:.2f}", shown(row, "value", ".7g"), shown(row, "error", "+.1e")]
-    return line([*cells, shown(row, "certified_gap", ".1e")])
+def times(cases, peers, key):
+    """A peer cut off at the limit counts with the limit, a lower bound; one that failed has no ratio."""
+    head = ["instance", "γ", RELUCERT]
+    for peer in peers:
+        head += [peer, "ratio"]
+    lines = heading(head)
+    ratios = {peer: [] for peer in peers}
+    for case, solvers in cases.items():
+        own = solvers.get(RELUCERT, {})
+        cells = [*case, number(own.get(key), ".2f")]
+        for peer in peers:
+            other = solvers.get(peer, {})
+            ended = other.get("value") is not None or other.get("status") == TIME_LIMIT
+            ratio = other[key] / own[key] if ended and own.get("value") is not None else None
+            if ratio is not None:
+                ratios[peer].append(ratio)
+            cells += [number(other.get(key), ".2f"), number(ratio, ".1f")]
+        lines.append(line(cells))
+    for name, summary in [("median", statistics.median), ("minimum", min)]:
+        cells = [name, "", ""]
+        for peer in peers:
+            cells += ["", number(summary(ratios[peer]) if ratios[peer] else None, ".1f")]
+        lines.append(line(cells))
+    return lines
 
 
-def shown(row, key, style):
-    value = row.get(key)
+def errors(cases, peers):
+    lines = heading(["instance", "γ", "value", RELUCERT, "certified gap", *peers])
+    for case, solvers in cases.items():
+        own = solvers.get(RELUCERT, {})
+        value = next(iter(solvers.values())).get("upper")
+        cells = [*case, number(value, ".7g"), outcome(own), number(own.get("certified_gap"), ".1e")]
+        lines.append(line([*cells, *(outcome(solvers.get(peer, {})) for peer in peers)]))
+    return lines
+
+
+def outcome(row):
+    """The error, and the status where it is not plain success."""
+    status = row.get("status", "")
+    return " ".join(filter(None, [number(row.get("error"), "+.1e"), "" if status in SUCCESS else f"({status})"]))
+
+
+def progress(row):
+    """A line for whoever waits."""
+    time = f"{row['seconds']:8.2f} s"
+    return f"{row['instance']:16} {row['gamma']:<6} {row['solver']:18} {time}  {outcome(row) or row['status']}"
+
+
+def number(value, style):
     return "" if value is None else format(value, style)
+
+
+def heading(names):
+    return [line(names), "|---" * len(names) + "|"]
 
 
 def line(cells):
     return "| " + " | ".join(str(cell).replace("|", "/") for cell in cells) + " |"
-
-
-def ratio_table(rows, key):
-    """Each peer's time over relucert's on the same instance; a run cut off at the limit counts as the limit."""
-    peers = [peer for peer in PEERS if any(row["solver"] == peer for row in rows)]
-    times = {(row["instance"], row["gamma"], row["solver"]): row[key] for row in rows}
-    cases = list(dict.fromkeys((row["instance"], row["gamma"]) for row in rows))
-    what = "seconds" if key == "seconds" else "CPU seconds"
-    lines = [line(["instance", "γ", *(f"{peer} / relucert" for peer in peers)]), "|---" * (2 + len(peers)) + "|"]
-    ratios = {peer: [] for peer in peers}
-    for case in cases:
-        cells = []
-        for peer in peers:
-            own, other = times.get((*case, RELUCERT)), times.get((*case, peer))
-            if own and other is not None:
-                ratios[peer].append(other / own)
-            cells.append(f"{other / own:.2f}" if own and other is not None else "")
-        lines.append(line([*case, *cells]))
-    for name, summary in [("median", statistics.median), ("minimum", min)]:
-        summaries = [f"{summary(ratios[peer]):.2f}" if ratios[peer] else "" for peer in peers]
-        lines.append(line([name, "", *summaries]))
-    return [f"Ratios of {what}:", "", *lines]
