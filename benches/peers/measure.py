@@ -89,7 +89,7 @@ class Contest:
         last = runs[-1]
         row = {"instance": instance.name, "gamma": gamma, "solver": solver} | last
         row |= {key: statistics.median(run[key] for run in runs) for key in ("seconds", "cpu")}
-        return row | errors(last.get("value"), interval)
+        return row | against(interval, last.get("value"), last.get("bound"))
 
     def rows(self, solvers, instance, gamma, repetitions):
         interval = bracket(self.binary, instance, gamma)
@@ -113,8 +113,8 @@ def claim(report):
     }
 
 
-def errors(value, interval):
-    """The bracket, and the signed relative distance of a claimed value from it: 0 inside."""
+def against(interval, value, bound):
+    """The bracket, the signed relative distance of a claimed value from it (0 inside), and what a bound lacks."""
     if interval is None:
         return {}
     lower, upper = interval
@@ -122,4 +122,6 @@ def errors(value, interval):
     if value is not None:
         outside = value - upper if value > upper else min(value - lower, 0.0)
         row["error"] = outside / upper
+    if bound is not None:
+        row["shortfall"] = (upper - bound) / upper
     return row
