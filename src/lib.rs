@@ -65,5 +65,6 @@ pub use features::Features;
 pub use network::Network;
 pub use problem::TrainingProblem;
 pub use progress::{Observer, Progress, Silent};
+pub use relax::Method;
 pub use report::Report;
 pub use settings::{Blocks, CertifySettings};

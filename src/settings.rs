@@ -1,6 +1,7 @@
 //! Settings of a whole run.
 
 use crate::certificate::ProofSettings;
+use crate::relax::Method;
 use crate::solver::SolverSettings;
 use crate::training::TrainingSettings;
 use crate::{Error, Result};
@@ -48,6 +49,8 @@ pub struct CertifySettings {
     pub seed: u64,
     /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
     pub blocks: Blocks,
+    /// The solver of the relaxation. Default [`Method::Auto`].
+    pub method: Method,
     /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
     pub solver: SolverSettings,
     /// Settings of the training of networks; the seed above replaces theirs.
@@ -62,6 +65,7 @@ impl Default for CertifySettings {
             tolerance: 1e-3,
             seed: 0,
             blocks: Blocks::Auto,
+            method: Method::Auto,
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
             proof: ProofSettings::default(),
