@@ -8,7 +8,9 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::baselines::arrangements::{Arrangement, ArrangementSettings, ArrangementSolution, solve};
+use relucert::baselines::arrangements::{
+    Arrangement, ArrangementSettings, ArrangementSolution, Pattern, solve,
+};
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, TrainingProblem};
 use std::collections::HashSet;
@@ -22,8 +24,7 @@ fn unlabelled(x: &Mat<f64>) -> TrainingProblem {
 
 fn patterns(x: &Mat<f64>) -> HashSet<Vec<bool>> {
     let arrangement = Arrangement::new(&unlabelled(x), LIMIT).unwrap();
-    let bits =
-        |p: &relucert::baselines::arrangements::Pattern| (0..x.nrows()).map(|i| p.is_active(i)).collect();
+    let bits = |p: &Pattern| (0..x.nrows()).map(|i| p.is_active(i)).collect();
     let all: HashSet<Vec<bool>> = arrangement.patterns().map(bits).collect();
     assert_eq!(all.len(), arrangement.patterns().len(), "a pattern is listed twice");
     all
