@@ -5,7 +5,7 @@ use crate::divide::Division;
 use crate::relax::{check_size, relax};
 use crate::report::{Report, Seconds};
 use crate::settings::CertifySettings;
-use crate::training::{TrainingSettings, polish, train};
+use crate::training::{TrainingSettings, is_exhaustive, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::path::Path;
@@ -108,7 +108,7 @@ fn run(
 
     let rounding = Instant::now();
     let network = match relaxation.hidden {
-        Some(hidden) if given.is_none() && !control.should_stop() => {
+        Some(hidden) if given.is_none() && !control.should_stop() && !is_exhaustive(problem) => {
             let polished = polish(problem, beside(network.hidden(), &hidden).as_ref(), &training, control);
             if polished.objective(problem) < network.objective(problem) { polished } else { network }
         }
