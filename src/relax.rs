@@ -1,5 +1,6 @@
 //! The relaxation of one problem by one low-rank factor: the value, and the best dual point met on the way.
 
+use crate::checkpoint::{LevelState, WholeLedger};
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::{Geometry, Lifting};
 use crate::report::{Relaxed, Status};
@@ -36,7 +37,8 @@ pub(crate) struct Relaxation {
     pub(crate) hidden: Option<Mat<f64>>,
 }
 
-/// Solves the relaxation from a network, to the tolerance or until `control` says so.
+/// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
+/// there is a ledger of one.
 pub(crate) fn relax(
     problem: &TrainingProblem,
     network: &Network,
@@ -44,6 +46,7 @@ pub(crate) fn relax(
     control: &Control,
     observer: &mut dyn Observer,
     started: Instant,
+    mut ledger: Option<&mut WholeLedger>,
 ) -> Result<Relaxation> {
     let lifting = Lifting::new(problem)?;
     let mut run = Run::new(problem, &lifting, network.objective(problem));
@@ -64,9 +67,20 @@ pub(crate) fn relax(
         solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * settings.tolerance);
         solver_settings.final_infeasibility =
             solver_settings.final_infeasibility.min(0.1 * settings.tolerance);
-        let factor = start(&lifting, network, first_columns(&lifting), settings.seed);
-        let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
-        status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;
+        let earlier = ledger.as_mut().and_then(|ledger| Some((ledger.earlier()?, ledger)));
+        let mut solver = match earlier {
+            Some((state, ledger)) => {
+                let LevelState { solver, dual, relaxed, levels, since_better } = *state;
+                run.go_on_from(dual, &relaxed, levels, since_better);
+                LowRankSolver::resume(&lifting, solver_settings, solver)?
+                    .ok_or_else(|| ledger.damaged("the solver's state does not fit the data"))?
+            }
+            None => {
+                let factor = start(&lifting, network, first_columns(&lifting), settings.seed);
+                LowRankSolver::new(&lifting, solver_settings, factor)?
+            }
+        };
+        status = run.solve(&mut solver, settings.tolerance, control, observer, started, ledger)?;
         let r = solver.factor().columns;
         hidden = Some(lifting.hidden_weights(&solver.factor().r()[..lifting.head() * r], r));
     }
@@ -108,6 +122,10 @@ struct Run<'a> {
     upper: f64,
     value: f64,
     level: Option<Level>,
+    /// Of an earlier run.
+    before: Option<Relaxed>,
+    levels: usize,
+    since_better: usize,
 }
 
 impl<'a> Run<'a> {
@@ -120,7 +138,21 @@ impl<'a> Run<'a> {
             upper,
             value: upper,
             level: None,
+            before: None,
+            levels: 0,
+            since_better: 0,
         }
+    }
+
+    /// Takes over what an earlier run had. Its bound is worked out again; the proof at the end asks nothing of it.
+    fn go_on_from(&mut self, dual: DualPoint, relaxed: &Relaxed, levels: usize, since_better: usize) {
+        let (inner, square) = dual.inner_products(self.problem);
+        let bound = inner - 0.5 * square;
+        if bound > self.best_bound {
+            (self.best_bound, self.best_dual) = (bound, dual);
+        }
+        (self.value, self.levels, self.since_better) = (relaxed.value, levels, since_better);
+        self.before = Some(*relaxed);
     }
 
     fn solve(
@@ -130,18 +162,20 @@ impl<'a> Run<'a> {
         control: &Control,
         observer: &mut dyn Observer,
         started: Instant,
+        mut ledger: Option<&mut WholeLedger>,
     ) -> Result<Status> {
-        let mut since_better = 0;
-        for _ in 0..LEVEL_LIMIT {
+        while self.levels < LEVEL_LIMIT {
             let level = solver.advance(control);
             if level.inner.status == InnerStatus::Stopped {
                 self.consider_level(&level, control)?;
                 self.level.get_or_insert(level);
+                self.keep(solver, &mut ledger, observer, true);
                 return Ok(if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit });
             }
             self.value = self.lifting.unscale(level.objective);
             let error = level.objective_error * self.lifting.scale;
-            since_better = if self.consider_level(&level, control)? { 0 } else { since_better + 1 };
+            self.levels += 1;
+            self.since_better = if self.consider_level(&level, control)? { 0 } else { self.since_better + 1 };
             observer.progress(&Progress {
                 iteration: solver.newton_steps(),
                 value: self.value,
@@ -151,6 +185,8 @@ impl<'a> Run<'a> {
                 rank: level.columns,
                 pairs: level.pairs,
                 seconds: started.elapsed().as_secs_f64(),
+                blocks: None,
+                seconds_left: None,
             });
             // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
             let close = self.value + error - self.best_bound <= 0.9 * tolerance * self.value;
@@ -166,11 +202,33 @@ impl<'a> Run<'a> {
                 self.level = self.level.take().map(|level| Level { infeasibility: 0.0, ..level });
                 return Ok(Status::Converged);
             }
-            if since_better > PATIENCE {
+            if self.since_better > PATIENCE {
                 return Ok(Status::Stalled);
             }
+            self.keep(solver, &mut ledger, observer, false);
         }
         Ok(Status::Stalled)
+    }
+
+    /// Writes down where the solver stands: at the end of a level if that is due, and where it was stopped.
+    fn keep(
+        &self,
+        solver: &LowRankSolver<'_>,
+        ledger: &mut Option<&mut WholeLedger>,
+        observer: &mut dyn Observer,
+        stopped: bool,
+    ) {
+        let Some(ledger) = ledger.as_mut().filter(|ledger| stopped || ledger.is_due()) else { return };
+        ledger.record(&LevelState {
+            solver: solver.state(),
+            dual: self.best_dual.clone(),
+            relaxed: self.relaxed(Status::Stalled),
+            levels: self.levels,
+            since_better: self.since_better,
+        });
+        if let Some(trouble) = ledger.trouble() {
+            observer.warning(&trouble);
+        }
     }
 
     /// Whether the bound so far certifies the trained network itself.
@@ -208,6 +266,9 @@ impl<'a> Run<'a> {
 
     fn relaxed(&self, status: Status) -> Relaxed {
         let level = self.level.as_ref();
+        if let (None, Some(before)) = (level, self.before) {
+            return Relaxed { value: self.value, bound: self.best_bound, status, ..before };
+        }
         Relaxed {
             value: self.value,
             bound: self.best_bound,
