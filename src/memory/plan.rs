@@ -15,7 +15,7 @@ const BLOCKS: f64 = 6.0;
 /// Numbers for each sample that pairs and their normalised constraints take.
 const PAIRS: f64 = 700.0;
 /// Numbers for each sample and neuron of the training.
-const TRAINING: f64 = 6.0;
+const TRAINING: f64 = 32.0;
 /// Copies of the data: the problem's own, and those of whitening, training and blocks.
 const COPIES: f64 = 4.0;
 /// The program itself, and what small problems take whatever their size.
