@@ -9,6 +9,7 @@ use crate::report::{Report, Seconds};
 use crate::settings::CertifySettings;
 use crate::training::{TrainingSettings, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
+use faer::{Mat, MatRef};
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -151,7 +152,7 @@ fn run(
     let rounding = Instant::now();
     let network = match relaxation.hidden {
         Some(hidden) if given.is_none() && !control.should_stop() => {
-            let polished = polish(problem, hidden.as_ref(), &training, control);
+            let polished = polish(problem, beside(network.hidden(), &hidden).as_ref(), &training, control);
             if polished.objective(problem) < network.objective(problem) { polished } else { network }
         }
         _ => network,
@@ -167,4 +168,11 @@ fn run(
 
     let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
     Ok(Certified { network, certificate, proof, report })
+}
+
+/// [A B].
+fn beside(a: MatRef<'_, f64>, b: &Mat<f64>) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols() + b.ncols(), |i, j| {
+        if j < a.ncols() { a[(i, j)] } else { b[(i, j - a.ncols())] }
+    })
 }

@@ -69,5 +69,6 @@ pub use memory::estimated_memory_bytes;
 pub use network::Network;
 pub use problem::TrainingProblem;
 pub use progress::{Observer, Progress, Silent};
+pub use relax::Method;
 pub use report::Report;
 pub use settings::{Blocks, CertifySettings};

@@ -2,6 +2,7 @@
 
 use crate::certificate::ProofSettings;
 use crate::checkpoint::Checkpoint;
+use crate::relax::Method;
 use crate::solver::SolverSettings;
 use crate::training::TrainingSettings;
 use crate::{Error, Result};
@@ -49,6 +50,8 @@ pub struct CertifySettings {
     pub seed: u64,
     /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
     pub blocks: Blocks,
+    /// The solver of the relaxation. Default [`Method::Auto`].
+    pub method: Method,
     /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
     pub solver: SolverSettings,
     /// Settings of the training of networks; the seed above replaces theirs.
@@ -68,6 +71,7 @@ impl Default for CertifySettings {
             tolerance: 1e-3,
             seed: 0,
             blocks: Blocks::Auto,
+            method: Method::Auto,
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
             proof: ProofSettings::default(),

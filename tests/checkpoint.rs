@@ -7,7 +7,7 @@ use relucert::data::{TeacherSettings, teacher};
 use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{
-    Blocks, Certified, CertifySettings, Checkpoint, Control, Error, Observer, Progress, Result, Silent,
+    Blocks, Certified, CertifySettings, Checkpoint, Control, Error, Method, Observer, Progress, Result, Silent,
     TrainingProblem, certify,
 };
 use std::fs;
@@ -25,6 +25,7 @@ fn settings(blocks: usize, path: Option<&Path>) -> CertifySettings {
         tolerance: 1e-4,
         blocks: Blocks::Count(blocks),
         training: TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, seed: 0 },
+        method: Method::LowRank,
         checkpoint: path.map(|path| Checkpoint { interval: Duration::ZERO, ..Checkpoint::new(path) }),
         ..CertifySettings::default()
     }

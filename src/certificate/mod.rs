@@ -237,18 +237,36 @@ fn certify_repaired(
     settings: &ProofSettings,
 ) -> Result<Option<(Certificate, Proof)>> {
     let mut plan = Plan::new(problem, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
-    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
-    let mut part = 0.0;
-    while margin < 0.1 {
+    let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
-        if let Ok(proof) = prove_with(problem, &certificate, settings) {
-            return Ok(Some((certificate, proof)));
+        prove_with(problem, &certificate, settings).ok().map(|proof| (certificate, proof))
+    };
+    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
+    let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
+    while margin < 0.1 {
+        if let Some(mut proved) = attempt(margin, part) {
+            let steps = if dual.y.len() <= TIGHTENED { TIGHTENING } else { 0 };
+            let (mut high, mut low) = ((margin, part), failed);
+            for _ in 0..steps {
+                let Some((m, p)) = low else { break };
+                let middle = ((m * high.0).sqrt(), (p * high.1).sqrt());
+                match attempt(middle.0, middle.1) {
+                    Some(better) => (proved, high) = (better, middle),
+                    None => low = Some(middle),
+                }
+            }
+            return Ok(Some(proved));
         }
+        failed = Some((margin, part));
         margin *= 4.0;
         part = (16.0 * part).clamp(1e-8, 1e-4);
     }
     Ok(None)
 }
+
+/// Steps of bisection between the last margin that failed and the first that proved, up to so many samples.
+const TIGHTENING: usize = 3;
+const TIGHTENED: usize = 500;
 
 fn certify_inwards(
     problem: &TrainingProblem,

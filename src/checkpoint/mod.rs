@@ -22,7 +22,7 @@ use std::time::Duration;
 /// If the file is there the run goes on from it, or ends at once where that one had come to its end (its certificate is
 /// proved again); a file of another problem, network or settings is refused. It is written when the network is trained and
 /// then, whenever `interval` has passed, at the end of a block or of a level of the solver, through a temporary file, so that
-/// it is whole at any moment. It is never removed. Time limit, memory limit and number of threads may differ from run to run.
+/// it is whole at any moment. It is never removed: a run that came to its end stays there. Time limit, memory limit and number of threads may differ from run to run.
 ///
 /// Blocks solved again give the same bits as in one run. A single factor goes on from the end of a level, without the memory
 /// of its preconditioner: the bound is the same to the tolerance. The interior-point method starts anew.

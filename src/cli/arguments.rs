@@ -1,9 +1,9 @@
 //! What may be said on the command line.
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use relucert::Blocks;
 use relucert::data::Task;
+use relucert::{Blocks, Method};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -97,6 +97,9 @@ pub(super) struct NetworkOptions {
     /// Memory that may be taken, e.g. 500MB, 4GB, 2GiB; larger runs are refused before they start [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub(super) memory_limit: Option<u64>,
+    /// Solver of the relaxation: auto takes the dense interior-point method where that is predicted to be cheaper
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = method())]
+    pub(super) method: Method,
 }
 
 #[derive(Debug, Args)]
@@ -225,6 +228,15 @@ fn size(text: &str) -> Result<u64, String> {
         Ok(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
         _ => Err("it must be a size such as 500MB or 4GB".into()),
     }
+}
+
+/// The solvers by name.
+fn method() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(["auto", "low-rank", "interior-point"]).map(|name| match name.as_str() {
+        "low-rank" => Method::LowRank,
+        "interior-point" => Method::InteriorPoint,
+        _ => Method::Auto,
+    })
 }
 
 fn fraction(text: &str) -> Result<f64, String> {

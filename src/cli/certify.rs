@@ -18,13 +18,14 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
         .checkpoint
         .as_ref()
         .map(|path| Checkpoint { interval: options.checkpoint_interval, ..Checkpoint::new(path) });
-    let (memory_limit, options) = (options.memory_limit, &options.common);
+    let (method, memory_limit, options) = (options.method, options.memory_limit, &options.common);
     run_with(options, |problem, control| {
         let network = given.map(weights::load).transpose()?;
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
             blocks: options.blocks,
+            method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
                 seed: options.seed,
