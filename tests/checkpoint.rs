@@ -22,7 +22,7 @@ fn problem(samples: usize, seed: u64) -> TrainingProblem {
 
 fn settings(blocks: usize, path: Option<&Path>) -> CertifySettings {
     CertifySettings {
-        tolerance: 1e-4,
+        tolerance: 1e-3,
         blocks: Blocks::Count(blocks),
         training: TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, seed: 0 },
         method: Method::LowRank,
@@ -129,7 +129,7 @@ fn a_single_factor_goes_on_from_its_last_level_to_the_same_bound() {
     let resumed = run(&problem, &with).unwrap();
     assert_eq!(resumed.report.status, Status::Converged);
     let difference = (resumed.report.lower_bound - whole.lower_bound).abs();
-    assert!(difference <= 1e-4 * whole.lower_bound, "{difference} of {}", whole.lower_bound);
+    assert!(difference <= 1e-3 * whole.lower_bound, "{difference} of {}", whole.lower_bound);
     // The end is kept too, with the network.
     let before = fs::read(&path).unwrap();
     let again = run(&problem, &with).unwrap();
@@ -258,7 +258,7 @@ fn forged_blocks_are_refused_and_never_make_a_bound() {
 
 #[test]
 fn a_forged_state_of_the_solver_is_refused_and_never_makes_a_bound() {
-    let (problem, folder) = (problem(30, 7), tempfile::tempdir().unwrap());
+    let (problem, folder) = (problem(24, 7), tempfile::tempdir().unwrap());
     let path = file(&folder);
     let with = settings(1, Some(&path));
     let value = run(&problem, &settings(1, None)).unwrap().report.relaxation_value;

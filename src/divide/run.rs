@@ -106,7 +106,8 @@ impl Run<'_> {
             return Ok((outcome, proof, true));
         }
         let (outcome, proof) = division.task(block)?.solve_proved(self.control)?;
-        if outcome.figures.is_settled() {
+        // A repair that was cut short is not what an uninterrupted run would have.
+        if outcome.figures.is_settled() && !self.control.should_stop() {
             self.with_ledger(|ledger| ledger.record(block, &outcome.certificate, outcome.figures));
         }
         Ok((outcome, proof, false))
