@@ -7,8 +7,8 @@ use relucert::data::{TeacherSettings, teacher};
 use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{
-    Blocks, Certified, CertifySettings, Checkpoint, Control, Error, Method, Observer, Progress, Result, Silent,
-    TrainingProblem, certify,
+    Blocks, Certified, CertifySettings, Checkpoint, Control, Error, Method, Observer, Progress, Result,
+    Silent, TrainingProblem, certify,
 };
 use std::fs;
 use std::io::{Cursor, Read, Write};

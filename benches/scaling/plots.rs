@@ -16,9 +16,12 @@ const FONT: &str = "sans-serif";
 /// Points on two logarithmic axes, one colour a series, with the fitted power of each.
 fn log_log(area: &Area<'_>, x: &str, y: &str, series: &[(&str, Vec<(f64, f64)>)]) -> Drawn {
     let all = || series.iter().flat_map(|(_, points)| points.iter().copied());
-    let (across, up) = (decades(all().map(|point| point.0)), decades(all().map(|point| point.1)));
+    let (across, mut up) = (decades(all().map(|point| point.0)), decades(all().map(|point| point.1)));
+    // Room for the legend.
+    up.end *= (up.end / up.start).powf(0.3);
     let mut chart = ChartBuilder::on(area)
         .margin(10)
+        .margin_right(24)
         .caption(y, (FONT, 16))
         .x_label_area_size(36)
         .y_label_area_size(70)
@@ -27,6 +30,8 @@ fn log_log(area: &Area<'_>, x: &str, y: &str, series: &[(&str, Vec<(f64, f64)>)]
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .label_style((FONT, 13))
+        .x_labels(4)
+        .y_labels(6)
         .x_desc(x)
         .y_label_formatter(&|value| short(*value))
         .x_label_formatter(&|value| short(*value))
@@ -93,7 +98,14 @@ pub fn block_size(path: &Path, rows: &[Row]) -> Drawn {
         .x_label_area_size(40)
         .y_label_area_size(80)
         .build_cartesian_2d(decades(bounds.iter().map(|point| point.0)).log_scale(), up)?;
-    chart.configure_mesh().light_line_style(TRANSPARENT).x_desc("samples in a block").draw()?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .label_style((FONT, 13))
+        .x_labels(5)
+        .x_label_formatter(&|value| short(*value))
+        .x_desc("samples in a block")
+        .draw()?;
     for ((name, points), colour) in
         [("sum of the blocks' relaxations", values), ("proved lower bound", bounds)].into_iter().zip(COLOURS)
     {

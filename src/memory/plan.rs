@@ -3,21 +3,24 @@
 //! The constants were fitted to measured peaks; `docs/scaling.md` has the table.
 
 use super::{available, resident};
+use crate::relax::Method;
 use crate::settings::{Blocks, CertifySettings};
 use crate::{Error, Result, TrainingProblem};
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
-const MATRICES: f64 = 5.0;
+const MATRICES: f64 = 5.2;
 /// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
-const VECTORS: f64 = 150.0;
+const VECTORS: f64 = 180.0;
 /// Numbers for each sample and pair of columns: the preconditioner's blocks.
-const BLOCKS: f64 = 6.0;
+const BLOCKS: f64 = 2.0;
 /// Numbers for each sample that pairs and their normalised constraints take.
 const PAIRS: f64 = 700.0;
 /// Numbers for each sample and neuron of the training.
 const TRAINING: f64 = 32.0;
 /// Copies of the data: the problem's own, and those of whitening, training and blocks.
 const COPIES: f64 = 4.0;
+/// Numbers for each entry of the interior-point method's Newton system.
+const NEWTON: f64 = 1.0;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
 
@@ -49,7 +52,7 @@ pub fn estimated_memory_bytes(
     at_once: usize,
 ) -> u64 {
     let width = crate::training::TrainingSettings::default().width;
-    Sizes { samples, inputs, outputs, width }.total(blocks.max(1), at_once) as u64
+    Sizes { samples, inputs, outputs, width, method: Method::Auto }.total(blocks.max(1), at_once) as u64
 }
 
 /// What the memory depends on.
@@ -59,12 +62,14 @@ struct Sizes {
     inputs: usize,
     outputs: usize,
     width: usize,
+    method: Method,
 }
 
 impl Sizes {
     fn block(&self, blocks: usize) -> f64 {
         let samples = self.samples.div_ceil(blocks) as f64;
-        block_bytes(samples, self.inputs as f64, self.outputs as f64, columns(self.outputs))
+        let low_rank = block_bytes(samples, self.inputs as f64, self.outputs as f64, columns(self.outputs));
+        low_rank + 8.0 * NEWTON * (self.method.newton_rows(samples as usize, self.outputs) as f64).powi(2)
     }
 
     /// The training is over when the blocks begin.
@@ -90,6 +95,7 @@ impl Plan {
             inputs: problem.inputs(),
             outputs: problem.outputs(),
             width: settings.training.width,
+            method: settings.method,
         };
         let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
         let wanted = settings.blocks.count(sizes.samples)?;
