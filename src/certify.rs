@@ -133,7 +133,10 @@ fn run(
         return Ok(Certified { network, certificate, proof, report });
     }
     if let Some(Stage::Done { certificate, relaxed }) = stage {
-        let proof = prove_with(problem, &certificate, &settings.proof)?;
+        let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
+            Some(saver) => saver.damaged(&error.to_string()),
+            None => error,
+        })?;
         let report = Report::assemble(problem, &network, &proof, &relaxed, seconds);
         return Ok(Certified { network, certificate, proof, report });
     }

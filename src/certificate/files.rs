@@ -8,6 +8,7 @@ use faer::{Mat, MatRef};
 use npyz::npz::NpzWriter;
 use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
 use npyz::{AutoSerialize, WriterBuilder};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::path::Path;
@@ -185,14 +186,27 @@ fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> R
     write_through(&readable_by_others(), path, fill)
 }
 
+fn part_name(path: &Path) -> Result<OsString> {
+    let name = path.file_name().ok_or_else(|| {
+        Error::Input(format!("{}: not the name of a file; name one in a folder", path.display()))
+    })?;
+    let mut part = OsString::from(".");
+    part.push(name);
+    part.push(".part");
+    Ok(part)
+}
+
+/// Whether [`rewrite`] will find a place to write.
+pub(crate) fn try_rewrite(path: &Path) -> Result<()> {
+    let part = path.with_file_name(part_name(path)?);
+    let tried = File::create(&part).and_then(|_| std::fs::remove_file(&part));
+    tried.map_err(|source| Error::Io { path: path.into(), source })
+}
+
 /// The same through a temporary file of one name, `.NAME.part`: a process that is killed leaves at most that one behind,
 /// and the next one takes it away.
 pub(crate) fn rewrite(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
-    let mut part = std::ffi::OsString::from(".");
-    part.push(path.file_name().ok_or_else(|| {
-        Error::Input(format!("{}: not the name of a file; name one in a folder", path.display()))
-    })?);
-    part.push(".part");
+    let part = part_name(path)?;
     let _ = std::fs::remove_file(path.with_file_name(&part));
     let mut builder = readable_by_others();
     write_through(builder.prefix(&part).rand_bytes(0), path, fill)

@@ -6,7 +6,7 @@ use crate::certificate::{Certificate, Partition};
 use crate::divide::BlockFigures;
 use crate::dual::DualPoint;
 use crate::report::Seconds;
-use crate::{Result, TrainingProblem};
+use crate::{Error, Result, TrainingProblem};
 
 /// Keeps the certificates and figures of the blocks that are done, in memory and in the file.
 pub(crate) struct BlockLedger {
@@ -75,6 +75,11 @@ impl BlockLedger {
 
     pub(crate) fn spent(&mut self, seconds: Seconds) {
         self.saver.spent(seconds);
+    }
+
+    /// The error for what an earlier run would not have written.
+    pub(crate) fn damaged(&self, error: &Error) -> Error {
+        self.saver.damaged(&error.to_string())
     }
 
     pub(crate) fn trouble(&mut self) -> Option<String> {

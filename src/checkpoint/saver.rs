@@ -4,7 +4,9 @@ use super::fingerprint::Fingerprint;
 use super::{Checkpoint, LevelState, figures, whole};
 use crate::certificate::Certificate;
 use crate::certificate::archive::Archive;
-use crate::certificate::files::{Writer, array, open, put_network, rewrite, take_certificate, take_network};
+use crate::certificate::files::{
+    Writer, array, open, put_network, rewrite, take_certificate, take_network, try_rewrite,
+};
 use crate::divide::BlockFigures;
 use crate::report::{Relaxed, Seconds};
 use crate::settings::CertifySettings;
@@ -58,10 +60,7 @@ impl Saver {
         let saved = match open(&checkpoint.path) {
             Ok(mut archive) => Some(load(&mut archive, checkpoint, &fingerprint, problem, blocks)?),
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                let probe = checkpoint.path.with_extension("probe");
-                File::create_new(&probe)
-                    .and_then(|_| std::fs::remove_file(&probe))
-                    .map_err(|source| Error::Io { path: checkpoint.path.clone(), source })?;
+                try_rewrite(&checkpoint.path)?;
                 None
             }
             Err(error) => return Err(error),

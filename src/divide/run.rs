@@ -102,8 +102,9 @@ impl Run<'_> {
         let division = self.division;
         if let Some((certificate, figures)) = self.with_ledger(|ledger| ledger.solved(block)).flatten() {
             let outcome = BlockOutcome { block, blocks: division.blocks(), certificate, figures };
-            let proof = outcome.prove(&division.block_problem(block)?, &division.settings.proof)?;
-            return Ok((outcome, proof, true));
+            let proof = outcome.prove(&division.block_problem(block)?, &division.settings.proof);
+            let wrong = |error| self.with_ledger(|ledger| ledger.damaged(&error)).unwrap_or(error);
+            return Ok((outcome, proof.map_err(wrong)?, true));
         }
         let (outcome, proof) = division.task(block)?.solve_proved(self.control)?;
         // A repair that was cut short is not what an uninterrupted run would have.

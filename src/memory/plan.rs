@@ -127,9 +127,7 @@ fn refusal(sizes: &Sizes, blocks: usize, limit: f64) -> Error {
     let enough = (blocks + 1..=sizes.samples / 2).find(|blocks| sizes.total(*blocks, 1) <= limit);
     let remedy = match enough {
         Some(enough) => format!("divide the samples into {enough} blocks or more (--blocks {enough})"),
-        None => {
-            "fewer blocks at once would not help: raise the limit, or leave out samples or features".into()
-        }
+        None => "no number of blocks helps: raise the limit, or leave out samples or features".into(),
     };
     Error::Input(format!(
         "{} samples in {blocks} block{} are estimated to take {needed} of memory, and the limit is {limit_text}; {remedy}",
