@@ -185,6 +185,8 @@ fn a_checkpoint_of_another_run_is_refused() {
     assert!(matches!(run(&one, &nowhere), Err(Error::Io { .. })));
 }
 
+type Change<'a> = &'a dyn Fn(&mut Vec<u8>);
+
 /// Changes an array's bytes after its header, and mends the archive's checksums.
 fn forge(bytes: &[u8], array: &str, change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
@@ -287,7 +289,7 @@ fn a_forged_state_of_the_solver_is_refused_and_never_makes_a_bound() {
     refused("levels", &numbers(|_, _| 0.5));
     refused("figures", &numbers(|_, value| -1.0 - value));
     // Numbers that a solver might have had lead to some bound: one that holds.
-    let changes: [(&str, &dyn Fn(&mut Vec<u8>)); 4] = [
+    let changes: [(&str, Change<'_>); 4] = [
         ("W", &numbers(|_, value| 10.0 * value)),
         ("y", &numbers(|_, _| 1e3)),
         ("factor", &numbers(|index, value| if index % 7 == 0 { 1e3 } else { value })),

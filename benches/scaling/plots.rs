@@ -7,6 +7,7 @@ use std::error::Error;
 use std::ops::Range;
 use std::path::Path;
 
+type Quantity = fn(&Row) -> f64;
 type Drawn = Result<(), Box<dyn Error>>;
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
@@ -61,7 +62,7 @@ fn log_log(area: &Area<'_>, x: &str, y: &str, series: &[(&str, Vec<(f64, f64)>)]
 
 /// Time, memory, pairs, rank and iterations against one size, and the memory against its estimate.
 pub fn growth(path: &Path, x: &str, size: impl Fn(&Row) -> f64, series: &[(&str, &Vec<Row>)]) -> Drawn {
-    let quantities: [(&str, fn(&Row) -> f64); 6] = [
+    let quantities: [(&str, Quantity); 6] = [
         ("seconds to solve and prove", |row| row.solve_seconds + row.certify_seconds),
         ("peak memory, MB", |row| row.peak_memory_bytes as f64 / 1e6),
         ("pairs held", |row| row.pairs as f64),

@@ -8,7 +8,7 @@ use crate::settings::{Blocks, CertifySettings};
 use crate::{Error, Result, TrainingProblem};
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
-const MATRICES: f64 = 5.2;
+const MATRICES: f64 = 5.5;
 /// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
 const VECTORS: f64 = 180.0;
 /// Numbers for each sample and pair of columns: the preconditioner's blocks.
