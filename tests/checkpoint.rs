@@ -119,9 +119,14 @@ fn a_single_factor_goes_on_from_its_last_level_to_the_same_bound() {
         let (stopped, stopper) = stopped_after(&problem, &with, reports);
         assert_eq!(stopped.report.status, Status::Cancelled);
         // It went on from where it was: no level is done twice, no bound is lost.
-        assert!(stopper.seen[0].lower_bound >= bound && stopped.report.lower_bound >= bound * (1.0 - 1e-6));
-        bound = stopped.report.lower_bound;
-        assert!(bound > 0.0 && bound < whole.lower_bound);
+        assert!(
+            stopper.seen[0].lower_bound >= bound * (1.0 - 1e-9),
+            "{} {bound}",
+            stopper.seen[0].lower_bound
+        );
+        bound = stopper.seen[reports - 1].lower_bound;
+        assert!(bound > 0.0 && stopped.report.lower_bound >= bound * (1.0 - 1e-6));
+        assert!(stopped.report.solver_gap > whole.solver_gap);
         let kept =
             prove(&problem, &load_certificate(&path).unwrap()).map_or(0.0, |proof| proof.lower_bound());
         assert!(kept <= whole.relaxation_value * (1.0 + 1e-4));
@@ -146,7 +151,7 @@ fn a_run_that_reached_its_deadline_goes_on() {
     // Longer and longer, so that it ends however slow the machine is.
     let last = loop {
         let certified = certify(&problem, &with, &Control::new().within(limit), &mut Silent).unwrap();
-        assert!(certified.report.lower_bound <= whole.report.lower_bound);
+        assert!(certified.report.lower_bound <= whole.report.relaxation_value);
         if certified.report.status != Status::TimeLimit && certified.report.dividing_loss.is_some() {
             break certified;
         }
@@ -174,7 +179,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     refused(&heavier, &with, "another weight decay");
     refused(&one, &CertifySettings { blocks: Blocks::Count(3), ..with.clone() }, "another number of blocks");
     refused(&one, &CertifySettings { seed: 1, ..with.clone() }, "another settings");
-    refused(&one, &CertifySettings { tolerance: 1e-3, ..with.clone() }, "another settings");
+    refused(&one, &CertifySettings { tolerance: 1e-2, ..with.clone() }, "another settings");
     fs::write(&path, "no archive").unwrap();
     assert!(run(&one, &with).is_err());
     relucert::certificate::save_problem(&path, &one).unwrap();
