@@ -6,7 +6,7 @@ use crate::reference::{
     ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_lifted,
 };
 use crate::report::{Relaxed, Status};
-use crate::{Progress, Result};
+use crate::{Error, Progress, Result};
 
 /// Accuracies tried one after the other, as parts of the tolerance: a proof may cost a little more than the first leaves.
 const PARTS: [f64; 2] = [0.2, 5e-3];
@@ -20,7 +20,11 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<()> {
             reduced_tolerance: run.tolerance,
             ..ReferenceSettings::default()
         };
-        let solution = attempt(run, &settings)?;
+        let solution = match attempt(run, &settings) {
+            // Data so badly scaled that not one iteration could be made: the other solver may.
+            Err(Error::Numerical(_)) => return Ok(()),
+            outcome => outcome?,
+        };
         // The multiplier of the loss is target − prediction.
         let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
         let dual = dual_point(run.problem, run.lifting, &solution.pairs, &misfit);
