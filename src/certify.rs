@@ -111,11 +111,14 @@ fn run(
     if is_new {
         seconds.round = started.elapsed().as_secs_f64();
     }
+    // A training that was stopped has to be done again: nothing is kept of it.
+    if is_new && given.is_none() && control.should_stop() {
+        saver = None;
+    }
     if let Some(saver) = &mut saver {
         saver.trained(&network);
         saver.spent(seconds);
-        // A training that was stopped has to be done again.
-        if is_new && !control.should_stop() {
+        if is_new {
             saver.write(|_| Ok(()));
         }
         if let Some(trouble) = saver.trouble() {

@@ -7,7 +7,9 @@ use faer::Mat;
 use relucert::certificate::Grade;
 use relucert::dual::{DualPoint, RepairSettings, repair};
 use relucert::report::Status;
-use relucert::{Certified, CertifySettings, Control, Observer, Progress, Silent, TrainingProblem, certify};
+use relucert::{
+    Certified, CertifySettings, Control, Method, Observer, Progress, Silent, TrainingProblem, certify,
+};
 use std::time::Duration;
 
 fn teacher(samples: usize) -> TrainingProblem {
@@ -18,7 +20,7 @@ fn teacher(samples: usize) -> TrainingProblem {
 
 fn run(problem: &TrainingProblem, control: &Control, observer: &mut dyn Observer) -> Certified {
     // Tight enough for a dozen levels.
-    let settings = CertifySettings { tolerance: 1e-5, ..CertifySettings::default() };
+    let settings = CertifySettings { tolerance: 1e-5, method: Method::LowRank, ..CertifySettings::default() };
     certify(problem, &settings, control, observer).unwrap()
 }
 
