@@ -7,7 +7,7 @@ use crate::memory::Plan;
 use crate::relax::{check_size, relax};
 use crate::report::{Report, Seconds};
 use crate::settings::CertifySettings;
-use crate::training::{TrainingSettings, polish, train};
+use crate::training::{TrainingSettings, is_exhaustive, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::path::Path;
@@ -157,7 +157,7 @@ fn run(
 
     let rounding = Instant::now();
     let network = match relaxation.hidden {
-        Some(hidden) if given.is_none() && !control.should_stop() => {
+        Some(hidden) if given.is_none() && !control.should_stop() && !is_exhaustive(problem) => {
             let polished = polish(problem, beside(network.hidden(), &hidden).as_ref(), &training, control);
             if polished.objective(problem) < network.objective(problem) { polished } else { network }
         }
