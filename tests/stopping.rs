@@ -20,8 +20,7 @@ fn teacher(samples: usize) -> TrainingProblem {
 
 fn run(problem: &TrainingProblem, control: &Control, observer: &mut dyn Observer) -> Certified {
     // Tight enough for a dozen levels.
-    let settings =
-        CertifySettings { tolerance: 1e-5, method: Method::LowRank, ..CertifySettings::default() };
+    let settings = CertifySettings { tolerance: 1e-5, method: Method::LowRank, ..CertifySettings::default() };
     certify(problem, &settings, control, observer).unwrap()
 }
 
