@@ -37,6 +37,7 @@
 pub mod baselines;
 pub mod certificate;
 mod certify;
+mod checkpoint;
 mod control;
 pub mod data;
 mod divide;
@@ -60,9 +61,12 @@ pub mod training;
 mod vector;
 
 pub use certify::{Certified, certify, certify_network};
+pub use checkpoint::Checkpoint;
 pub use control::Control;
+pub use divide::{BlockFigures, BlockOutcome, BlockTask, Division};
 pub use error::{Error, Result};
 pub use features::Features;
+pub use memory::estimated_memory_bytes;
 pub use network::Network;
 pub use problem::TrainingProblem;
 pub use progress::{Observer, Progress, Silent};

@@ -59,6 +59,7 @@ fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings) -> Result<ReferenceS
             rank,
             pairs: line.pairs,
             seconds: started.elapsed().as_secs_f64(),
+            ..Progress::default()
         });
     })
 }
