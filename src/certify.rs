@@ -2,8 +2,9 @@
 
 use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with};
 use crate::divide::{Blocks, Division};
+use crate::lifting::LiftedFactor;
 use crate::relax::relax;
-use crate::report::{Report, Seconds};
+use crate::report::{Report, Seconds, Status};
 use crate::solver::SolverSettings;
 use crate::training::{TrainingSettings, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
@@ -72,7 +73,7 @@ pub fn certify(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
-    run(problem, None, settings, control, observer)
+    Ok(run(problem, None, settings, control, observer)?.certified)
 }
 
 /// Solves the relaxation and proves how far a network that comes from elsewhere is from optimal: the report has its
@@ -100,16 +101,42 @@ pub fn certify_network(
             "the objective of the network overflows; divide its weights by a constant".into(),
         ));
     }
-    run(problem, Some(network), settings, control, observer)
+    Ok(run(problem, Some(network), settings, control, observer)?.certified)
 }
 
-fn run(
+/// [`certify`], and the solution of the relaxation that its bound comes from, to be rounded by other means.
+///
+/// There is none where the samples were divided into blocks or where the run was stopped before it had one; a trained
+/// network that is optimal by itself is its own solution.
+pub fn certify_with_solution(
+    problem: &TrainingProblem,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<(Certified, Option<LiftedFactor>)> {
+    let stages = run(problem, None, settings, control, observer)?;
+    Ok((stages.certified, stages.solution))
+}
+
+/// What the parts of a run came to.
+pub(crate) struct Stages {
+    pub(crate) certified: Certified,
+    /// The solution of the relaxation.
+    pub(crate) solution: Option<LiftedFactor>,
+    /// The network before the relaxation was solved, and the seconds it took.
+    pub(crate) trained: (Network, f64),
+    /// The network trained from the solution of the relaxation.
+    pub(crate) polished: Option<Network>,
+}
+
+/// Trains (or takes the network given), relaxes, proves and rounds.
+pub(crate) fn run(
     problem: &TrainingProblem,
     given: Option<&Network>,
     settings: &CertifySettings,
     control: &Control,
     observer: &mut dyn Observer,
-) -> Result<Certified> {
+) -> Result<Stages> {
     if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
         return Err(Error::Parameter {
             name: "tolerance",
@@ -128,8 +155,11 @@ fn run(
         let divided = run.certify(blocks, observer, &mut seconds)?;
         let (certificate, proof) = (divided.certificate, divided.proof);
         let report = Report::assemble(problem, &network, &proof, &divided.relaxed, seconds);
-        return Ok(Certified { network, certificate, proof, report });
+        let trained = (network.clone(), seconds.round);
+        let certified = Certified { network, certificate, proof, report };
+        return Ok(Stages { certified, solution: None, trained, polished: None });
     }
+    let trained = (network.clone(), seconds.round);
 
     let solving = Instant::now();
     let relaxation = relax(problem, &network, settings, control, observer, started)?;
@@ -142,15 +172,21 @@ fn run(
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
-    let network = match relaxation.hidden {
-        Some(hidden) if given.is_none() && !control.should_stop() => {
-            let polished = polish(problem, hidden.as_ref(), &training, control);
-            if polished.objective(problem) < network.objective(problem) { polished } else { network }
+    let polished = match &relaxation.factor {
+        Some(factor) if given.is_none() && !control.should_stop() => {
+            Some(polish(problem, factor.hidden.as_ref(), &training, control))
         }
+        _ => None,
+    };
+    let network = match &polished {
+        Some(polished) if polished.objective(problem) < network.objective(problem) => polished.clone(),
         _ => network,
     };
     seconds.round += rounding.elapsed().as_secs_f64();
 
     let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
-    Ok(Certified { network, certificate, proof, report })
+    let optimal = relaxation.relaxed.status == Status::Converged;
+    let solution =
+        relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
+    Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })
 }

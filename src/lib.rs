@@ -34,8 +34,10 @@
 //! a report.
 #![deny(missing_docs)]
 
+pub mod baselines;
 pub mod certificate;
 mod certify;
+pub mod compare;
 mod control;
 pub mod data;
 mod divide;
@@ -53,11 +55,12 @@ mod progress;
 pub mod reference;
 mod relax;
 pub mod report;
+pub mod rounding;
 pub mod solver;
 pub mod training;
 mod vector;
 
-pub use certify::{Certified, CertifySettings, certify, certify_network};
+pub use certify::{Certified, CertifySettings, certify, certify_network, certify_with_solution};
 pub use control::Control;
 pub use divide::Blocks;
 pub use error::{Error, Result};

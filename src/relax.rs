@@ -2,11 +2,10 @@
 
 use crate::certify::CertifySettings;
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
-use crate::lifting::Lifting;
+use crate::lifting::{LiftedFactor, Lifting};
 use crate::report::{Relaxed, Status};
 use crate::solver::{InnerStatus, Level, LowRankSolver, start};
 use crate::{Control, Error, Network, Observer, Progress, Result, TrainingProblem};
-use faer::Mat;
 use std::time::Instant;
 
 /// Columns of the first factor: above the rank of the optimum on nearly everything measured, because a factor with
@@ -32,8 +31,8 @@ pub(crate) struct Relaxation {
     pub(crate) dual: DualPoint,
     /// The figures.
     pub(crate) relaxed: Relaxed,
-    /// Hidden weights that the factor stands for (d × rank); none where no factor was needed.
-    pub(crate) hidden: Option<Mat<f64>>,
+    /// The factor in the coordinates of the problem; none where no factor was needed.
+    pub(crate) factor: Option<LiftedFactor>,
 }
 
 /// Solves the relaxation from a network, to the tolerance or until `control` says so.
@@ -53,7 +52,7 @@ pub(crate) fn relax(
         true => Status::TimeLimit,
         false => Status::Converged,
     };
-    let mut hidden = None;
+    let mut solution = None;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
@@ -68,11 +67,11 @@ pub(crate) fn relax(
         let factor = start(&lifting, network, first_columns(&lifting), settings.seed);
         let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
         status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;
-        let r = solver.factor().columns;
-        hidden = Some(lifting.hidden_weights(&solver.factor().r()[..lifting.head() * r], r));
+        let factor = solver.factor();
+        solution = Some(lifting.original(factor.r(), factor.v(), factor.columns));
     }
     let relaxed = run.relaxed(status);
-    Ok(Relaxation { dual: run.best_dual, relaxed, hidden })
+    Ok(Relaxation { dual: run.best_dual, relaxed, factor: solution })
 }
 
 fn first_columns(lifting: &Lifting) -> usize {
