@@ -32,7 +32,7 @@ pub struct DescentSettings {
     pub rule: Rule,
     /// Neurons. Default 300, the widest published.
     pub width: usize,
-    /// Passes over the data at most; fewer where they would cost more than 3·10¹⁰ multiplications. Default 1000.
+    /// Passes over the data at most; fewer where they would cost more than 3·10¹⁰ multiplications. Default 5000.
     pub epochs: usize,
     /// Samples of one gradient, 0 for all. Default 64.
     pub batch: usize,
@@ -42,7 +42,7 @@ pub struct DescentSettings {
 
 impl Default for DescentSettings {
     fn default() -> Self {
-        Self { rule: Rule::Adam, width: 300, epochs: 1000, batch: 64, seed: 0 }
+        Self { rule: Rule::Adam, width: 300, epochs: 5000, batch: 64, seed: 0 }
     }
 }
 
@@ -56,7 +56,7 @@ const FEWEST: usize = 20;
 const RATES: i32 = 7;
 const TRIAL: f64 = 0.03;
 /// The largest steps tried: relative to the weights (Adam), to the inverse of the curvature at the start (SGD).
-const LARGEST_ADAM: f64 = 0.3;
+const LARGEST_ADAM: f64 = 1.0;
 const LARGEST_SGD: f64 = 1.0;
 /// Steps of the power method for that curvature.
 const POWER: usize = 12;

@@ -216,7 +216,7 @@ impl<'a> Bench<'a> {
         };
         let rounded = round(self.problem, &solution, &settings, control, &mut observer)?;
         let note = format!(
-            "best of {} iterates on the training data; {:.1e} from a ReLU network at the last",
+            "best of {} iterates on the training data; infeasibility {:.1e} at the last",
             rounded.last.iteration + 1,
             rounded.last.infeasibility
         );
