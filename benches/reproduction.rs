@@ -19,7 +19,8 @@ fn main() -> Result<()> {
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
     let names = ["random", "spiral", "iris", "mnist"];
     let given = words.iter().position(|word| !names.contains(&word.as_str())).map(|at| words.remove(at));
-    let folder = given.map(PathBuf::from).or_else(|| std::env::var_os("RELUCERT_TEST_DATA").map(PathBuf::from));
+    let folder =
+        given.map(PathBuf::from).or_else(|| std::env::var_os("RELUCERT_TEST_DATA").map(PathBuf::from));
     let Some(folder) = folder.filter(|folder| folder.join("random_00.csv").exists()) else {
         println!("reproduction: skipped, no folder with random_00.csv was named");
         return Ok(());
@@ -44,16 +45,15 @@ fn main() -> Result<()> {
 
 fn read(folder: &Path, file: &str) -> Result<Dataset> {
     let path = folder.join(format!("{file}.csv"));
-    let targets = if file.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
+    let targets =
+        if file.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
     load(&path.to_string_lossy(), &CsvOptions { targets, task: Task::Auto })
 }
 
 /// Bounds and objectives over γ, raw features and no bias as published.
 fn tightness(folder: &Path, files: &[String]) -> Result<()> {
-    let methods: Vec<Method> = Method::ALL
-        .into_iter()
-        .filter(|method| !matches!(method, Method::Nngp | Method::Ntk))
-        .collect();
+    let methods: Vec<Method> =
+        Method::ALL.into_iter().filter(|method| !matches!(method, Method::Nngp | Method::Ntk)).collect();
     for file in files {
         let data = read(folder, file)?;
         for gamma in GAMMAS {
@@ -71,7 +71,8 @@ fn tightness(folder: &Path, files: &[String]) -> Result<()> {
 
 /// Accuracies, honest and by the published protocol.
 fn accuracy(folder: &Path, file: &str, gammas: &[f64], prepared: bool) -> Result<()> {
-    let (mut training, test) = (read(folder, &format!("{file}_train"))?, read(folder, &format!("{file}_test"))?);
+    let (mut training, test) =
+        (read(folder, &format!("{file}_train"))?, read(folder, &format!("{file}_test"))?);
     let mut test = test.aligned_with(&training)?;
     if prepared {
         test = test.standardized_like(&training)?.with_bias();
@@ -89,7 +90,9 @@ fn accuracy(folder: &Path, file: &str, gammas: &[f64], prepared: bool) -> Result
 
 fn print(name: &str, found: &Comparison) {
     println!("### {name}, weight decay {}\n", found.gamma);
-    println!("| method | proved bound | estimate | objective | width | train | test | published protocol | seconds | status |");
+    println!(
+        "| method | proved bound | estimate | objective | width | train | test | published protocol | seconds | status |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     for row in &found.rows {
         println!("{}", line(row));

@@ -22,7 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let table = arguments.next().unwrap_or_else(|| "gated_gap.csv".into());
     let picture = arguments.next().unwrap_or_else(|| "gated_gap.svg".into());
     // nine features and the bias
-    let settings = TeacherSettings { samples: SAMPLES, features: 9, outputs: 1, ..TeacherSettings::default() };
+    let settings =
+        TeacherSettings { samples: SAMPLES, features: 9, outputs: 1, ..TeacherSettings::default() };
     let problem = teacher(&settings)?.problem(WEIGHT_DECAY)?;
     let control = Control::new();
     let certified = certify(&problem, &CertifySettings::default(), &control, &mut Silent)?;
@@ -41,7 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         for (curve, value) in curves.iter_mut().zip([gated.value, relu, split]) {
             curve.push((count as f64, value / best));
         }
-        eprintln!("{count} patterns: gated {:.4}, ReLU {relu:.4}, decomposition {split:.4}; best {best:.4}", gated.value);
+        eprintln!(
+            "{count} patterns: gated {:.4}, ReLU {relu:.4}, decomposition {split:.4}; best {best:.4}",
+            gated.value
+        );
     }
     std::fs::write(&table, csv)?;
     std::fs::write(&picture, draw(&curves, bound / best)?)?;

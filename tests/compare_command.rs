@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
-const TRAINING: &str = "a,b,y\n0.3,1,red\n-1.2,1,blue\n0.9,1,red\n-0.4,1,blue\n1.7,1,red\n-0.8,1,blue\n0.5,1,red\n";
+const TRAINING: &str =
+    "a,b,y\n0.3,1,red\n-1.2,1,blue\n0.9,1,red\n-0.4,1,blue\n1.7,1,red\n-0.8,1,blue\n0.5,1,red\n";
 const TEST: &str = "a,b,y\n-0.9,1,blue\n0.8,1,red\n-0.2,1,blue\n";
 
 fn relucert(folder: &Path, arguments: &[&str]) -> Output {

@@ -47,9 +47,9 @@ fn every_method_has_a_row_and_only_proofs_are_bounds() {
         if row.status == Outcome::NotApplicable {
             continue;
         }
-        for value in [row.train_score, row.test_score] {
+        for (value, least) in [(row.train_score, 0.7), (row.test_score, 0.5)] {
             let value = value.unwrap_or_else(|| panic!("{}: {:?}", row.method, row.note));
-            assert!((0.7..=1.0).contains(&value), "{}: {value}", row.method);
+            assert!((least..=1.0).contains(&value), "{}: {value}", row.method);
         }
     }
     let ran = |method| found.rows.iter().any(|row| row.method == method && row.status == Outcome::Done);

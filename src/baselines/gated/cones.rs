@@ -1,15 +1,11 @@
 //! From a gated to a ReLU network: cone decompositions.
 
-use super::{GatedNetwork, Patterns};
+use super::{GatedNetwork, Patterns, least_squares};
 use crate::linalg::ThinSvd;
 use crate::{Control, Error, Network, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
-/// Sweeps of one decomposition.
-const SWEEPS: usize = 200;
-/// Relative violation of the cone that is left alone.
-const TOLERANCE: f64 = 1e-6;
 /// Singular values below this part of the largest are rounding.
 const RANK: f64 = 1e-9;
 
@@ -19,7 +15,7 @@ const RANK: f64 = 1e-9;
 /// split as z = a − b with a, b ∈ K and the shortest b, which gives the neurons (a, v) and (b, −v). The network predicts on
 /// the training data what the gated one does, up to the tolerance of the cones; its weight decay is larger.
 ///
-/// Errors: a gated network that is not over these patterns. Stopped early, the decompositions are rougher.
+/// Errors: a gated network that is not over these patterns. Stopped early, it leaves patterns out.
 pub fn cone_decomposition(
     problem: &TrainingProblem,
     patterns: &Patterns,
@@ -36,13 +32,16 @@ pub fn cone_decomposition(
         .par_iter()
         .enumerate()
         .map(|(place, &pattern)| {
+            if control.should_stop() {
+                return Vec::new();
+            }
             let block = gated.weights.subcols(place * c, c);
             let Some(svd) = ThinSvd::new(block) else { return Vec::new() };
             let mut neurons = Vec::new();
             for (k, &size) in svd.singular.iter().enumerate() {
                 if size > RANK * svd.singular[0] && size > 0.0 {
                     let z: Vec<f64> = svd.u.col(k).iter().map(|u| u * size).collect();
-                    let [a, b] = split(x, patterns, pattern, &z, control);
+                    let [a, b] = split(x, patterns, pattern, &z);
                     let v = svd.v.col(k);
                     neurons.push((a, v.iter().copied().collect()));
                     neurons.push((b, v.iter().map(|v| -v).collect()));
@@ -65,47 +64,33 @@ pub(super) fn balanced(problem: &TrainingProblem, neurons: &[(Vec<f64>, Vec<f64>
     Network::new(hidden, output)
 }
 
-/// z = a − b with both in the cone: b is the shortest with Ab ≥ (−Az)₊ for A = (2D − I)X, by Hildreth's method
-/// (coordinate ascent in the multipliers λ ≥ 0 of b = Aᵀλ).
-pub(super) fn split(
-    x: MatRef<'_, f64>,
-    patterns: &Patterns,
-    pattern: usize,
-    z: &[f64],
-    control: &Control,
-) -> [Vec<f64>; 2] {
-    let (n, d) = x.shape();
-    // Row-major, signed.
-    let mut rows = vec![0.0; n * d];
-    for (i, row) in rows.chunks_exact_mut(d).enumerate() {
-        let sign = if patterns.is_active(pattern, i) { 1.0 } else { -1.0 };
-        row.iter_mut().enumerate().for_each(|(a, value)| *value = sign * x[(i, a)]);
+/// z = a − b with both in the cone: b is the shortest with Ab ≥ (−Az)₊ for A = (2D − I)X.
+///
+/// A least distance problem, and so a nonnegative least squares problem (Lawson and Hanson 1974, chapter 23): with E the
+/// columns (aᵢ, wᵢ) and f = (0, 1), the residual r = Eλ − f at the best λ ≥ 0 has b = −r_{1…d}/r_{d+1}.
+pub(super) fn split(x: MatRef<'_, f64>, patterns: &Patterns, pattern: usize, z: &[f64]) -> [Vec<f64>; 2] {
+    let d = x.ncols();
+    let size = z.iter().map(|z| z * z).sum::<f64>().sqrt();
+    if size == 0.0 {
+        return [z.to_vec(), z.to_vec()];
     }
-    let dot = |row: &[f64], u: &[f64]| -> f64 { row.iter().zip(u).map(|(a, b)| a * b).sum() };
-    let squared: Vec<f64> = rows.chunks_exact(d).map(|row| dot(row, row)).collect();
-    let wanted: Vec<f64> = rows.chunks_exact(d).map(|row| (-dot(row, z)).max(0.0)).collect();
-    let most = wanted.iter().copied().fold(0.0, f64::max);
-    let mut b = vec![0.0; d];
-    let mut multipliers = vec![0.0_f64; n];
-    for _ in 0..SWEEPS {
-        let mut worst = 0.0_f64;
-        for (i, row) in rows.chunks_exact(d).enumerate() {
-            if squared[i] == 0.0 {
-                continue;
-            }
-            let short = wanted[i] - dot(row, &b);
-            worst = worst.max(short);
-            let next = (multipliers[i] + short / squared[i]).max(0.0);
-            let change = next - multipliers[i];
-            if change != 0.0 {
-                multipliers[i] = next;
-                b.iter_mut().zip(row).for_each(|(b, a)| *b += change * a);
-            }
-        }
-        if worst <= TOLERANCE * most || control.should_stop() {
-            break;
-        }
+    // Unit rows, for a z of length one.
+    let columns: Vec<Vec<f64>> = (0..x.nrows())
+        .filter_map(|i| {
+            let length = x.row(i).norm_l2();
+            let sign = if patterns.is_active(pattern, i) { 1.0 } else { -1.0 };
+            let mut column: Vec<f64> = x.row(i).iter().map(|x| sign * x / length).collect();
+            let along: f64 = column.iter().zip(z).map(|(a, z)| a * z / size).sum();
+            column.push((-along).max(0.0));
+            (length > 0.0).then_some(column)
+        })
+        .collect();
+    let mut target = vec![0.0; d + 1];
+    target[d] = 1.0;
+    let residual = least_squares::residual(&columns, &target);
+    let b: Vec<f64> = residual[..d].iter().map(|r| -size * r / residual[d]).collect();
+    if !b.iter().all(|b| b.is_finite()) {
+        return [z.to_vec(), vec![0.0; d]];
     }
-    let a = z.iter().zip(&b).map(|(z, b)| z + b).collect();
-    [a, b]
+    [z.iter().zip(&b).map(|(z, b)| z + b).collect(), b]
 }

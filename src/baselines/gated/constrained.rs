@@ -49,7 +49,7 @@ pub fn constrained(
     let mut z = Mat::<f64>::zeros(d, 2 * m);
     for (place, &pattern) in gated.active.iter().enumerate() {
         let weights: Vec<f64> = gated.weights.col(place).iter().copied().collect();
-        let parts = split(x, patterns, pattern, &weights, control);
+        let parts = split(x, patterns, pattern, &weights);
         for (part, column) in parts.iter().zip([pattern, m + pattern]) {
             part.iter().enumerate().for_each(|(i, value)| z[(i, column)] = *value);
         }

@@ -16,6 +16,7 @@
 mod cones;
 mod constrained;
 mod lasso;
+mod least_squares;
 mod patterns;
 
 pub use cones::cone_decomposition;
