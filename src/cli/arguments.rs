@@ -10,7 +10,7 @@ use std::time::Duration;
 const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved), 2 usage or input error, \
 3 a valid bound that missed the tolerance (verify: the proof falls short of the claim), 130 interrupted twice.";
 
-const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, nngp, ntk. \
+const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
 A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \
 Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interrupted twice.";
 

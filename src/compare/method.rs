@@ -26,6 +26,14 @@ pub enum Method {
     Gated,
     /// A ReLU network over the same patterns ([`crate::baselines::gated`]).
     GatedRelu,
+    /// Training to optimality over every activation pattern ([`crate::baselines::arrangements`]).
+    Exact,
+    /// Frank–Wolfe over every pattern ([`crate::baselines::frank_wolfe`]).
+    FrankWolfe,
+    /// The copositive relaxation over every pattern ([`crate::baselines::copositive`]).
+    Copositive,
+    /// Soft-thresholded singular values ([`crate::baselines::soft_threshold`]).
+    SoftThreshold,
     /// Regression with the NNGP kernel ([`crate::baselines::kernels`]).
     Nngp,
     /// Regression with the neural tangent kernel ([`crate::baselines::kernels`]).
@@ -34,7 +42,7 @@ pub enum Method {
 
 impl Method {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Train,
         Self::Certify,
         Self::Polish,
@@ -43,6 +51,10 @@ impl Method {
         Self::Adam,
         Self::Gated,
         Self::GatedRelu,
+        Self::Exact,
+        Self::FrankWolfe,
+        Self::Copositive,
+        Self::SoftThreshold,
         Self::Nngp,
         Self::Ntk,
     ];
@@ -58,6 +70,10 @@ impl Method {
             Self::Adam => "adam",
             Self::Gated => "gated",
             Self::GatedRelu => "gated-relu",
+            Self::Exact => "exact",
+            Self::FrankWolfe => "frank-wolfe",
+            Self::Copositive => "copositive",
+            Self::SoftThreshold => "soft-threshold",
             Self::Nngp => "nngp",
             Self::Ntk => "ntk",
         }
@@ -74,6 +90,10 @@ impl Method {
             Self::Adam => "Adam",
             Self::Gated => "gated ReLU over sampled patterns (convex)",
             Self::GatedRelu => "ReLU over sampled patterns (cone constraints)",
+            Self::Exact => "every activation pattern, to optimality",
+            Self::FrankWolfe => "Frank-Wolfe over every activation pattern",
+            Self::Copositive => "copositive relaxation over every activation pattern",
+            Self::SoftThreshold => "soft-thresholded singular values, for whitened samples",
             Self::Nngp => "infinite width, output weights learnt (NNGP kernel)",
             Self::Ntk => "infinite width, gradient flow (tangent kernel)",
         }

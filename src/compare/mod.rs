@@ -12,7 +12,10 @@ mod stages;
 pub use method::Method;
 pub use score::{Score, published_accuracy, score};
 
+use crate::baselines::arrangements::ArrangementSettings;
+use crate::baselines::copositive::CopositiveSettings;
 use crate::baselines::descent::DescentSettings;
+use crate::baselines::frank_wolfe::FrankWolfeSettings;
 use crate::baselines::gated::GatedSettings;
 use crate::certificate::Grade;
 use crate::data::Dataset;
@@ -37,6 +40,12 @@ pub struct CompareSettings {
     pub descent: DescentSettings,
     /// Settings of the gated networks.
     pub gated: GatedSettings,
+    /// Settings of the exact method over all patterns.
+    pub exact: ArrangementSettings,
+    /// Settings of Frank–Wolfe over all patterns.
+    pub frank_wolfe: FrankWolfeSettings,
+    /// Settings of the copositive relaxation.
+    pub copositive: CopositiveSettings,
     /// Also reports accuracies as published: threshold and iterate chosen on the labels of the test set.
     pub published_protocol: bool,
 }
@@ -50,6 +59,9 @@ impl Default for CompareSettings {
             splitting: SplittingSettings::default(),
             descent: DescentSettings::default(),
             gated: GatedSettings::default(),
+            exact: ArrangementSettings::default(),
+            frank_wolfe: FrankWolfeSettings::default(),
+            copositive: CopositiveSettings::default(),
             published_protocol: false,
         }
     }

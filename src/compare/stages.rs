@@ -5,6 +5,7 @@ use super::{CompareSettings, Estimate, Method, Outcome, ProvedBound, Row};
 use crate::baselines::descent::{DescentSettings, Rule, descend};
 use crate::baselines::gated::{self, GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
+use crate::baselines::{arrangements, copositive, frank_wolfe, soft_threshold};
 use crate::certificate::Grade;
 use crate::certify::{Stages, run as certify_stages};
 use crate::data::Dataset;
@@ -182,6 +183,21 @@ impl<'a> Bench<'a> {
                 })
             }
             Method::GatedRelu => self.gated_relu(control),
+            Method::Exact => self.exact(control),
+            Method::FrankWolfe => self.frank_wolfe(control),
+            Method::Copositive => {
+                let found = copositive::solve(self.problem, &self.settings.copositive, control)?;
+                Ok(Found {
+                    estimate: floating(found.lower),
+                    unconverged: !found.converged,
+                    note: Some(format!("{} patterns, {} Newton steps", found.patterns, found.steps)),
+                    ..Found::default()
+                })
+            }
+            Method::SoftThreshold => {
+                let found = soft_threshold::solve(self.problem)?;
+                Ok(Found { estimate: floating(found.value), ..Found::network(found.network) })
+            }
             Method::Nngp => self.kernel(Kernel::Nngp),
             Method::Ntk => self.kernel(Kernel::Ntk),
         }
@@ -274,6 +290,26 @@ impl<'a> Bench<'a> {
         })
     }
 
+    fn exact(&self, control: &Control) -> Result<Found> {
+        let found = arrangements::solve(self.problem, &self.settings.exact, control)?;
+        Ok(Found {
+            estimate: floating(found.lower),
+            unconverged: !found.converged,
+            note: Some(format!("{} patterns, {} rounds", found.patterns, found.rounds)),
+            ..Found::network(found.network)
+        })
+    }
+
+    fn frank_wolfe(&self, control: &Control) -> Result<Found> {
+        let found = frank_wolfe::solve(self.problem, &self.settings.frank_wolfe, control)?;
+        Ok(Found {
+            estimate: floating(found.lower),
+            unconverged: !found.converged,
+            note: Some(format!("{} iterations", found.iterations)),
+            ..Found::network(found.network)
+        })
+    }
+
     fn kernel(&self, kernel: Kernel) -> Result<Found> {
         let (x, y) = (self.problem.features(), self.problem.targets());
         let regression = KernelRegression::fit(kernel, x, y, Ridge::LeaveOneOut)?;
@@ -293,6 +329,12 @@ impl<'a> Bench<'a> {
 
 const NO_SOLUTION: &str = "the relaxation left no solution in one piece: the samples were divided into blocks, training alone \
 was optimal, or the run was stopped; ask for one block or for more time";
+
+/// A lower bound whose rounding nobody has accounted for.
+fn floating(value: f64) -> Option<Estimate> {
+    let meaning = "lower bound on the optimum but for rounding, which is not accounted for".into();
+    Some(Estimate { value, meaning })
+}
 
 fn from_relaxation(method: Method) -> bool {
     matches!(method, Method::Certify | Method::Polish | Method::Splitting)
