@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// For one data set and weight decay.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_secs(180);
 const GAMMAS: [f64; 2] = [0.1, 0.01];
 
 fn main() -> Result<()> {

@@ -42,7 +42,7 @@ pub struct CompareSettings {
     pub gated: GatedSettings,
     /// Settings of the exact method over all patterns.
     pub exact: ArrangementSettings,
-    /// Settings of Frank–Wolfe over all patterns.
+    /// Settings of Frank–Wolfe over all patterns. Default theirs with 2,000 iterations at most.
     pub frank_wolfe: FrankWolfeSettings,
     /// Settings of the copositive relaxation.
     pub copositive: CopositiveSettings,
@@ -60,7 +60,7 @@ impl Default for CompareSettings {
             descent: DescentSettings::default(),
             gated: GatedSettings::default(),
             exact: ArrangementSettings::default(),
-            frank_wolfe: FrankWolfeSettings::default(),
+            frank_wolfe: FrankWolfeSettings { max_iterations: 2_000, ..FrankWolfeSettings::default() },
             copositive: CopositiveSettings::default(),
             published_protocol: false,
         }

@@ -76,7 +76,7 @@ pub fn solve(
             d,
         };
         let relative = (state.value - state.dual) / state.value;
-        let tolerance = (0.1 * relative).clamp(0.1 * settings.tolerance, 0.1);
+        let tolerance = (0.2 * relative).clamp(0.5 * settings.tolerance, 0.1);
         let solved = working.solve(stack(start.as_ref(), c), tolerance, control);
         z = unstack(solved.as_ref(), d);
     }
