@@ -19,6 +19,9 @@ use std::time::Instant;
 /// The relaxation's part of the time, counted in other methods.
 const HEAVY: f64 = 8.0;
 
+/// Multiplications of one evaluation of a network from which it is not merged and pruned.
+const TIDY_WORK: usize = 100_000_000;
+
 /// The data, and what one method leaves for another.
 pub(super) struct Bench<'a> {
     problem: &'a TrainingProblem,
@@ -283,10 +286,14 @@ impl<'a> Bench<'a> {
                     format!("cone decomposition of the gated solution ({error})"),
                 ),
             };
+        // Merging and pruning try every pair of neurons, each at this cost.
+        let work = (self.problem.samples() * network.width()).saturating_mul(network.width());
+        let small = work <= TIDY_WORK && !control.should_stop();
+        let network = if small { tidy(self.problem, &network) } else { network };
         Ok(Found {
             note: Some(how),
             seconds: Some(started.elapsed().as_secs_f64()),
-            ..Found::network(tidy(self.problem, &network))
+            ..Found::network(network)
         })
     }
 
