@@ -9,6 +9,8 @@ use relucert::compare::{Comparison, Score};
 /// Height of a method's line, and of what is around them, in pixels.
 const LINE: u32 = 30;
 const FRAME: u32 = 190;
+/// Objectives beyond this many times the best are off the picture.
+const FAR: f64 = 2.0;
 
 /// Draws `compare.svg`.
 pub(in crate::cli) fn draw(data: &str, comparison: &Comparison) -> Result<String> {
@@ -54,7 +56,10 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
         let bound = row.bound.as_ref().map(|bound| bound.lower_bound);
         [bound, row.estimate.as_ref().map(|estimate| estimate.value), row.objective]
     });
-    let range = span(figures.flatten());
+    // One method far off must not squeeze the others together: it is written at the edge.
+    let most = FAR * comparison.objective().unwrap_or(f64::INFINITY);
+    let range = span(figures.flatten().map(|value| value.min(most)));
+    let (edge, width) = (range.end, range.end - range.start);
     let count = comparison.rows.len() as i32;
     let mut chart = ChartBuilder::on(area)
         .margin(10)
@@ -78,7 +83,10 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
         if let Some(estimate) = row.estimate.as_ref().filter(|estimate| estimate.value.is_finite()) {
             chart.draw_series([Cross::new((estimate.value, y.clone()), 5, RED.stroke_width(2))])?;
         }
-        if let Some(objective) = row.objective {
+        if let Some(objective) = row.objective.filter(|objective| *objective > edge) {
+            let text = format!("{} \u{2192}", summary::figures(objective));
+            chart.draw_series([Text::new(text, (edge - 0.2 * width, y.clone()), (FONT, 13))])?;
+        } else if let Some(objective) = row.objective {
             chart.draw_series([Circle::new((objective, y.clone()), 5, BLUE.filled())])?;
         }
     }
