@@ -5,9 +5,10 @@
 //! cone's maximum is a principal component under its inequalities. Here that maximum is exact (see
 //! [`arrangements`](super::arrangements)) and the step is by exact line search.
 //!
-//! With weight decay instead of t, the same steps are taken in (Z, τ): min ½‖Z − Y‖² + γτ over ‖Z‖_K ≤ τ ≤ T, where T = (value so
-//! far)/γ bounds the norm of an optimum (Harchaoui, Juditsky and Nemirovski, Math. Program. 152, 2015). Both stop by
-//! the Frank–Wolfe gap, which bounds the distance to the optimum.
+//! With weight decay instead of t, the problem is min ½‖Z − Y‖² + γτ over ‖Z‖_K ≤ τ ≤ T, where T = (value so far)/γ bounds the
+//! norm of an optimum, and a step goes to the best point among all combinations of 0, the iterate and the new atom
+//! (Harchaoui, Juditsky and Nemirovski, Math. Program. 152, 2015). Both stop by the Frank–Wolfe gap, which bounds the
+//! distance to the optimum.
 
 use super::arrangements::{Arrangement, scaled_bound};
 use crate::linalg::product;
@@ -21,9 +22,9 @@ use faer::{Mat, MatRef};
 pub struct FrankWolfeSettings {
     /// t, the bound Σ‖u‖‖v‖ ≤ t of the constrained problem, positive; none for weight decay (default).
     pub radius: Option<f64>,
-    /// Gap, as a fraction of the objective, at which a run ends (default 1e-3; the gap falls like one over the iterations).
+    /// Gap, as a fraction of the objective, at which a run ends (default 1e-2; it falls like one over the iterations).
     pub tolerance: f64,
-    /// Most iterations (default 100 000).
+    /// Most iterations (default 10 000).
     pub max_iterations: usize,
     /// Most cells of all dimensions of the arrangement (default 500 000).
     pub max_cells: usize,
@@ -31,7 +32,7 @@ pub struct FrankWolfeSettings {
 
 impl Default for FrankWolfeSettings {
     fn default() -> Self {
-        Self { radius: None, tolerance: 1e-3, max_iterations: 100_000, max_cells: 500_000 }
+        Self { radius: None, tolerance: 1e-2, max_iterations: 10_000, max_cells: 500_000 }
     }
 }
 
@@ -96,7 +97,7 @@ pub fn solve(
         if iterations >= settings.max_iterations || control.should_stop() {
             break (gap, false);
         }
-        iterate.step(&best.direction, target, gap);
+        iterate.step(&best.direction, norm, settings.radius);
         iterations += 1;
     };
     let network = iterate.network()?;
@@ -135,31 +136,41 @@ impl<'a> Iterate<'a> {
         self.residual.col_iter().flat_map(|column| column.iter()).copied().collect()
     }
 
-    /// Towards `target` along z and its best output, as far as lowers the objective most: the slope is −gap.
-    fn step(&mut self, z: &[f64], target: f64, gap: f64) {
+    /// ρ·(what there is) + σ·a oᵀ with a = (Xz)₊ and its best output o, ‖o‖ = 1: ρ and σ lower the objective most, along the
+    /// segment towards norm t or, with weight decay, among all ρ, σ ≥ 0.
+    fn step(&mut self, z: &[f64], norm: f64, radius: Option<f64>) {
         let direction = MatRef::from_column_major_slice(z, z.len(), 1);
         let activation = self.arrangement.space.activations(direction);
         let pull = product(self.residual.transpose(), activation.as_ref());
-        let length = pull.norm_l2();
-        let scale = if length > 0.0 { target / length } else { 0.0 };
-        let output: Vec<f64> = pull.col(0).iter().map(|p| p * scale).collect();
-        let n = self.problem.samples();
-        let change: Vec<f64> = (0..self.prediction.len())
-            .map(|at| activation[(at % n, 0)] * output[at / n] - self.prediction[at])
-            .collect();
-        let curvature = dot(&change, &change);
-        let share = if curvature > 0.0 { (gap / curvature).clamp(0.0, 1.0) } else { 1.0 };
-        self.prediction.iter_mut().zip(&change).for_each(|(p, d)| *p += share * d);
-        let targets = self.problem.targets();
-        self.residual = Mat::from_fn(n, output.len(), |i, j| targets[(i, j)] - self.prediction[j * n + i]);
-        self.outputs.iter_mut().flatten().for_each(|o| *o *= 1.0 - share);
+        let length = pull.norm_l2().max(f64::MIN_POSITIVE);
+        let output: Vec<f64> = pull.col(0).iter().map(|p| p / length).collect();
+        let (n, y) = (self.problem.samples(), self.problem.targets());
+        let size = self.prediction.len();
+        let atom: Vec<f64> = (0..size).map(|at| activation[(at % n, 0)] * output[at / n]).collect();
+        let (zz, za, aa) =
+            (dot(&self.prediction, &self.prediction), dot(&self.prediction, &atom), dot(&atom, &atom));
+        let fit = |p: &[f64]| (0..size).map(|at| p[at] * y[(at % n, at / n)]).sum::<f64>();
+        let (zy, ay) = (fit(&self.prediction), fit(&atom));
+        let (rho, sigma) = match radius {
+            Some(t) => {
+                let share = segment(t * (ay - za) - zy + zz, t * t * aa - 2.0 * t * za + zz);
+                (1.0 - share, t * share)
+            }
+            None => {
+                let gamma = self.problem.weight_decay();
+                quadrant([zz, za, aa], [zy - gamma * norm, ay - gamma])
+            }
+        };
+        self.prediction.iter_mut().zip(&atom).for_each(|(p, a)| *p = rho * *p + sigma * a);
+        self.residual = Mat::from_fn(n, output.len(), |i, j| y[(i, j)] - self.prediction[j * n + i]);
+        self.outputs.iter_mut().flatten().for_each(|o| *o *= rho);
         // outputs of one direction add up, which can only shorten them
         let place = self.directions.iter().position(|d| d.as_slice() == z).unwrap_or_else(|| {
             self.directions.push(z.to_vec());
             self.outputs.push(vec![0.0; output.len()]);
             self.outputs.len() - 1
         });
-        self.outputs[place].iter_mut().zip(&output).for_each(|(o, v)| *o += share * v);
+        self.outputs[place].iter_mut().zip(&output).for_each(|(o, v)| *o += sigma * v);
     }
 
     fn network(&self) -> Result<Network> {
@@ -173,4 +184,25 @@ impl<'a> Iterate<'a> {
             Mat::from_fn(self.problem.outputs(), kept.len(), |j, k| self.outputs[kept[k]][j] / lengths[k]);
         self.arrangement.space.network(directions.as_ref(), &lengths, output)
     }
+}
+
+/// The best part of the way for a slope (of what is gained) and a curvature.
+fn segment(slope: f64, curvature: f64) -> f64 {
+    if curvature > 0.0 { (slope / curvature).clamp(0.0, 1.0) } else { 0.0 }
+}
+
+/// The x ≥ 0 of least ½(q₀x₀² + 2q₁x₀x₁ + q₂x₁²) − bᵀx.
+fn quadrant(q: [f64; 3], b: [f64; 2]) -> (f64, f64) {
+    let alone = |b: f64, q: f64| if q > 0.0 { (b / q).max(0.0) } else { 0.0 };
+    let value =
+        |x: f64, y: f64| 0.5 * (q[0] * x * x + 2.0 * q[1] * x * y + q[2] * y * y) - b[0] * x - b[1] * y;
+    let determinant = q[0] * q[2] - q[1] * q[1];
+    let mut choices = vec![(alone(b[0], q[0]), 0.0), (0.0, alone(b[1], q[2]))];
+    if determinant > 1e-14 * q[0] * q[2] {
+        let both = ((b[0] * q[2] - b[1] * q[1]) / determinant, (b[1] * q[0] - b[0] * q[1]) / determinant);
+        if both.0 >= 0.0 && both.1 >= 0.0 {
+            choices.push(both);
+        }
+    }
+    choices.into_iter().min_by(|x, y| value(x.0, x.1).total_cmp(&value(y.0, y.1))).unwrap_or((1.0, 0.0))
 }

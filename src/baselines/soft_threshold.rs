@@ -102,9 +102,9 @@ fn nonnegative_factor(factor: MatRef<'_, f64>) -> Result<Mat<f64>> {
         let mut next = 0;
         while next < block.len() {
             let i = block[next];
-            for j in 0..n {
-                if !seen[j] && m[(i, j)] > ACCURACY * size {
-                    seen[j] = true;
+            for (j, seen) in seen.iter_mut().enumerate() {
+                if !*seen && m[(i, j)] > ACCURACY * size {
+                    *seen = true;
                     block.push(j);
                 }
             }

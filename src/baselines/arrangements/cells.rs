@@ -180,7 +180,7 @@ impl Builder<'_> {
         let (mut cells, mut rays) = (Vec::with_capacity(2 * m), Vec::with_capacity(2 * m));
         for step in widest..widest + 2 * m {
             let (_, ray, class) = turns[step % m];
-            let half = if step / m % 2 == 0 { 1.0 } else { -1.0 };
+            let half = if (step / m).is_multiple_of(2) { 1.0 } else { -1.0 };
             let next = turns[(step + 1) % m].2;
             let mut facets = vec![classes[class].leader, classes[next].leader];
             facets.dedup();

@@ -8,6 +8,8 @@ use super::Arrangement;
 use super::cells::Flat;
 use crate::linalg::{product, symmetric_eigen};
 use faer::{Mat, MatRef};
+use rayon::prelude::*;
+use std::ops::Range;
 
 /// A stationary direction, a unit vector in the row space, and ‖Wᵀ(Xu)₊‖ there.
 #[derive(Clone, Debug)]
@@ -18,17 +20,38 @@ pub(crate) struct Peak {
 
 /// A point counts as inside a cell if the value there is the cell's eigenvalue to this relative accuracy.
 const INSIDE: f64 = 1e-9;
+/// Cells searched at a time.
+const PIECE: usize = 2048;
 
 impl Arrangement {
     /// The best peak of all, and those above `floor` in descending order.
     pub(crate) fn peaks(&self, w: MatRef<'_, f64>, floor: f64) -> (Peak, Vec<Peak>) {
         let mut first = vec![0.0; self.rank()];
         first.iter_mut().take(1).for_each(|z| *z = 1.0);
-        let best = Peak { direction: first, value: 0.0 };
-        let mut search = Search { w, floor, best, peaks: Vec::new() };
-        self.flats.iter().for_each(|flat| search.flat(flat));
-        search.peaks.sort_by(|a, b| b.value.total_cmp(&a.value));
-        (search.best, search.peaks)
+        let mut best = Peak { direction: first, value: 0.0 };
+        // pieces of a fixed size, judged each by itself: the number of threads changes nothing
+        let pieces: Vec<(&Flat, usize)> = self
+            .flats
+            .iter()
+            .flat_map(|flat| (0..flat.cells.len()).step_by(PIECE).map(move |from| (flat, from)))
+            .collect();
+        let found: Vec<Search<'_>> = pieces
+            .into_par_iter()
+            .map(|(flat, from)| {
+                let mut search = Search { w, floor, best: best.clone(), peaks: Vec::new() };
+                search.cells(flat, from..(from + PIECE).min(flat.cells.len()));
+                search
+            })
+            .collect();
+        let mut peaks = Vec::new();
+        for search in found {
+            if search.best.value > best.value {
+                best = search.best;
+            }
+            peaks.extend(search.peaks);
+        }
+        peaks.sort_by(|a, b| b.value.total_cmp(&a.value));
+        (best, peaks)
     }
 
     /// The best peak of all.
@@ -51,6 +74,26 @@ pub(crate) fn scaled_bound(w: MatRef<'_, f64>, y: MatRef<'_, f64>, gamma: f64, l
     scale * inner - 0.5 * scale * scale * squared
 }
 
+/// Whether all eigenvalues of a small form are below a level: level·I − form has a Cholesky factor. Cheaper than they are.
+fn is_below(form: &Mat<f64>, level: f64) -> bool {
+    let k = form.nrows();
+    let mut rest = Mat::from_fn(k, k, |a, b| if a == b { level } else { 0.0 } - form[(a, b)]);
+    for p in 0..k {
+        let pivot = rest[(p, p)];
+        // written so that NaN, as of an infinite level, counts as not known
+        if !(pivot > 0.0 && pivot.is_finite()) {
+            return false;
+        }
+        for b in p + 1..k {
+            let factor = rest[(b, p)] / pivot;
+            for a in b..k {
+                rest[(a, b)] -= factor * rest[(a, p)];
+            }
+        }
+    }
+    true
+}
+
 struct Search<'a> {
     w: MatRef<'a, f64>,
     floor: f64,
@@ -64,7 +107,7 @@ impl Search<'_> {
         self.floor.min(self.best.value)
     }
 
-    fn flat(&mut self, flat: &Flat) {
+    fn cells(&mut self, flat: &Flat, range: Range<usize>) {
         let (n, k) = flat.rows.shape();
         let c = self.w.ncols();
         // row i of B ⊗ W, k·c values
@@ -75,9 +118,9 @@ impl Search<'_> {
             }
         }
         let mut moments = vec![0.0; k * c];
-        for (index, cell) in flat.cells.iter().enumerate() {
+        for index in range {
             moments.fill(0.0);
-            for i in cell.pattern.active() {
+            for i in flat.cells[index].pattern.active() {
                 for (m, p) in moments.iter_mut().zip(&products[i * k * c..(i + 1) * k * c]) {
                     *m += p;
                 }
@@ -109,6 +152,9 @@ impl Search<'_> {
             (xx * cos * cos + 2.0 * xy * sin * cos + yy * sin * sin, vec![cos, sin])
         } else {
             let form = Mat::from_fn(k, k, entry);
+            if is_below(&form, self.least().powi(2)) {
+                return;
+            }
             let Some((values, vectors)) = symmetric_eigen(form.as_ref()) else { return };
             (values[k - 1], (0..k).map(|a| vectors[(a, k - 1)]).collect())
         };

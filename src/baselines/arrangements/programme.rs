@@ -23,13 +23,13 @@ const NEGLIGIBLE: f64 = 1e-5;
 /// p* between two values, and a network that has the upper one.
 #[derive(Clone, Debug)]
 pub struct ArrangementSolution {
-    /// The best network found.
+    /// The best network found; it may have neurons that [`training::tidy`](crate::training::tidy) can merge.
     pub network: Network,
     /// A lower bound on p*: the dual objective at a scaled residual. Exact but for rounding, which is not accounted for.
     pub lower: f64,
     /// The objective of the network, an upper bound on p*.
     pub upper: f64,
-    /// Activation patterns of the data.
+    /// Activation patterns of the data, one for each full-dimensional cell.
     pub patterns: usize,
     /// Rounds of adding neurons.
     pub rounds: usize,
@@ -98,7 +98,7 @@ impl Atoms<'_> {
         MatRef::from_column_major_slice(&self.directions, self.at.rank(), self.squares.len())
     }
 
-    /// The best lengths of all to this relative accuracy; returns the residual W.
+    /// The best lengths of all, to an accuracy in units of the objective; returns the residual W.
     fn correct(&mut self, accuracy: f64) -> Result<Mat<f64>> {
         let activation = self.at.space.activations(self.matrix());
         let problem = Lasso {

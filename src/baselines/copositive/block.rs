@@ -1,6 +1,6 @@
 //! The matrix inequality of one pattern, and its part of a Newton step.
 
-use super::Arrangement;
+use crate::baselines::arrangements::{Arrangement, Pattern};
 use crate::linalg::Cholesky;
 use crate::vector::dot;
 use faer::{Mat, MatRef};
@@ -52,7 +52,7 @@ impl Block {
             let length = rows.row(sample).norm_l2();
             (0..rank).map(|a| sign * rows[(sample, a)] / length).collect()
         };
-        let block = |(pattern, facets): (&super::super::arrangements::Pattern, &[usize])| {
+        let block = |(pattern, facets): (&Pattern, &[usize])| {
             let normals: Vec<Vec<f64>> =
                 facets.iter().map(|&f| normal(f, if pattern.is_active(f) { 1.0 } else { -1.0 })).collect();
             let mut products = Vec::new();
@@ -156,8 +156,8 @@ impl Block {
         factor.factorize(&inner, 0.0).then_some(())?;
         let base = factor.solution(MatRef::from_column_major_slice(&local_gradient, count, 1));
         let slope = factor.solution(cross.transpose());
-        for k in 0..size {
-            gradient[k] -= (0..count).map(|l| cross[(k, l)] * base[(l, 0)]).sum::<f64>();
+        for (k, gradient) in gradient.iter_mut().enumerate() {
+            *gradient -= (0..count).map(|l| cross[(k, l)] * base[(l, 0)]).sum::<f64>();
             for i in 0..size {
                 hessian[(i, k)] -= (0..count).map(|l| cross[(i, l)] * slope[(l, k)]).sum::<f64>();
             }
