@@ -15,7 +15,7 @@ use std::fmt::Write;
 
 const SAMPLES: usize = 300;
 const WEIGHT_DECAY: f64 = 3.0;
-const PATTERNS: [usize; 7] = [2, 5, 10, 20, 50, 100, 200];
+const PATTERNS: [usize; 8] = [2, 5, 10, 20, 50, 100, 200, 400];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -63,7 +63,7 @@ fn draw(curves: &[Vec<(f64, f64)>; 3], bound: f64) -> Result<String, Box<dyn Err
             .margin(14)
             .x_label_area_size(46)
             .y_label_area_size(64)
-            .build_cartesian_2d((1.5..300.0).log_scale(), 0.0..1.05 * highest)?;
+            .build_cartesian_2d((1.5..500.0).log_scale(), 0.0..1.05 * highest)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -86,7 +86,7 @@ fn draw(curves: &[Vec<(f64, f64)>; 3], bound: f64) -> Result<String, Box<dyn Err
         {
             let stroke = colour.stroke_width(1);
             chart
-                .draw_series(DashedLineSeries::new([(1.5, value), (300.0, value)], 8, 5, stroke))?
+                .draw_series(DashedLineSeries::new([(1.5, value), (500.0, value)], 8, 5, stroke))?
                 .label(name)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], stroke));
         }

@@ -50,8 +50,8 @@ struct Found {
     estimate: Option<Estimate>,
     note: Option<String>,
     unconverged: bool,
-    /// Stopped in another method's turn.
-    stopped: bool,
+    /// Whether it was stopped, where it ran in another method's turn.
+    stopped: Option<bool>,
     published: Option<f64>,
     /// Seconds, where they are not those of the call.
     seconds: Option<f64>,
@@ -106,7 +106,7 @@ impl<'a> Bench<'a> {
                 return Row { seconds, ..Row::empty(method, status, error.to_string()) };
             }
         };
-        let status = match (stopped || found.stopped, found.unconverged) {
+        let status = match (found.stopped.unwrap_or(stopped), found.unconverged) {
             (true, _) => Outcome::Stopped,
             (false, true) => Outcome::Unconverged,
             (false, false) => Outcome::Done,
@@ -159,12 +159,7 @@ impl<'a> Bench<'a> {
                 Ok(Found::network(train(self.problem, &settings, control)))
             }
             Method::Certify => self.stages(control).map(certified),
-            Method::Polish => {
-                let stages = self.stages(control)?;
-                let network = stages.polished.clone().ok_or_else(|| Error::Input(NO_SOLUTION.into()))?;
-                let seconds = stages.certified.report.seconds.round - stages.trained.1;
-                Ok(Found { seconds: Some(seconds), ..Found::network(network) })
-            }
+            Method::Polish => self.stages(control).and_then(polished),
             Method::Splitting => self.splitting(control),
             Method::Sgd => self.descent(Rule::Sgd, control),
             Method::Adam => self.descent(Rule::Adam, control),
@@ -354,8 +349,23 @@ fn was_stopped(stages: &Stages) -> bool {
 
 fn trained(stages: &Stages) -> Found {
     let (network, seconds) = stages.trained.clone();
-    let stopped = was_stopped(stages) && stages.solution.is_none();
+    // Without a solution the time may have run out before the relaxation began.
+    let stopped = Some(was_stopped(stages) && stages.solution.is_none());
     Found { seconds: Some(seconds), stopped, ..Found::network(network) }
+}
+
+fn polished(stages: &Stages) -> Result<Found> {
+    let seconds = Some(stages.certified.report.seconds.round - stages.trained.1);
+    match &stages.polished {
+        Some(network) => Ok(Found { seconds, stopped: Some(false), ..Found::network(network.clone()) }),
+        None if was_stopped(stages) => Ok(Found {
+            note: Some("the relaxation was stopped before".into()),
+            stopped: Some(true),
+            seconds,
+            ..Found::default()
+        }),
+        None => Err(Error::Input(NO_SOLUTION.into())),
+    }
 }
 
 fn certified(stages: &Stages) -> Found {
@@ -378,7 +388,7 @@ fn certified(stages: &Stages) -> Found {
         }),
         note: Some(if bound.is_some() { blocks } else { format!("{blocks}; the bound could not be proved") }),
         unconverged: report.status != Status::Converged,
-        stopped: was_stopped(stages),
+        stopped: Some(was_stopped(stages)),
         seconds: Some(report.seconds.solve + report.seconds.certify + report.seconds.round),
         ..Found::network(stages.certified.network.clone())
     }
