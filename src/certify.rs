@@ -1,46 +1,16 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
 use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with};
-use crate::divide::{Blocks, Division};
+use crate::divide::Division;
 use crate::lifting::LiftedFactor;
-use crate::relax::relax;
+use crate::relax::{Method, check_size, relax};
 use crate::report::{Report, Seconds, Status};
-use crate::solver::SolverSettings;
+use crate::settings::CertifySettings;
 use crate::training::{TrainingSettings, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
+use faer::{Mat, MatRef};
 use std::path::Path;
 use std::time::Instant;
-
-/// Settings of [`certify`].
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct CertifySettings {
-    /// Relative gap between the relaxation's value and the certified bound to reach. Default 1e-3, in (0, 1).
-    pub tolerance: f64,
-    /// Seed of everything random. Default 0.
-    pub seed: u64,
-    /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
-    pub blocks: Blocks,
-    /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
-    pub solver: SolverSettings,
-    /// Settings of the training of networks; the seed above replaces theirs.
-    pub training: TrainingSettings,
-    /// Settings of the proof.
-    pub proof: ProofSettings,
-}
-
-impl Default for CertifySettings {
-    fn default() -> Self {
-        Self {
-            tolerance: 1e-3,
-            seed: 0,
-            blocks: Blocks::Auto,
-            solver: SolverSettings::default(),
-            training: TrainingSettings::default(),
-            proof: ProofSettings::default(),
-        }
-    }
-}
 
 /// A network, a certificate with its proof, and the report of the run.
 #[derive(Clone, Debug)]
@@ -104,7 +74,8 @@ pub fn certify_network(
     Ok(run(problem, Some(network), settings, control, observer)?.certified)
 }
 
-/// [`certify`], and the solution of the relaxation that its bound comes from, to be rounded by other means.
+/// [`certify`] by the low-rank solver, and the solution of the relaxation that its bound comes from, to be rounded by
+/// other means.
 ///
 /// There is none where the samples were divided into blocks or where the run was stopped before it had one; a trained
 /// network that is optimal by itself is its own solution.
@@ -114,7 +85,9 @@ pub fn certify_with_solution(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<(Certified, Option<LiftedFactor>)> {
-    let stages = run(problem, None, settings, control, observer)?;
+    // The interior-point method has no factor.
+    let settings = CertifySettings { method: Method::LowRank, ..settings.clone() };
+    let stages = run(problem, None, &settings, control, observer)?;
     Ok((stages.certified, stages.solution))
 }
 
@@ -137,15 +110,10 @@ pub(crate) fn run(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
-    if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
-        return Err(Error::Parameter {
-            name: "tolerance",
-            value: format!("{:?}", settings.tolerance),
-            range: "between 0 and 1",
-        });
-    }
+    settings.check()?;
     problem.dense_features()?;
     let blocks = settings.blocks.count(problem.samples())?;
+    check_size(problem, blocks)?;
     let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
     let started = Instant::now();
     let network = given.map_or_else(|| train(problem, &training, control), Network::clone);
@@ -172,9 +140,9 @@ pub(crate) fn run(
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
-    let polished = match &relaxation.factor {
-        Some(factor) if given.is_none() && !control.should_stop() => {
-            Some(polish(problem, factor.hidden.as_ref(), &training, control))
+    let polished = match &relaxation.hidden {
+        Some(hidden) if given.is_none() && !control.should_stop() => {
+            Some(polish(problem, beside(network.hidden(), hidden).as_ref(), &training, control))
         }
         _ => None,
     };
@@ -185,8 +153,16 @@ pub(crate) fn run(
     seconds.round += rounding.elapsed().as_secs_f64();
 
     let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
-    let optimal = relaxation.relaxed.status == Status::Converged;
+    // Where nothing was left to solve, the network lifted is a solution.
+    let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
     let solution =
         relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
     Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })
+}
+
+/// [A B].
+fn beside(a: MatRef<'_, f64>, b: &Mat<f64>) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols() + b.ncols(), |i, j| {
+        if j < a.ncols() { a[(i, j)] } else { b[(i, j - a.ncols())] }
+    })
 }

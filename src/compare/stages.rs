@@ -12,7 +12,7 @@ use crate::data::Dataset;
 use crate::report::Status;
 use crate::rounding::{SplittingSettings, round};
 use crate::training::{TrainingSettings, tidy, train};
-use crate::{CertifySettings, Control, Error, Network, Result, Silent, TrainingProblem};
+use crate::{CertifySettings, Control, Error, Method as Solver, Network, Result, Silent, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::time::Instant;
 
@@ -204,7 +204,11 @@ impl<'a> Bench<'a> {
     /// The relaxation and everything around it, once.
     fn stages(&mut self, control: &Control) -> Result<&Stages> {
         if self.certified.is_none() {
-            let settings = CertifySettings { seed: self.settings.seed, ..self.settings.certify.clone() };
+            // Only the low-rank solver has a factor to round.
+            let splitting = self.settings.methods.contains(&Method::Splitting);
+            let method = if splitting { Solver::LowRank } else { self.settings.certify.method };
+            let settings =
+                CertifySettings { seed: self.settings.seed, method, ..self.settings.certify.clone() };
             let stages = certify_stages(self.problem, None, &settings, control, &mut Silent);
             self.certified = Some(stages.map_err(|error| error.to_string()));
         }
@@ -329,7 +333,7 @@ impl<'a> Bench<'a> {
     }
 }
 
-const NO_SOLUTION: &str = "the relaxation left no solution in one piece: the samples were divided into blocks, training alone \
+const NO_SOLUTION: &str = "the relaxation left no solution to start from: the samples were divided into blocks, training alone \
 was optimal, or the run was stopped; ask for one block or for more time";
 
 /// A lower bound whose rounding nobody has accounted for.

@@ -151,6 +151,8 @@ pub struct ReferenceSolution {
     pub rank: usize,
     /// Pairs whose multiplier is larger than their product, both in normalised form.
     pub active_pairs: usize,
+    /// A factor of Λ's u block (head × head, row-major), in the lifting's coordinates.
+    pub head_factor: Vec<f64>,
     /// W in scaled terms, row-major: one row for each row of [`Lifting::fit`], c values each.
     pub fit_residual: Vec<f64>,
     /// Pairs held, with the multipliers of pairs and equalities in normalised form
@@ -174,6 +176,7 @@ impl ReferenceSolution {
             iterations: 0,
             rank: 0,
             active_pairs: 0,
+            head_factor: vec![0.0; lifting.head() * lifting.head()],
             fit_residual: vec![0.0; lifting.fit_targets.len()],
             pairs,
             seconds: 0.0,

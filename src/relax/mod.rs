@@ -1,0 +1,145 @@
+//! The relaxation of one problem in one piece: the value, and the best dual point met on the way.
+
+mod interior;
+mod low_rank;
+mod method;
+
+pub use method::Method;
+
+use crate::dual::{DualPoint, RepairSettings, repair};
+use crate::lifting::{Geometry, LiftedFactor, Lifting};
+use crate::report::{Relaxed, Status};
+use crate::settings::CertifySettings;
+use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
+use faer::Mat;
+use std::time::Instant;
+
+/// Most directions of one factor: its dense slack and the repair's take 1 GB.
+const DIRECTION_LIMIT: usize = 6_000;
+
+/// What solving the relaxation has brought.
+pub(crate) struct Relaxation {
+    /// The best dual point, repaired.
+    pub(crate) dual: DualPoint,
+    /// The figures.
+    pub(crate) relaxed: Relaxed,
+    /// Hidden weights that the solution stands for (d × columns); none where nothing was solved.
+    pub(crate) hidden: Option<Mat<f64>>,
+    /// The low-rank factor in the coordinates of the problem; none where another solver did the work.
+    pub(crate) factor: Option<LiftedFactor>,
+}
+
+/// Solves the relaxation from a network, to the tolerance or until `control` says so.
+pub(crate) fn relax(
+    problem: &TrainingProblem,
+    network: &Network,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+    started: Instant,
+) -> Result<Relaxation> {
+    let lifting = Lifting::new(problem)?;
+    let upper = network.objective(problem);
+    let zero = DualPoint::zero(problem.samples(), problem.outputs());
+    let mut run = Run {
+        problem,
+        lifting: &lifting,
+        tolerance: settings.tolerance,
+        control,
+        observer,
+        started,
+        upper,
+        best_dual: zero.clone(),
+        best_bound: 0.0,
+        relaxed: Relaxed { value: upper, ..Relaxed::nothing() },
+        hidden: None,
+        factor: None,
+    };
+    let stopped = control.should_stop();
+    run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
+    // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
+    // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
+    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
+    run.consider(targets, &RepairSettings::default())?;
+    if lifting.groups() > 0 && !stopped && !run.network_is_close() {
+        let interior = settings.method.is_interior(&lifting);
+        if interior {
+            interior::solve(&mut run)?;
+        }
+        // What dense algebra could not finish the other solver may.
+        if !interior || settings.method == Method::Auto && run.relaxed.status == Status::Stalled {
+            low_rank::solve(&mut run, network, settings)?;
+        }
+    }
+    run.relaxed.bound = run.best_bound;
+    Ok(Relaxation { dual: run.best_dual, relaxed: run.relaxed, hidden: run.hidden, factor: run.factor })
+}
+
+fn stop_status(control: &Control) -> Status {
+    if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit }
+}
+
+/// Refuses blocks whose dense slack would not fit, before anything is spent on them.
+pub(crate) fn check_size(problem: &TrainingProblem, blocks: usize) -> Result<()> {
+    let samples = problem.samples().div_ceil(blocks);
+    if problem.inputs() + samples <= DIRECTION_LIMIT {
+        return Ok(());
+    }
+    // Parallel samples share a direction, so there may be fewer of them.
+    let some: Vec<usize> = (0..samples).collect();
+    let geometry = Geometry::new(&problem.subset(&some, problem.weight_decay())?)?;
+    if geometry.rank + geometry.groups() <= DIRECTION_LIMIT {
+        return Ok(());
+    }
+    let enough = problem.samples().div_ceil(DIRECTION_LIMIT.saturating_sub(problem.inputs()).max(1));
+    Err(Error::Input(format!(
+        "{samples} samples are more than the {DIRECTION_LIMIT} that one factor is made for; divide them into {enough} \
+         blocks or more (--blocks {enough})"
+    )))
+}
+
+/// What a run has brought so far, whichever solver is at work.
+struct Run<'a> {
+    problem: &'a TrainingProblem,
+    lifting: &'a Lifting,
+    tolerance: f64,
+    control: &'a Control,
+    observer: &'a mut dyn Observer,
+    started: Instant,
+    /// Objective of the trained network.
+    upper: f64,
+    best_dual: DualPoint,
+    /// Estimated bound of the best dual point; the proof comes at the end.
+    best_bound: f64,
+    relaxed: Relaxed,
+    hidden: Option<Mat<f64>>,
+    factor: Option<LiftedFactor>,
+}
+
+impl Run<'_> {
+    /// Whether the bound so far certifies the trained network itself.
+    fn network_is_close(&self) -> bool {
+        self.upper - self.best_bound <= 0.9 * self.tolerance * self.upper
+    }
+
+    /// Whether the bound so far is close to this value of the relaxation.
+    fn is_close(&self, value: f64) -> bool {
+        value - self.best_bound <= 0.9 * self.tolerance * value
+    }
+
+    /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing
+    /// left to search for.
+    fn consider(&mut self, dual: DualPoint, settings: &RepairSettings) -> Result<bool> {
+        // The repair is dense in the samples.
+        if self.lifting.order() > DIRECTION_LIMIT {
+            return Ok(false);
+        }
+        let repaired = repair(self.problem, &dual, settings, self.control)?;
+        let better = repaired.estimated_bound > self.best_bound;
+        if better {
+            self.best_bound = repaired.estimated_bound;
+            self.best_dual = repaired.dual;
+        }
+        Ok(better)
+    }
+}
