@@ -6,7 +6,7 @@ use crate::lifting::LiftedFactor;
 use crate::relax::{Method, check_size, relax};
 use crate::report::{Report, Seconds, Status};
 use crate::settings::CertifySettings;
-use crate::training::{TrainingSettings, polish, train};
+use crate::training::{TrainingSettings, is_exhaustive, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::path::Path;
@@ -141,7 +141,7 @@ pub(crate) fn run(
 
     let rounding = Instant::now();
     let polished = match &relaxation.hidden {
-        Some(hidden) if given.is_none() && !control.should_stop() => {
+        Some(hidden) if given.is_none() && !control.should_stop() && !is_exhaustive(problem) => {
             Some(polish(problem, beside(network.hidden(), hidden).as_ref(), &training, control))
         }
         _ => None,

@@ -368,6 +368,10 @@ fn polished(stages: &Stages) -> Result<Found> {
             seconds,
             ..Found::default()
         }),
+        None if stages.solution.is_some() => Err(Error::Input(
+            "training was exhaustive by itself, as it is for features of rank two; nothing is left to polish"
+                .into(),
+        )),
         None => Err(Error::Input(NO_SOLUTION.into())),
     }
 }
