@@ -4,7 +4,7 @@
 //! With the patterns of m Gaussian g (Kim and Pilanci 2024, arXiv 2402.03625, equation 4; Mishkin, Sahiner and Pilanci
 //! 2022, arXiv 2202.01331, section 3, "convex gated ReLU") training is
 //!
-//!     min over Z_i ∈ R^{d×c}   ½‖Σ D_i X Z_i − Y‖² + γ Σ ‖Z_i‖_*.
+//! min over Z_i (d × c) of ½‖Σ D_i X Z_i − Y‖² + γ Σ ‖Z_i‖_*.
 //!
 //! The penalty of a matrix Z_i is its nuclear norm, because that is min Σ(‖u‖² + ‖v‖²)/2 over the neurons with Σ uvᵀ = Z_i
 //! (Sahiner et al. 2021, arXiv 2012.13329); for one output it is the Euclidean norm and the problem a group lasso.
