@@ -3,9 +3,10 @@
 use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with, prove_with};
 use crate::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
 use crate::divide::{Division, Run as DividedRun};
+use crate::lifting::LiftedFactor;
 use crate::memory::Plan;
-use crate::relax::{check_size, relax};
-use crate::report::{Report, Seconds};
+use crate::relax::{Method, check_size, relax};
+use crate::report::{Report, Seconds, Status};
 use crate::settings::CertifySettings;
 use crate::training::{TrainingSettings, is_exhaustive, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
@@ -45,7 +46,7 @@ pub fn certify(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
-    run(problem, None, settings, control, observer)
+    Ok(run(problem, None, settings, control, observer)?.certified)
 }
 
 /// Solves the relaxation and proves how far a network that comes from elsewhere is from optimal: the report has its
@@ -60,7 +61,7 @@ pub fn certify_network(
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
     check_network(problem, network)?;
-    run(problem, Some(network), settings, control, observer)
+    Ok(run(problem, Some(network), settings, control, observer)?.certified)
 }
 
 /// Refuses a network whose shape does not fit or whose objective is not finite.
@@ -82,13 +83,42 @@ pub(crate) fn check_network(problem: &TrainingProblem, network: &Network) -> Res
     Ok(())
 }
 
-fn run(
+/// [`certify`] by the low-rank solver, and the solution of the relaxation that its bound comes from, to be rounded by
+/// other means.
+///
+/// There is none where the samples were divided into blocks or where the run was stopped before it had one; a trained
+/// network that is optimal by itself is its own solution.
+pub fn certify_with_solution(
+    problem: &TrainingProblem,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<(Certified, Option<LiftedFactor>)> {
+    // The interior-point method has no factor.
+    let settings = CertifySettings { method: Method::LowRank, ..settings.clone() };
+    let stages = run(problem, None, &settings, control, observer)?;
+    Ok((stages.certified, stages.solution))
+}
+
+/// What the parts of a run came to.
+pub(crate) struct Stages {
+    pub(crate) certified: Certified,
+    /// The solution of the relaxation.
+    pub(crate) solution: Option<LiftedFactor>,
+    /// The network before the relaxation was solved, and the seconds it took.
+    pub(crate) trained: (Network, f64),
+    /// The network trained from the solution of the relaxation.
+    pub(crate) polished: Option<Network>,
+}
+
+/// Trains (or takes the network given), relaxes, proves and rounds.
+pub(crate) fn run(
     problem: &TrainingProblem,
     given: Option<&Network>,
     settings: &CertifySettings,
     control: &Control,
     observer: &mut dyn Observer,
-) -> Result<Certified> {
+) -> Result<Stages> {
     settings.check()?;
     problem.dense_features()?;
     let plan = Plan::new(problem, settings)?;
@@ -133,7 +163,9 @@ fn run(
         let divided = run.certify(observer, &mut seconds)?;
         let (certificate, proof) = (divided.certificate, divided.proof);
         let report = Report::assemble(problem, &network, &proof, &divided.relaxed, seconds);
-        return Ok(Certified { network, certificate, proof, report });
+        let trained = (network.clone(), seconds.round);
+        let certified = Certified { network, certificate, proof, report };
+        return Ok(Stages { certified, solution: None, trained, polished: None });
     }
     if let Some(Stage::Done { certificate, relaxed }) = stage {
         let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
@@ -141,9 +173,12 @@ fn run(
             None => error,
         })?;
         let report = Report::assemble(problem, &network, &proof, &relaxed, seconds);
-        return Ok(Certified { network, certificate, proof, report });
+        let trained = (network.clone(), seconds.round);
+        let certified = Certified { network, certificate, proof, report };
+        return Ok(Stages { certified, solution: None, trained, polished: None });
     }
     let mut ledger = saver.map(|saver| WholeLedger::new(saver, stage));
+    let trained = (network.clone(), seconds.round);
 
     let solving = Instant::now();
     let relaxation = relax(problem, &network, settings, control, observer, started, ledger.as_mut())?;
@@ -156,11 +191,14 @@ fn run(
     seconds.certify += certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
-    let network = match relaxation.hidden {
+    let polished = match &relaxation.hidden {
         Some(hidden) if given.is_none() && !control.should_stop() && !is_exhaustive(problem) => {
-            let polished = polish(problem, beside(network.hidden(), &hidden).as_ref(), &training, control);
-            if polished.objective(problem) < network.objective(problem) { polished } else { network }
+            Some(polish(problem, beside(network.hidden(), hidden).as_ref(), &training, control))
         }
+        _ => None,
+    };
+    let network = match &polished {
+        Some(polished) if polished.objective(problem) < network.objective(problem) => polished.clone(),
         _ => network,
     };
     seconds.round += rounding.elapsed().as_secs_f64();
@@ -173,7 +211,11 @@ fn run(
     }
 
     let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
-    Ok(Certified { network, certificate, proof, report })
+    // Where nothing was left to solve, the network lifted is a solution.
+    let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
+    let solution =
+        relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
+    Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })
 }
 
 /// [A B].

@@ -2,5 +2,8 @@
 
 pub mod arrangements;
 pub mod copositive;
+pub mod descent;
 pub mod frank_wolfe;
+pub mod gated;
+pub mod kernels;
 pub mod soft_threshold;

@@ -10,6 +10,10 @@ use std::time::Duration;
 const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved), 2 usage or input error, \
 3 a valid bound that missed the tolerance (verify: the proof falls short of the claim), 130 interrupted twice.";
 
+const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
+A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \
+Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interrupted twice.";
+
 /// Trains two-layer ReLU networks and proves how far from globally optimal they can still be.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXIT_STATUS)]
@@ -23,6 +27,13 @@ pub(super) enum Command {
     /// Find a network and a certified lower bound on the objective of every network
     #[command(after_help = EXIT_STATUS)]
     Certify(NetworkOptions),
+    /// Run every method on the same data and print one table: bounds, objectives, accuracies, seconds
+    #[command(
+        after_help = METHODS,
+        mut_arg("save", |save| save.help("Write compare.json and compare.svg into this new or empty folder")),
+        mut_arg("json", |json| json.help("Print the rows as one JSON object"))
+    )]
+    Compare(CompareOptions),
     /// Certify by the dense interior-point solver: slower, for a few hundred samples, and an independent check
     #[command(after_help = EXIT_STATUS)]
     Reference(CertifyOptions),
@@ -100,6 +111,30 @@ pub(super) struct NetworkOptions {
     /// Solver of the relaxation: auto takes the dense interior-point method where that is predicted to be cheaper
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = method())]
     pub(super) method: Method,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompareOptions {
+    #[command(flatten)]
+    pub(super) common: CertifyOptions,
+    /// Run these methods only, in this order
+    #[arg(long, value_name = "METHODS", value_delimiter = ',')]
+    pub(super) methods: Vec<String>,
+    /// Test set with the columns of DATA, prepared as DATA is
+    #[arg(long, value_name = "FILE", conflicts_with = "test_share")]
+    pub(super) test: Option<String>,
+    /// Set this part of DATA aside for the test, at random from the seed
+    #[arg(long, value_name = "S", value_parser = fraction, allow_hyphen_values = true)]
+    pub(super) test_share: Option<f64>,
+    /// Also the test accuracy as published: threshold and iterate chosen on the labels of the test set
+    #[arg(long)]
+    pub(super) published_protocol: bool,
+    /// Activation patterns drawn for the gated networks
+    #[arg(long, value_name = "M", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    pub(super) patterns: usize,
+    /// Neurons of the networks of sgd and adam
+    #[arg(long, value_name = "M", default_value_t = 300, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    pub(super) width: usize,
 }
 
 #[derive(Debug, Args)]

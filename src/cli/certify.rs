@@ -6,7 +6,7 @@ use super::pictures::{self, Moment};
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary, weights};
 use relucert::certificate::ProofSettings;
-use relucert::data::{CsvOptions, load};
+use relucert::data::{CsvOptions, Dataset, load};
 use relucert::{
     Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify, certify_network,
 };
@@ -57,12 +57,7 @@ pub(super) fn run_with(
     };
     let (problem, notes) = prepare(options)?;
     let loading = start.elapsed().as_secs_f64();
-    if let Some(threads) = options.threads {
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build_global()
-            .map_err(|error| Error::Input(format!("cannot start {threads} threads: {error}")))?;
-    }
+    start_threads(options.threads)?;
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
     notes.iter().for_each(|note| complain(note));
     let outcome = interrupt::install(&control, folder.as_ref())
@@ -77,10 +72,24 @@ pub(super) fn run_with(
     outcome
 }
 
+pub(super) fn start_threads(threads: Option<usize>) -> Result<()> {
+    if let Some(threads) = threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global()
+            .map_err(|error| Error::Input(format!("cannot start {threads} threads: {error}")))?;
+    }
+    Ok(())
+}
+
+/// A data set as it is read.
+pub(super) fn load_data(options: &CertifyOptions, name: &str) -> Result<Dataset> {
+    load(name, &CsvOptions { targets: options.target.clone(), task: options.task.into() })
+}
+
 /// The problem, and what the reader had to assume.
 fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Vec<String>)> {
-    let reading = CsvOptions { targets: options.target.clone(), task: options.task.into() };
-    let mut dataset = load(&options.data, &reading)?;
+    let mut dataset = load_data(options, &options.data)?;
     if options.standardize {
         dataset = dataset.standardized();
     }

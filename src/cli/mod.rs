@@ -2,6 +2,7 @@
 
 mod arguments;
 mod certify;
+mod compare;
 mod files;
 mod interrupt;
 mod pictures;
@@ -9,6 +10,7 @@ mod progress;
 mod reference;
 mod summary;
 mod synth;
+mod table;
 mod verify;
 mod weights;
 
@@ -32,6 +34,7 @@ pub(crate) fn main() -> ExitCode {
     };
     let outcome = match &arguments.command {
         Command::Certify(options) => certify::run(options),
+        Command::Compare(options) => compare::run(options),
         Command::Reference(options) => reference::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Synth(options) => synth::run(options),
@@ -59,7 +62,8 @@ fn usage(error: &clap::Error) -> ExitCode {
         .collect();
     let mut line = lines.join("; ").replace(":; ", ": ");
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
-        line = "a command is missing: certify, reference, verify, synth teacher or synth spiral".into();
+        line =
+            "a command is missing: certify, compare, reference, verify, synth teacher or synth spiral".into();
     }
     complain(&format!("{}; see --help", line.strip_prefix("error: ").unwrap_or(&line)));
     ExitCode::from(UNUSABLE)

@@ -1,5 +1,6 @@
 //! A data set in memory: features, targets and their names.
 
+use super::scaling::Scaling;
 use crate::{Error, Features, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use sprs::CsMat;
@@ -102,20 +103,31 @@ impl Dataset {
     ///
     /// The bias column, if there is one, stays as it is. Sparse features are divided by their standard deviation but
     /// not centred, which would fill them; a constant one that is not zero becomes 1 or −1. A note says so.
-    pub fn standardized(mut self) -> Self {
-        let columns = self.features.ncols() - usize::from(self.bias);
-        match &mut self.features {
-            Features::Dense(features) => {
-                for column in features.get_mut(.., ..columns).col_iter_mut() {
-                    if let Some(column) = column.try_as_col_major_mut() {
-                        standardize(column.as_slice_mut());
-                    }
-                }
-            }
-            Features::Sparse(features) => {
-                scale_columns(features, columns);
-                self.notes.push("sparse features were scaled but not centred, which would fill them".into());
-            }
+    pub fn standardized(self) -> Self {
+        let scaling = Scaling::of(&self);
+        self.scaled(&scaling)
+    }
+
+    /// The same shifts and scales for other data: a test set is standardised as its training set was.
+    ///
+    /// `training` is the training set as it was before it was standardised, with the same columns.
+    pub fn standardized_like(self, training: &Self) -> Result<Self> {
+        let columns = |data: &Self| data.features.ncols() - usize::from(data.bias);
+        if columns(&self) != columns(training) {
+            return Err(Error::Shape {
+                what: "features",
+                expected: format!("{} columns, as in the training set", columns(training)),
+                actual: columns(&self).to_string(),
+            });
+        }
+        let scaling = Scaling::of(training);
+        Ok(self.scaled(&scaling))
+    }
+
+    fn scaled(mut self, scaling: &Scaling) -> Self {
+        scaling.apply(&mut self.features);
+        if self.features.is_sparse() {
+            self.notes.push("sparse features were scaled but not centred, which would fill them".into());
         }
         self
     }
@@ -162,6 +174,33 @@ impl Dataset {
         &self.notes
     }
 
+    /// Some of the samples, in the order given; `None` if one is not there.
+    pub fn select(&self, samples: &[usize]) -> Option<Self> {
+        if samples.iter().any(|&sample| sample >= self.samples()) {
+            return None;
+        }
+        let targets = Mat::from_fn(samples.len(), self.targets.ncols(), |i, j| self.targets[(samples[i], j)]);
+        Some(Self { features: self.features.rows(samples), targets, ..self.clone_names() })
+    }
+
+    /// Other targets for the same samples.
+    pub(super) fn with_targets(self, targets: Mat<f64>, target_names: Vec<String>) -> Self {
+        Self { targets, target_names, ..self }
+    }
+
+    /// Everything but the values.
+    fn clone_names(&self) -> Self {
+        Self {
+            features: Mat::zeros(0, 0).into(),
+            targets: Mat::zeros(0, 0),
+            feature_names: self.feature_names.clone(),
+            target_names: self.target_names.clone(),
+            classification: self.classification,
+            bias: self.bias,
+            notes: self.notes.clone(),
+        }
+    }
+
     pub(super) fn add_note(&mut self, note: String) {
         self.notes.push(note);
     }
@@ -194,75 +233,6 @@ impl Dataset {
     /// n.
     pub fn samples(&self) -> usize {
         self.features.nrows()
-    }
-}
-
-/// Works on the column divided by its largest magnitude, so that no square overflows.
-fn standardize(values: &mut [f64]) {
-    let largest = values.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    let first = values.first().copied().unwrap_or(0.0);
-    // Compared exactly: the mean of equal values is rounded, and would leave noise to be blown up to 1.
-    if values.iter().all(|&value| value == first) {
-        values.fill(0.0);
-        return;
-    }
-    values.iter_mut().for_each(|value| *value /= largest);
-    let count = values.len() as f64;
-    // Twice: the second time takes off the rounding of the first mean, which a narrow column would blow up.
-    for _ in 0..2 {
-        let mean = values.iter().sum::<f64>() / count;
-        values.iter_mut().for_each(|value| *value -= mean);
-    }
-    let deviation = (values.iter().map(|value| value * value).sum::<f64>() / count).sqrt();
-    values.iter_mut().for_each(|value| *value /= deviation);
-}
-
-/// Divides the first columns by their population standard deviation, counting the zeros that are not stored.
-fn scale_columns(features: &mut CsMat<f64>, columns: usize) {
-    let (samples, width) = features.shape();
-    let mut largest = vec![0.0_f64; width];
-    for (value, (_, column)) in features.iter() {
-        largest[column] = largest[column].max(value.abs());
-    }
-    let mut sums = vec![0.0; width];
-    let mut stored = vec![0_usize; width];
-    let mut equal = vec![true; width];
-    let mut first = vec![0.0; width];
-    for (value, (_, column)) in features.iter() {
-        if stored[column] == 0 {
-            first[column] = *value;
-        }
-        equal[column] &= *value == first[column];
-        stored[column] += 1;
-        if largest[column] > 0.0 {
-            sums[column] += value / largest[column];
-        }
-    }
-    let count = samples as f64;
-    // Zeros that are not stored each add the square of the mean.
-    let mean = |column: usize| sums[column] / count;
-    let mut squares: Vec<f64> = (0..width)
-        .map(|column| (samples - stored[column].min(samples)) as f64 * mean(column).powi(2))
-        .collect();
-    for (value, (_, column)) in features.iter() {
-        if largest[column] > 0.0 {
-            squares[column] += (value / largest[column] - mean(column)).powi(2);
-        }
-    }
-    let by_row = features.is_csr();
-    let scale = |column: usize| {
-        if column >= columns || largest[column] == 0.0 {
-            return (1.0, 1.0);
-        }
-        let constant = equal[column] && stored[column] == samples;
-        let deviation = (squares[column] / count).sqrt();
-        (largest[column], if constant || deviation == 0.0 { 1.0 } else { deviation })
-    };
-    for (outer, mut vector) in features.outer_iterator_mut().enumerate() {
-        for (inner, value) in vector.iter_mut() {
-            let (largest, deviation) = scale(if by_row { inner } else { outer });
-            *value = *value / largest / deviation;
-        }
     }
 }
 

@@ -16,6 +16,8 @@ mod csv_writer;
 mod dataset;
 mod encoding;
 mod npy;
+mod scaling;
+mod split;
 mod svmlight;
 mod synthetic;
 mod text;

@@ -5,12 +5,14 @@
 //! sample owns the nonnegative linear forms α = (s + Xu)/2 and β = (s − Xu)/2 (arXiv 2410.22311, section 3,
 //! in the reduced order d + n + c). `docs/mathematics.md` derives the change of variables.
 
+mod factor;
 mod forms;
 mod geometry;
 mod pairs;
 mod scan;
 mod tree;
 
+pub use factor::LiftedFactor;
 pub use forms::Forms;
 pub use geometry::{Geometry, SampleLink};
 pub use pairs::{Constraint, PairKey, PairSet};
@@ -171,5 +173,29 @@ impl Lifting {
     /// Hidden weights in the original coordinates (d × r) of the u part of a factor (head × r, row-major).
     pub fn hidden_weights(&self, head: &[f64], columns: usize) -> Mat<f64> {
         self.geometry.unwhiten_hidden(MatRef::from_row_major_slice(head, self.head(), columns))
+    }
+    /// A factor, R over (u, δ) and V over the outputs, both row-major, in the coordinates of the training problem.
+    pub(crate) fn original(&self, r: &[f64], v: &[f64], columns: usize) -> LiftedFactor {
+        let (n, groups) = (self.geometry.samples.len(), self.groups());
+        let mut forms = vec![0.0; self.base.len() * columns];
+        self.base.evaluate(r, columns, &mut forms);
+        // β of a sample is the other form of its direction.
+        let sample = |other: usize| {
+            Mat::from_fn(n, columns, |i, j| {
+                let link = &self.geometry.samples[i];
+                link.form(groups).map_or(0.0, |form| {
+                    let form = (form + other * groups) % (2 * groups);
+                    forms[form * columns + j] * link.length * self.geometry.hidden_scale
+                })
+            })
+        };
+        LiftedFactor {
+            alpha: sample(0),
+            beta: sample(1),
+            hidden: self.hidden_weights(&r[..self.head() * columns], columns),
+            output: Mat::from_fn(self.outputs, columns, |k, j| {
+                v[k * columns + j] * self.geometry.output_scale
+            }),
+        }
     }
 }

@@ -51,8 +51,10 @@ pub(super) fn solve(
         }
     };
     run.relaxed.status = levels(run, &mut solver, count)?;
-    let r = solver.factor().columns;
-    run.hidden = Some(lifting.hidden_weights(&solver.factor().r()[..lifting.head() * r], r));
+    let factor = solver.factor();
+    let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
+    run.hidden = Some(lifted.hidden.clone());
+    run.factor = Some(lifted);
     Ok(())
 }
 

@@ -8,7 +8,7 @@ pub use method::Method;
 
 use crate::checkpoint::{LevelState, WholeLedger};
 use crate::dual::{DualPoint, RepairSettings, repair};
-use crate::lifting::{Geometry, Lifting};
+use crate::lifting::{Geometry, LiftedFactor, Lifting};
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
@@ -26,6 +26,8 @@ pub(crate) struct Relaxation {
     pub(crate) relaxed: Relaxed,
     /// Hidden weights that the solution stands for (d × columns); none where nothing was solved.
     pub(crate) hidden: Option<Mat<f64>>,
+    /// The low-rank factor in the coordinates of the problem; none where another solver did the work.
+    pub(crate) factor: Option<LiftedFactor>,
 }
 
 /// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
@@ -56,6 +58,7 @@ pub(crate) fn relax(
         relaxed: Relaxed { value: upper, ..Relaxed::nothing() },
         hidden: None,
         ledger,
+        factor: None,
     };
     let stopped = control.should_stop();
     run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
@@ -75,7 +78,7 @@ pub(crate) fn relax(
         }
     }
     run.relaxed.bound = run.best_bound;
-    Ok(Relaxation { dual: run.best_dual, relaxed: run.relaxed, hidden: run.hidden })
+    Ok(Relaxation { dual: run.best_dual, relaxed: run.relaxed, hidden: run.hidden, factor: run.factor })
 }
 
 fn stop_status(control: &Control) -> Status {
@@ -118,6 +121,7 @@ struct Run<'a> {
     hidden: Option<Mat<f64>>,
     /// Where the state of the low-rank solver is kept.
     ledger: Option<&'a mut WholeLedger>,
+    factor: Option<LiftedFactor>,
 }
 
 impl Run<'_> {

@@ -1,5 +1,6 @@
 //! The pictures of a saved run, as SVG: how it went, and the lowest eigenvalues of the slack it ended with.
 
+pub(super) mod comparison;
 mod progress;
 mod spectrum;
 
@@ -45,19 +46,22 @@ fn picture(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<St
 
 /// What was solved, for the head of every picture.
 fn heading(data: &str, report: &Report) -> String {
-    let name = Path::new(data).file_name().map_or_else(|| data.into(), |name| name.to_string_lossy());
-    // XML has no way to write most control characters.
-    let mut name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(41).collect();
-    if name.chars().count() > 40 {
-        name = name.chars().take(39).chain(['…']).collect();
-    }
     format!(
-        "{name}: {} samples, {} features, {} outputs, weight decay {}",
+        "{}: {} samples, {} features, {} outputs, weight decay {}",
+        file_name(data),
         report.samples,
         report.features,
         report.outputs,
         super::summary::plain(report.gamma)
     )
+}
+
+/// The name of the data without its folder, short enough for a heading.
+fn file_name(data: &str) -> String {
+    let name = Path::new(data).file_name().map_or_else(|| data.into(), |name| name.to_string_lossy());
+    // XML has no way to write most control characters.
+    let name: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).take(41).collect();
+    if name.chars().count() > 40 { name.chars().take(39).chain(['…']).collect() } else { name }
 }
 
 /// A bold title and plain lines below it; what is left of the area.

@@ -1,0 +1,118 @@
+//! The tables of arXiv 2410.22311 on its own data: how tight the relaxation is, and what accuracies come out.
+//!
+//! `cargo bench --bench reproduction -- FOLDER [random] [spiral] [iris] [mnist]`, or the folder in `RELUCERT_TEST_DATA`;
+//! `docs/reproduction.md` has the results and where they differ from the published ones. Without the data there is
+//! nothing to do.
+
+use relucert::compare::{CompareSettings, Comparison, Method, Row, compare};
+use relucert::data::{CsvOptions, Dataset, Task, load};
+use relucert::{Control, Result};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// For one data set and weight decay.
+const LIMIT: Duration = Duration::from_secs(180);
+const GAMMAS: [f64; 2] = [0.1, 0.01];
+
+fn main() -> Result<()> {
+    // `cargo bench` passes options of its own.
+    let mut words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let names = ["random", "spiral", "iris", "mnist"];
+    let given = words.iter().position(|word| !names.contains(&word.as_str())).map(|at| words.remove(at));
+    let folder =
+        given.map(PathBuf::from).or_else(|| std::env::var_os("RELUCERT_TEST_DATA").map(PathBuf::from));
+    let Some(folder) = folder.filter(|folder| folder.join("random_00.csv").exists()) else {
+        println!("reproduction: skipped, no folder with random_00.csv was named");
+        return Ok(());
+    };
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
+    if wanted("random") {
+        let files: Vec<String> = (0..5).map(|k| format!("random_{k:02}")).collect();
+        tightness(&folder, &files)?;
+    }
+    if wanted("spiral") {
+        tightness(&folder, &["spiral".into()])?;
+    }
+    if wanted("iris") {
+        accuracy(&folder, "iris", &GAMMAS, false)?;
+        accuracy(&folder, "iris", &[5.0], true)?;
+    }
+    if wanted("mnist") {
+        accuracy(&folder, "mnist_pca", &[10.0], true)?;
+    }
+    Ok(())
+}
+
+fn read(folder: &Path, file: &str) -> Result<Dataset> {
+    let path = folder.join(format!("{file}.csv"));
+    let targets =
+        if file.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
+    load(&path.to_string_lossy(), &CsvOptions { targets, task: Task::Auto })
+}
+
+/// Bounds and objectives over γ, raw features and no bias as published.
+fn tightness(folder: &Path, files: &[String]) -> Result<()> {
+    let methods: Vec<Method> =
+        Method::ALL.into_iter().filter(|method| !matches!(method, Method::Nngp | Method::Ntk)).collect();
+    for file in files {
+        let data = read(folder, file)?;
+        for gamma in GAMMAS {
+            let settings = CompareSettings { methods: methods.clone(), ..CompareSettings::default() };
+            let control = Control::new().within(LIMIT);
+            let found = compare(&data, None, gamma, &settings, &control, &mut |_| {})?;
+            print(file, &found);
+            if let (Some(bound), Some(best)) = (found.lower_bound(), found.objective()) {
+                println!("\nproved bound / best network: {:.4}\n", bound / best);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Accuracies, honest and by the published protocol.
+fn accuracy(folder: &Path, file: &str, gammas: &[f64], prepared: bool) -> Result<()> {
+    let (mut training, test) =
+        (read(folder, &format!("{file}_train"))?, read(folder, &format!("{file}_test"))?);
+    let mut test = test.aligned_with(&training)?;
+    if prepared {
+        test = test.standardized_like(&training)?.with_bias();
+        training = training.standardized().with_bias();
+    }
+    for &gamma in gammas {
+        let settings = CompareSettings { published_protocol: true, ..CompareSettings::default() };
+        let control = Control::new().within(LIMIT);
+        let found = compare(&training, Some(&test), gamma, &settings, &control, &mut |_| {})?;
+        print(&format!("{file}{}", if prepared { ", standardised, with bias" } else { "" }), &found);
+        println!();
+    }
+    Ok(())
+}
+
+fn print(name: &str, found: &Comparison) {
+    println!("### {name}, weight decay {}\n", found.gamma);
+    println!(
+        "| method | proved bound | estimate | objective | width | train | test | published protocol | seconds | status |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    for row in &found.rows {
+        println!("{}", line(row));
+    }
+}
+
+fn line(row: &Row) -> String {
+    let figure = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.5}"));
+    let score = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} |",
+        row.method,
+        figure(row.bound.as_ref().map(|bound| bound.lower_bound)),
+        figure(row.estimate.as_ref().map(|estimate| estimate.value)),
+        figure(row.objective),
+        row.width.map_or(String::new(), |width| width.to_string()),
+        score(row.train_score),
+        score(row.test_score),
+        score(row.published_protocol_accuracy),
+        row.seconds,
+        row.status.as_str()
+    )
+}
