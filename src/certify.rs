@@ -1,6 +1,7 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
 use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with};
+use crate::cuts::Cuts;
 use crate::divide::{Blocks, Division};
 use crate::relax::relax;
 use crate::report::{Report, Seconds};
@@ -20,6 +21,8 @@ pub struct CertifySettings {
     pub seed: u64,
     /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
     pub blocks: Blocks,
+    /// Sublinear forms beyond the published relaxation. Default none.
+    pub cuts: Cuts,
     /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
     pub solver: SolverSettings,
     /// Settings of the training of networks; the seed above replaces theirs.
@@ -34,6 +37,7 @@ impl Default for CertifySettings {
             tolerance: 1e-3,
             seed: 0,
             blocks: Blocks::Auto,
+            cuts: Cuts::None,
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
             proof: ProofSettings::default(),

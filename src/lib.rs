@@ -37,6 +37,7 @@
 pub mod certificate;
 mod certify;
 mod control;
+pub mod cuts;
 pub mod data;
 mod divide;
 pub mod dual;
@@ -59,6 +60,7 @@ mod vector;
 
 pub use certify::{Certified, CertifySettings, certify, certify_network};
 pub use control::Control;
+pub use cuts::Cuts;
 pub use divide::Blocks;
 pub use error::{Error, Result};
 pub use features::Features;

@@ -1,6 +1,7 @@
 //! The relaxation of one problem by one low-rank factor: the value, and the best dual point met on the way.
 
 use crate::certify::CertifySettings;
+use crate::cuts::{Asks, separate};
 use crate::dual::{DualPoint, RepairSettings, dual_point, repair};
 use crate::lifting::Lifting;
 use crate::report::{Relaxed, Status};
@@ -25,6 +26,9 @@ const LEVEL_ASCENT: usize = 6;
 const SEARCH_LIMIT: usize = 500;
 /// Levels in a row without a better bound before the solver counts as stalled.
 const PATIENCE: usize = 12;
+
+/// Rounds of cuts.
+const ROUNDS: u64 = 12;
 
 /// What solving the relaxation has brought.
 pub(crate) struct Relaxation {
@@ -68,6 +72,9 @@ pub(crate) fn relax(
         let factor = start(&lifting, network, first_columns(&lifting), settings.seed);
         let mut solver = LowRankSolver::new(&lifting, solver_settings, factor)?;
         status = run.solve(&mut solver, settings.tolerance, control, observer, started)?;
+        if status == Status::Converged && !run.network_is_close(settings.tolerance) {
+            status = run.tighten(&mut solver, settings, control, observer, started)?;
+        }
         let r = solver.factor().columns;
         hidden = Some(lifting.hidden_weights(&solver.factor().r()[..lifting.head() * r], r));
     }
@@ -166,6 +173,38 @@ impl<'a> Run<'a> {
         Ok(Status::Stalled)
     }
 
+    /// Adds sublinear forms that the factor violates, in rounds, as long as they raise the bound.
+    fn tighten(
+        &mut self,
+        solver: &mut LowRankSolver<'_>,
+        settings: &CertifySettings,
+        control: &Control,
+        observer: &mut dyn Observer,
+        started: Instant,
+    ) -> Result<Status> {
+        let limit = settings.cuts.limit(self.lifting);
+        for round in 0..ROUNDS {
+            let room = limit.saturating_sub(solver.pairs().cuts().len());
+            if room == 0 || self.network_is_close(settings.tolerance) {
+                break;
+            }
+            let asks = Asks { limit: room, seed: settings.seed + round, ..Asks::default() };
+            let cuts = separate(self.lifting, &solver.base_rows(), solver.factor().columns, &asks);
+            if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
+                break;
+            }
+            let before = self.best_bound;
+            let status = self.solve(solver, settings.tolerance, control, observer, started)?;
+            if status != Status::Converged {
+                return Ok(status);
+            }
+            if self.best_bound - before < 0.5 * settings.tolerance * before {
+                break;
+            }
+        }
+        Ok(Status::Converged)
+    }
+
     /// Whether the bound so far certifies the trained network itself.
     fn network_is_close(&self, tolerance: f64) -> bool {
         self.upper - self.best_bound <= 0.9 * tolerance * self.upper
@@ -208,6 +247,7 @@ impl<'a> Run<'a> {
             rank: level.map_or(0, |level| level.columns),
             pairs: level.map_or(0, |level| level.pairs),
             active_pairs: level.map_or(0, |level| level.active_pairs),
+            cuts: self.best_dual.cuts.len(),
             status,
             dividing_loss: None,
             unsolved_blocks: 0,

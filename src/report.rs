@@ -97,6 +97,8 @@ pub struct Report {
     pub pairs: usize,
     /// Pair constraints with a positive multiplier.
     pub active_pairs: usize,
+    /// Sublinear forms that the certificate carries; 0 for the published relaxation.
+    pub cuts: usize,
     /// Why the run ended.
     pub status: Status,
     /// Seconds spent in each phase.
@@ -115,6 +117,7 @@ pub(crate) struct Relaxed {
     pub rank: usize,
     pub pairs: usize,
     pub active_pairs: usize,
+    pub cuts: usize,
     pub status: Status,
     pub dividing_loss: Option<f64>,
     pub unsolved_blocks: usize,
@@ -130,6 +133,7 @@ impl Relaxed {
             rank: 0,
             pairs: 0,
             active_pairs: 0,
+            cuts: 0,
             status: Status::Converged,
             dividing_loss: None,
             unsolved_blocks: 0,
@@ -144,6 +148,7 @@ impl Relaxed {
         self.rank = self.rank.max(block.rank);
         self.pairs += block.pairs;
         self.active_pairs += block.active_pairs;
+        self.cuts += block.cuts;
         self.unsolved_blocks += block.unsolved_blocks;
         if self.status == Status::Converged {
             self.status = block.status;
@@ -189,6 +194,7 @@ impl Report {
             rank: relaxed.rank,
             pairs: relaxed.pairs,
             active_pairs: relaxed.active_pairs,
+            cuts: relaxed.cuts,
             status,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),

@@ -20,6 +20,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             tolerance: options.tolerance,
             seed: options.seed,
             blocks: options.blocks,
+            cuts: options.cuts,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
                 seed: options.seed,

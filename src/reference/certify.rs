@@ -51,6 +51,7 @@ fn relaxed(solution: &ReferenceSolution) -> Relaxed {
         rank: solution.rank,
         pairs: solution.pairs.len(),
         active_pairs: solution.active_pairs,
+        cuts: solution.pairs.cuts().len(),
         status: match solution.status {
             ReferenceStatus::Solved | ReferenceStatus::AlmostSolved => Status::Converged,
             ReferenceStatus::TimeLimit => Status::TimeLimit,

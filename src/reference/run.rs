@@ -183,6 +183,7 @@ impl<'a> Run<'a> {
             }
             other => other,
         };
+        let base_rows = self.base_rows(&best.point);
         let dual = best.point.dual;
         let free = dual.len() - best.point.products.len();
         let fits = self.lifting.fit_targets.len();
@@ -205,6 +206,7 @@ impl<'a> Run<'a> {
             active_pairs,
             fit_residual: dual[..fits].to_vec(),
             pairs: self.pairs,
+            base_rows,
             seconds: self.began.elapsed().as_secs_f64(),
         }
     }

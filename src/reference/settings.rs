@@ -1,7 +1,7 @@
 //! What the reference solver is told, what it tells, and how it can end.
 
 use crate::lifting::{Lifting, PairSet};
-use crate::{Error, Result};
+use crate::{Cuts, Error, Result};
 
 /// Settings of the reference solver; the defaults suit every problem it is practical for.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct ReferenceSettings {
     /// Degree of parallelism of products and factorisations (default 1). The bits of the result depend on this
     /// number and not on how many threads there are.
     pub parallelism: usize,
+    /// Sublinear forms beyond the published relaxation (default none): each round of them is a solve of its own.
+    pub cuts: Cuts,
 }
 
 impl Default for ReferenceSettings {
@@ -38,6 +40,7 @@ impl Default for ReferenceSettings {
             neighbours: 4,
             pairs_per_form: 2,
             parallelism: 1,
+            cuts: Cuts::None,
         }
     }
 }
@@ -156,6 +159,8 @@ pub struct ReferenceSolution {
     /// Pairs held, with the multipliers of pairs and equalities in normalised form
     /// ([`PairSet::plain_multipliers`] maps them back).
     pub pairs: PairSet,
+    /// The base forms at a factor of the primal point (2G × columns, row-major), and the number of columns.
+    pub base_rows: (Vec<f64>, usize),
     /// Seconds.
     pub seconds: f64,
 }
@@ -176,6 +181,7 @@ impl ReferenceSolution {
             active_pairs: 0,
             fit_residual: vec![0.0; lifting.fit_targets.len()],
             pairs,
+            base_rows: (vec![0.0; lifting.base.len()], 1),
             seconds: 0.0,
         }
     }

@@ -22,7 +22,7 @@ pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
 pub use start::start;
 
-use crate::lifting::{Lifting, PairSet, scan_violations};
+use crate::lifting::{Cut, Lifting, PairSet, scan_cuts, scan_violations};
 use crate::{Control, Result};
 use spectrum::Spectrum;
 
@@ -34,6 +34,12 @@ const SETTLED: f64 = 1e-3;
 const SUFFICIENT_DECREASE: f64 = 0.3;
 /// Factor of the smoothing between converged levels.
 const SMOOTHING_DECAY: f64 = 0.2;
+
+/// Worst violations of each form that a scan takes in.
+const PER_FORM: usize = 6;
+/// Where smoothing (as a part of the first) and gradient tolerance go back to when cuts come.
+const REOPENED_SMOOTHING: f64 = 0.04;
+const REOPENED_TOLERANCE: f64 = 1e-4;
 
 /// Where the solver stands after a level.
 #[derive(Clone, Debug)]
@@ -212,11 +218,43 @@ impl<'a> LowRankSolver<'a> {
             .collect();
         // Early levels violate every pair a little: only what stands out is worth holding.
         let tolerance = (0.1 * infeasibility).max(1e-6) * self.mean_square;
-        let found = scan_violations(self.lifting, &work.p, self.factor.columns, tolerance, 6);
+        let columns = self.factor.columns;
+        let mut found = scan_violations(self.lifting, &work.p, columns, tolerance, PER_FORM);
+        found.extend(scan_cuts(self.lifting, &self.set, &work.p, columns, tolerance, PER_FORM));
         let keys: Vec<_> = found.iter().map(|v| v.key).collect();
         self.set.retain(self.lifting, &keep);
         let before = self.set.len();
         self.set.add(self.lifting, &keys);
+        let added = self.set.len() - before;
+        self.set.drop_idle_cuts(self.lifting);
+        added
+    }
+
+    /// The base forms at the factor, 2G × columns, row-major.
+    pub fn base_rows(&self) -> Vec<f64> {
+        let columns = self.factor.columns;
+        let mut rows = vec![0.0; self.lifting.base.len() * columns];
+        self.lifting.base.evaluate(self.factor.r(), columns, &mut rows);
+        rows
+    }
+
+    /// Takes in cuts with those of their products that the factor violates, the worst of each; gives how many products.
+    ///
+    /// Smoothing and tolerance go some levels back, because the optimum moves.
+    pub fn add_cuts(&mut self, cuts: Vec<Cut>) -> usize {
+        self.set.add_cuts(self.lifting, cuts);
+        let columns = self.factor.columns;
+        let mut rows = vec![0.0; self.set.forms.len() * columns];
+        self.set.forms.evaluate(self.factor.r(), columns, &mut rows);
+        let tolerance = 1e-6 * self.mean_square;
+        let found = scan_cuts(self.lifting, &self.set, &rows, columns, tolerance, PER_FORM);
+        let before = self.set.len();
+        self.set.add(self.lifting, &found.iter().map(|v| v.key).collect::<Vec<_>>());
+        self.set.drop_idle_cuts(self.lifting);
+        let first = self.settings.initial_smoothing * self.scale / self.set.len().max(1) as f64;
+        self.smoothing = self.smoothing.max(REOPENED_SMOOTHING * first);
+        self.gradient_tolerance = self.gradient_tolerance.max(REOPENED_TOLERANCE);
+        self.last_error = 0.0;
         self.set.len() - before
     }
 
