@@ -1,49 +1,15 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
 use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with};
-use crate::cuts::Cuts;
-use crate::divide::{Blocks, Division};
-use crate::relax::relax;
+use crate::divide::Division;
+use crate::relax::{check_size, relax};
 use crate::report::{Report, Seconds};
-use crate::solver::SolverSettings;
+use crate::settings::CertifySettings;
 use crate::training::{TrainingSettings, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
+use faer::{Mat, MatRef};
 use std::path::Path;
 use std::time::Instant;
-
-/// Settings of [`certify`].
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct CertifySettings {
-    /// Relative gap between the relaxation's value and the certified bound to reach. Default 1e-3, in (0, 1).
-    pub tolerance: f64,
-    /// Seed of everything random. Default 0.
-    pub seed: u64,
-    /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
-    pub blocks: Blocks,
-    /// Sublinear forms beyond the published relaxation. Default none.
-    pub cuts: Cuts,
-    /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
-    pub solver: SolverSettings,
-    /// Settings of the training of networks; the seed above replaces theirs.
-    pub training: TrainingSettings,
-    /// Settings of the proof.
-    pub proof: ProofSettings,
-}
-
-impl Default for CertifySettings {
-    fn default() -> Self {
-        Self {
-            tolerance: 1e-3,
-            seed: 0,
-            blocks: Blocks::Auto,
-            cuts: Cuts::None,
-            solver: SolverSettings::default(),
-            training: TrainingSettings::default(),
-            proof: ProofSettings::default(),
-        }
-    }
-}
 
 /// A network, a certificate with its proof, and the report of the run.
 #[derive(Clone, Debug)]
@@ -114,15 +80,10 @@ fn run(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
-    if !(settings.tolerance > 0.0 && settings.tolerance < 1.0) {
-        return Err(Error::Parameter {
-            name: "tolerance",
-            value: format!("{:?}", settings.tolerance),
-            range: "between 0 and 1",
-        });
-    }
+    settings.check()?;
     problem.dense_features()?;
     let blocks = settings.blocks.count(problem.samples())?;
+    check_size(problem, blocks)?;
     let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
     let started = Instant::now();
     let network = given.map_or_else(|| train(problem, &training, control), Network::clone);
@@ -148,7 +109,7 @@ fn run(
     let rounding = Instant::now();
     let network = match relaxation.hidden {
         Some(hidden) if given.is_none() && !control.should_stop() => {
-            let polished = polish(problem, hidden.as_ref(), &training, control);
+            let polished = polish(problem, beside(network.hidden(), &hidden).as_ref(), &training, control);
             if polished.objective(problem) < network.objective(problem) { polished } else { network }
         }
         _ => network,
@@ -157,4 +118,11 @@ fn run(
 
     let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
     Ok(Certified { network, certificate, proof, report })
+}
+
+/// [A B].
+fn beside(a: MatRef<'_, f64>, b: &Mat<f64>) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols() + b.ncols(), |i, j| {
+        if j < a.ncols() { a[(i, j)] } else { b[(i, j - a.ncols())] }
+    })
 }

@@ -6,51 +6,16 @@
 use crate::certificate::{
     Certificate, Partition, Proof, ProofSettings, certify_dual_with, prove_with, share, stack_proved,
 };
-use crate::certify::CertifySettings;
 use crate::dual::DualPoint;
 use crate::relax::relax;
 use crate::report::{Relaxed, Seconds, Status};
-use crate::{Control, Error, Network, Observer, Progress, Result, Silent, TrainingProblem};
+use crate::settings::CertifySettings;
+use crate::{Control, Network, Observer, Progress, Result, Silent, TrainingProblem};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use std::time::Instant;
-
-/// Samples that one factor takes on before the problem is divided.
-const WHOLE: usize = 3_500;
-/// Samples of a block: what is lost falls like one over it, and the work grows faster than it from here on.
-const BLOCK: usize = 2_500;
-/// Blocks between two looks at the clock; a constant, because nothing may depend on the number of threads.
-const GROUP: usize = 4;
-
-/// How many blocks of samples a problem is divided into.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-pub enum Blocks {
-    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below.
-    #[default]
-    Auto,
-    /// As many as given, from 1 to half the number of samples.
-    Count(usize),
-}
-
-impl Blocks {
-    /// The number of blocks for so many samples.
-    pub fn count(self, samples: usize) -> Result<usize> {
-        match self {
-            Self::Auto if samples <= WHOLE => Ok(1),
-            Self::Auto => Ok(samples.div_ceil(BLOCK)),
-            Self::Count(1) => Ok(1),
-            Self::Count(count) if count >= 1 && count <= samples / 2 => Ok(count),
-            Self::Count(count) => Err(Error::Parameter {
-                name: "blocks",
-                value: count.to_string(),
-                range: "between 1 and half the number of samples",
-            }),
-        }
-    }
-}
 
 /// A problem about to be divided.
 pub(crate) struct Division<'a> {
@@ -95,17 +60,24 @@ impl Division<'_> {
         let mut solved = Vec::with_capacity(count);
         let mut total = Relaxed::nothing();
         let mut first = None;
-        for group in members.chunks(GROUP) {
+        // What is reported on the way depends on the number of threads, the result does not.
+        for group in members.chunks(2 * rayon::current_num_threads()) {
+            let begun = Instant::now();
             let outcomes: Vec<Result<Block>> =
                 group.par_iter().map(|samples| self.block(samples, share, &proving)).collect();
+            let wall = begun.elapsed().as_secs_f64();
+            let mut phases = [0.0; 2];
             for outcome in outcomes {
                 let block = outcome?;
                 total.add(&block.relaxed);
                 first.get_or_insert(block.relaxed);
-                seconds.solve += block.seconds[0];
-                seconds.certify += block.seconds[1];
+                phases = [phases[0] + block.seconds[0], phases[1] + block.seconds[1]];
                 solved.push((block.certificate, block.proof));
             }
+            // Blocks run side by side: their seconds are shared out over those that passed.
+            let part = phases[0] / (phases[0] + phases[1]).max(f64::MIN_POSITIVE);
+            seconds.solve += wall * part;
+            seconds.certify += wall * (1.0 - part);
             observer.progress(&Progress {
                 iteration: solved.len(),
                 value: total.value,
@@ -118,7 +90,9 @@ impl Division<'_> {
             });
         }
         if let Some(first) = first {
+            let estimating = Instant::now();
             total.dividing_loss = self.loss(&members[0], &first, share, count)?;
+            seconds.solve += estimating.elapsed().as_secs_f64();
         }
         let (certificate, proof) = stack_proved(self.problem, partition, solved)?;
         Ok(Divided { certificate, proof, relaxed: total })
@@ -143,7 +117,8 @@ impl Division<'_> {
         let relaxation =
             relax(&problem, self.network, self.settings, self.control, &mut Silent, self.started)?;
         let certifying = Instant::now();
-        let (certificate, proof) = certify_dual_with(&problem, &relaxation.dual, proving)?;
+        let proving = ProofSettings { time: self.control.remaining().or(proving.time), ..proving.clone() };
+        let (certificate, proof) = certify_dual_with(&problem, &relaxation.dual, &proving)?;
         let seconds = [(certifying - solving).as_secs_f64(), certifying.elapsed().as_secs_f64()];
         Ok(Block { certificate, proof, relaxed: relaxation.relaxed, seconds })
     }

@@ -143,7 +143,14 @@ pub(crate) fn stack_proved(
     let count = partition.count();
     let failure_probability: f64 = blocks.iter().map(|(_, proof)| proof.failure_probability).sum();
     let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
-    let parts: Vec<DualPoint> = blocks.into_iter().map(|(certificate, _)| certificate.into_dual()).collect();
+    // A block of which nothing is proved counts as the zero point does.
+    let parts: Vec<DualPoint> = blocks
+        .into_iter()
+        .map(|(certificate, proof)| match proof.grade {
+            Grade::None => DualPoint::zero(certificate.dual.y.len(), problem.outputs()),
+            Grade::Verified | Grade::Probabilistic => certificate.into_dual(),
+        })
+        .collect();
     let dual = partition.stack(&parts, problem.outputs());
     let bound = super::prove::bound_below(problem, &dual)
         .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;

@@ -211,7 +211,9 @@ pub fn certify_dual_with(
     // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
     let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
     let certified = match order {
-        ..=DENSE_LIMIT if order <= settings.dense_limit() => certify_repaired(problem, dual, dense)?,
+        ..=DENSE_LIMIT if order <= settings.dense_limit() => {
+            certify_repaired(problem, dual, dense, settings)?
+        }
         _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
             certify_inwards(problem, dual, 2.0 * dense, 16.0, settings)?
         }
@@ -221,7 +223,7 @@ pub fn certify_dual_with(
         return Ok(certified);
     }
     let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
-    let proof = prove(problem, &certificate)?;
+    let proof = prove_with(problem, &certificate, settings)?;
     Ok((certificate, proof))
 }
 
@@ -232,20 +234,39 @@ fn certify_repaired(
     problem: &TrainingProblem,
     dual: &DualPoint,
     mut margin: f64,
+    settings: &ProofSettings,
 ) -> Result<Option<(Certificate, Proof)>> {
     let mut plan = Plan::new(problem, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
-    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
-    let mut part = 0.0;
-    while margin < 0.1 {
+    let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
-        if let Ok(proof) = prove(problem, &certificate) {
-            return Ok(Some((certificate, proof)));
+        prove_with(problem, &certificate, settings).ok().map(|proof| (certificate, proof))
+    };
+    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
+    let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
+    while margin < 0.1 {
+        if let Some(mut proved) = attempt(margin, part) {
+            let steps = if dual.y.len() <= TIGHTENED { TIGHTENING } else { 0 };
+            let (mut high, mut low) = ((margin, part), failed);
+            for _ in 0..steps {
+                let Some((m, p)) = low else { break };
+                let middle = ((m * high.0).sqrt(), (p * high.1).sqrt());
+                match attempt(middle.0, middle.1) {
+                    Some(better) => (proved, high) = (better, middle),
+                    None => low = Some(middle),
+                }
+            }
+            return Ok(Some(proved));
         }
+        failed = Some((margin, part));
         margin *= 4.0;
         part = (16.0 * part).clamp(1e-8, 1e-4);
     }
     Ok(None)
 }
+
+/// Steps of bisection between the last margin that failed and the first that proved, up to so many samples.
+const TIGHTENING: usize = 3;
+const TIGHTENED: usize = 500;
 
 fn certify_inwards(
     problem: &TrainingProblem,

@@ -1,9 +1,9 @@
 //! What may be said on the command line.
 
-use clap::builder::RangedU64ValueParser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use relucert::{Blocks, Cuts};
 use relucert::data::Task;
+use relucert::{Blocks, Cuts, Method};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -91,6 +91,9 @@ pub(super) struct NetworkOptions {
     /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons)
     #[arg(long, value_name = "FILE")]
     pub(super) network: Option<PathBuf>,
+    /// Solver of the relaxation: auto takes the dense interior-point method where that is predicted to be cheaper
+    #[arg(long, value_name = "NAME", default_value = "auto", value_parser = method())]
+    pub(super) method: Method,
 }
 
 #[derive(Debug, Args)]
@@ -212,6 +215,15 @@ fn cuts(text: &str) -> Result<Cuts, String> {
         _ if text == "auto" => Ok(Cuts::Auto),
         _ => Err("it must be none, auto or a number".into()),
     }
+}
+
+/// The solvers by name.
+fn method() -> impl TypedValueParser<Value = Method> {
+    PossibleValuesParser::new(["auto", "low-rank", "interior-point"]).map(|name| match name.as_str() {
+        "low-rank" => Method::LowRank,
+        "interior-point" => Method::InteriorPoint,
+        _ => Method::Auto,
+    })
 }
 
 fn fraction(text: &str) -> Result<f64, String> {

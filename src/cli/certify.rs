@@ -13,7 +13,7 @@ use relucert::{
 use std::time::Instant;
 
 pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
-    let (given, options) = (options.network.as_deref(), &options.common);
+    let (given, method, options) = (options.network.as_deref(), options.method, &options.common);
     run_with(options, |problem, control| {
         let network = given.map(weights::load).transpose()?;
         let settings = CertifySettings {
@@ -21,6 +21,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             seed: options.seed,
             blocks: options.blocks,
             cuts: options.cuts,
+            method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
                 seed: options.seed,

@@ -32,7 +32,7 @@ pub struct Asks {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { forms: 64, per_direction: 2, limit: usize::MAX, tolerance: 1e-4, seed: 0 }
+        Self { forms: 64, per_direction: 2, limit: usize::MAX, tolerance: 1e-5, seed: 0 }
     }
 }
 
@@ -154,6 +154,29 @@ pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, asks: &Asks) ->
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.target.cmp(&b.1.target)));
     found.truncate(asks.limit);
     found.into_iter().map(|(_, cut)| cut).collect()
+}
+
+/// What a round adds to the cuts held: in the plane the nearest neighbours of every direction first, which imply all
+/// others there, and what the moments violate in all other cases.
+pub(crate) fn propose(
+    lifting: &Lifting,
+    rows: &[f64],
+    columns: usize,
+    held: &[Cut],
+    setting: Cuts,
+    seed: u64,
+) -> Vec<Cut> {
+    let room = setting.limit(lifting).saturating_sub(held.len());
+    if room == 0 {
+        return Vec::new();
+    }
+    if held.is_empty() && lifting.head() == 2 && room >= lifting.groups() {
+        return nearest(lifting);
+    }
+    let asks = Asks { limit: room, seed, ..Asks::default() };
+    let mut cuts = separate(lifting, rows, columns, &asks);
+    cuts.retain(|cut| !held.contains(cut));
+    cuts
 }
 
 /// The base forms asked for direction k, ascending.

@@ -74,12 +74,6 @@ impl Run<'_> {
         Some((values, columns))
     }
 
-    /// The base forms at a point; zero where it has no factor.
-    pub fn base_rows(&self, point: &Point) -> (Vec<f64>, usize) {
-        let base = &self.lifting.base;
-        self.evaluated(point, base).unwrap_or_else(|| (vec![0.0; base.len()], 1))
-    }
-
     /// Adds the violated pairs, at an earlier point if this one is too near the boundary; gives its gap.
     pub fn grow(&mut self, violated: &Violated, refuges: &mut Vec<Refuge>, distance: f64) -> f64 {
         let late = if distance < LATE { LATE_RETURN * distance } else { 0.0 };

@@ -32,6 +32,15 @@ pub(super) struct Operator<'a> {
     pub free: usize,
 }
 
+/// Vectors that [`Operator::evaluate`] takes side by side.
+pub(super) const TILE: usize = 8;
+
+/// y += a·x.
+#[inline(always)]
+fn add_scaled(a: f64, x: &[f64; TILE], y: &mut [f64; TILE]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y += a * x);
+}
+
 impl<'a> Operator<'a> {
     /// The rows of the loss, the equalities and the pairs held.
     pub fn new(lifting: &'a Lifting, pairs: &PairSet) -> Self {
@@ -102,23 +111,41 @@ impl<'a> Operator<'a> {
         out
     }
 
-    /// F·x for every form, the base forms by one pass along the spanning forest.
-    pub fn evaluate(&self, x: &[f64], s: &mut [f64], out: &mut [f64]) {
+    /// F·x for every form and [`TILE`] vectors x side by side, the base forms by one pass along the spanning forest.
+    #[inline(always)]
+    pub fn evaluate(
+        &self,
+        x: &[[f64; TILE]],
+        s: &mut [[f64; TILE]],
+        mut out: impl FnMut(usize, [f64; TILE]),
+    ) {
         let (head, groups) = (self.lifting.head(), self.lifting.groups());
         let (u, rest) = x.split_at(head);
         for &g in &self.lifting.forest.order {
             s[g] = match self.lifting.forest.parent[g] {
-                Some((parent, theta)) => s[parent] + theta * rest[g],
+                Some((parent, theta)) => {
+                    let mut value = s[parent];
+                    add_scaled(theta, &rest[g], &mut value);
+                    value
+                }
                 None => rest[g],
             };
         }
         for g in 0..groups {
-            let z: f64 = self.lifting.geometry.direction(g).iter().zip(u).map(|(a, b)| a * b).sum();
-            out[g] = 0.5 * (s[g] + z);
-            out[g + groups] = 0.5 * (s[g] - z);
+            let (mut alpha, mut beta) = (s[g], s[g]);
+            for (&a, u) in self.lifting.geometry.direction(g).iter().zip(u) {
+                add_scaled(a, u, &mut alpha);
+                add_scaled(-a, u, &mut beta);
+            }
+            out(g, alpha.map(|value| 0.5 * value));
+            out(g + groups, beta.map(|value| 0.5 * value));
         }
-        for (form, out) in out.iter_mut().enumerate().skip(2 * groups) {
-            *out = self.form(form).map(|(i, coefficient)| coefficient * x[i]).sum();
+        for form in 2 * groups..self.forms() {
+            let mut value = [0.0; TILE];
+            for (i, coefficient) in self.form(form) {
+                add_scaled(coefficient, &x[i], &mut value);
+            }
+            out(form, value);
         }
     }
 

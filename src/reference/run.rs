@@ -183,7 +183,6 @@ impl<'a> Run<'a> {
             }
             other => other,
         };
-        let base_rows = self.base_rows(&best.point);
         let dual = best.point.dual;
         let free = dual.len() - best.point.products.len();
         let fits = self.lifting.fit_targets.len();
@@ -194,6 +193,11 @@ impl<'a> Run<'a> {
             let largest = values.last().copied().unwrap_or(0.0);
             values.iter().filter(|v| **v > 1e-5 * largest).count()
         });
+        let order = self.lifting.order();
+        let factor = match dense::factor(best.point.primal.as_ref().submatrix(0, 0, order, order), self.par) {
+            Some(factor) => (0..order * order).map(|i| factor[(i / order, i % order)]).collect(),
+            None => vec![0.0; order * order],
+        };
         ReferenceSolution {
             status,
             value: best.line.value,
@@ -204,9 +208,9 @@ impl<'a> Run<'a> {
             iterations: self.iteration,
             rank,
             active_pairs,
+            factor,
             fit_residual: dual[..fits].to_vec(),
             pairs: self.pairs,
-            base_rows,
             seconds: self.began.elapsed().as_secs_f64(),
         }
     }

@@ -1,9 +1,9 @@
 //! The Schur complement of the Newton system.
 
-use super::operator::Operator;
+use super::operator::{Operator, TILE, Term};
 use faer::{Mat, MatRef};
+use pulp::Arch;
 use rayon::prelude::*;
-use std::collections::HashMap;
 
 /// Columns of one task; fixes the order of work whatever the number of threads.
 const BLOCK: usize = 64;
@@ -20,9 +20,12 @@ pub(super) fn assemble(
 ) {
     let m = operator.rows();
     out.par_chunks_mut(m * BLOCK).enumerate().for_each(|(block, columns)| {
-        let mut grams = Grams::new(operator, primal, dual);
+        let first = block * BLOCK;
+        let last = first + columns.len() / m;
+        let own = &operator.terms[operator.first_term[first]..operator.first_term[last]];
+        let grams = Grams::new(operator, own, primal, dual);
         let mut quads = vec![[0.0; 4]; operator.forms()];
-        for (k, column) in columns.chunks_exact_mut(m).enumerate().map(|(k, c)| (k + block * BLOCK, c)) {
+        for (k, column) in columns.chunks_exact_mut(m).enumerate().map(|(k, c)| (k + first, c)) {
             column[k..].fill(0.0);
             let own = operator.first_term[k]..operator.first_term[k + 1];
             for left in &operator.terms[own] {
@@ -37,39 +40,53 @@ pub(super) fn assemble(
     });
 }
 
-/// Rows of FΛFᵀ and FS⁻¹Fᵀ that one block of columns needs.
-struct Grams<'a> {
-    operator: &'a Operator<'a>,
-    primal: MatRef<'a, f64>,
-    dual: MatRef<'a, f64>,
-    rows: HashMap<usize, (Vec<f64>, Vec<f64>)>,
-    scratch: Vec<f64>,
+/// Rows of FΛFᵀ and FS⁻¹Fᵀ that one block of columns needs, one row after the other.
+struct Grams {
+    /// The forms whose rows are here, ascending.
+    rows: Vec<usize>,
+    forms: usize,
+    primal: Vec<f64>,
+    dual: Vec<f64>,
 }
 
-impl<'a> Grams<'a> {
-    fn new(operator: &'a Operator<'a>, primal: MatRef<'a, f64>, dual: MatRef<'a, f64>) -> Self {
-        Self { operator, primal, dual, rows: HashMap::new(), scratch: vec![0.0; operator.order()] }
+impl Grams {
+    fn new(operator: &Operator<'_>, terms: &[Term], primal: MatRef<'_, f64>, dual: MatRef<'_, f64>) -> Self {
+        let forms = operator.forms();
+        let mut rows: Vec<usize> = terms.iter().flat_map(|term| [term.a, term.b]).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        let mut x = vec![[0.0; TILE]; operator.order()];
+        let mut s = vec![[0.0; TILE]; operator.forms()];
+        let mut gram = |source: MatRef<'_, f64>| {
+            let mut out = vec![0.0; rows.len() * forms];
+            for (tile, out) in rows.chunks(TILE).zip(out.chunks_mut(TILE * forms)) {
+                for (lane, &row) in tile.iter().enumerate() {
+                    x.iter_mut().zip(source.col(row).iter()).for_each(|(x, value)| x[lane] = *value);
+                }
+                // The widest vectors the machine has; sums keep their order, so that the result is the same on all.
+                Arch::new().dispatch(|| {
+                    operator.evaluate(&x, &mut s, |form, values| {
+                        for (lane, value) in values.iter().enumerate().take(tile.len()) {
+                            out[lane * forms + form] = *value;
+                        }
+                    });
+                });
+            }
+            out
+        };
+        let (primal, dual) = (gram(primal), gram(dual));
+        Self { rows, forms, primal, dual }
     }
 
-    fn ensure(&mut self, form: usize) {
-        if self.rows.contains_key(&form) {
-            return;
-        }
-        let forms = self.operator.forms();
-        let mut pair = (vec![0.0; forms], vec![0.0; forms]);
-        for (source, out) in [(self.primal, &mut pair.0), (self.dual, &mut pair.1)] {
-            let x: Vec<f64> = source.col(form).iter().copied().collect();
-            self.operator.evaluate(&x, &mut self.scratch, out);
-        }
-        self.rows.insert(form, pair);
+    fn row(&self, form: usize) -> (&[f64], &[f64]) {
+        // Every form of the block's terms is there.
+        let start = self.rows.partition_point(|row| *row < form) * self.forms;
+        (&self.primal[start..][..self.forms], &self.dual[start..][..self.forms])
     }
 
     /// (Λ_a, Λ_b, S⁻¹_a, S⁻¹_b) at every form, side by side.
-    fn interleave(&mut self, a: usize, b: usize, out: &mut [[f64; 4]]) {
-        self.ensure(a);
-        self.ensure(b);
-        let (pa, da) = &self.rows[&a];
-        let (pb, db) = &self.rows[&b];
+    fn interleave(&self, a: usize, b: usize, out: &mut [[f64; 4]]) {
+        let ((pa, da), (pb, db)) = (self.row(a), self.row(b));
         for (f, quad) in out.iter_mut().enumerate() {
             *quad = [pa[f], pb[f], da[f], db[f]];
         }

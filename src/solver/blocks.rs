@@ -2,7 +2,6 @@
 
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
-use super::product::live_pairs;
 use crate::lifting::{Constraint, Forms};
 use crate::vector::{axpy, dot};
 
@@ -22,12 +21,13 @@ pub(super) struct BlockPreconditioner {
 }
 
 impl BlockPreconditioner {
-    /// Collects the blocks at a point.
+    /// Collects the blocks at a point, with these of the pairs.
     pub(super) fn collect(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
         work: &Workspace,
+        live: &[usize],
     ) {
         let (lifting, set, r) = (lagrangian.lifting, lagrangian.set, factor.columns);
         let order = factor.order;
@@ -44,7 +44,7 @@ impl BlockPreconditioner {
         for (constraint, &weight) in set.equalities.iter().zip(&work.equality_weight) {
             self.constraint(&set.forms, constraint, lagrangian.equality_penalty, weight, &work.p);
         }
-        for e in live_pairs(lagrangian, work) {
+        for &e in live {
             self.constraint(&set.forms, &set.pairs[e], work.curvature[e], -work.next[e], &work.p);
         }
         for block in self.blocks.chunks_exact_mut(r * r).take(lifting.head()) {

@@ -24,6 +24,9 @@ pub use start::start;
 
 use crate::lifting::{Cut, Lifting, PairSet, scan_cuts, scan_violations};
 use crate::{Control, Result};
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_pcg::Pcg64;
 use spectrum::Spectrum;
 
 /// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
@@ -37,6 +40,11 @@ const SMOOTHING_DECAY: f64 = 0.2;
 
 /// Worst violations of each form that a scan takes in.
 const PER_FORM: usize = 6;
+/// Columns to spare once there are cuts, and the least number of columns then.
+const SPARE_WITH_CUTS: usize = 10;
+const COLUMNS_WITH_CUTS: usize = 30;
+/// Size of the entries of new columns, relative to the root mean square of the old.
+const WIDENING: f64 = 1e-2;
 /// Where smoothing (as a part of the first) and gradient tolerance go back to when cuts come.
 const REOPENED_SMOOTHING: f64 = 0.04;
 const REOPENED_TOLERANCE: f64 = 1e-4;
@@ -84,6 +92,8 @@ pub struct LowRankSolver<'a> {
     scale: f64,
     mean_square: f64,
     newton_steps: usize,
+    /// Columns kept beyond the numerical rank.
+    spare_columns: usize,
     last_error: f64,
 }
 
@@ -118,6 +128,7 @@ impl<'a> LowRankSolver<'a> {
             scale,
             mean_square,
             newton_steps: 0,
+            spare_columns: rank::SPARE_COLUMNS,
             last_error: 0.0,
         })
     }
@@ -200,8 +211,26 @@ impl<'a> LowRankSolver<'a> {
             self.gradient_tolerance =
                 (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
         }
-        rank::shrink(&mut self.factor);
+        rank::shrink(&mut self.factor, self.spare_columns);
         level
+    }
+
+    /// Gives the factor columns to spare: with more constraints a factor of about the optimal rank has spurious valleys.
+    fn widen(&mut self) {
+        self.spare_columns = SPARE_WITH_CUTS;
+        let wanted = (self.factor.columns + SPARE_WITH_CUTS)
+            .max(COLUMNS_WITH_CUTS)
+            .min(self.settings.rank_limit)
+            .min(self.lifting.order());
+        let rows = self.factor.rows();
+        let mean: f64 = self.factor.values.iter().map(|v| v * v).sum::<f64>() / self.factor.values.len() as f64;
+        let mut rng = Pcg64::seed_from_u64(self.set.len() as u64);
+        while self.factor.columns < wanted {
+            let column: Vec<f64> = (0..rows)
+                .map(|_| WIDENING * mean.sqrt() * rng.sample::<f64, _>(StandardNormal))
+                .collect();
+            self.factor.push_column(&column);
+        }
     }
 
     fn update_pairs(&mut self, infeasibility: f64) -> usize {
@@ -243,6 +272,7 @@ impl<'a> LowRankSolver<'a> {
     /// Smoothing and tolerance go some levels back, because the optimum moves.
     pub fn add_cuts(&mut self, cuts: Vec<Cut>) -> usize {
         self.set.add_cuts(self.lifting, cuts);
+        self.widen();
         let columns = self.factor.columns;
         let mut rows = vec![0.0; self.set.forms.len() * columns];
         self.set.forms.evaluate(self.factor.r(), columns, &mut rows);

@@ -22,15 +22,17 @@ impl ProductScratch {
     /// From here on products leave out the pairs that hardly matter at this point: far inside with what multiplier
     /// the smoothing gives them, they are nine in ten where many pairs are held.
     pub(super) fn neglect(&mut self, lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) {
-        self.live = Some(live_pairs(lagrangian, work));
+        let largest = work.next.iter().fold(0.0, |m: f64, t| m.max(*t));
+        let (steep, heavy) = (NEGLIGIBLE * lagrangian.hinge.penalty, NEGLIGIBLE * largest);
+        let live = self.live.get_or_insert_default();
+        live.clear();
+        live.extend((0..work.next.len()).filter(|&e| work.curvature[e] > steep || work.next[e] > heavy));
     }
-}
 
-/// The pairs that are not negligible at a point.
-pub(super) fn live_pairs(lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> Vec<usize> {
-    let largest = work.next.iter().fold(0.0, |m: f64, t| m.max(*t));
-    let (steep, heavy) = (NEGLIGIBLE * lagrangian.hinge.penalty, NEGLIGIBLE * largest);
-    (0..work.next.len()).filter(|&e| work.curvature[e] > steep || work.next[e] > heavy).collect()
+    /// The pairs that [`ProductScratch::neglect`] left.
+    pub(super) fn live(&self) -> &[usize] {
+        self.live.as_deref().unwrap_or_default()
+    }
 }
 
 /// out = H·direction at the point the workspace was evaluated for; cost of about two gradients.

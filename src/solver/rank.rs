@@ -8,7 +8,7 @@ use faer::Mat;
 /// Singular values below this fraction of the largest carry nothing.
 const RANK_TOLERANCE: f64 = 2e-3;
 /// Columns kept beyond the numerical rank: a factor of exactly the rank is held up by spurious valleys.
-const SPARE_COLUMNS: usize = 3;
+pub(super) const SPARE_COLUMNS: usize = 3;
 /// A new column must lower the function by this much of the objective at once.
 const GROWTH_GAIN: f64 = 1e-7;
 /// An eigenvalue counts as negative only when it exceeds what the gradient's error alone produces.
@@ -56,8 +56,8 @@ pub(super) fn grow(
 }
 
 /// Drops the columns below the numerical rank, keeping a few to spare.
-pub(super) fn shrink(factor: &mut Factor) {
-    let keep = factor.numerical_rank(RANK_TOLERANCE) + SPARE_COLUMNS;
+pub(super) fn shrink(factor: &mut Factor, spare: usize) {
+    let keep = factor.numerical_rank(RANK_TOLERANCE) + spare;
     if keep < factor.columns {
         factor.compress(keep);
     }

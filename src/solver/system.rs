@@ -34,6 +34,15 @@ pub(super) enum Solution {
     Indefinite(f64),
 }
 
+/// What conjugate gradients are preconditioned by.
+#[derive(Clone, Copy)]
+enum Preconditioner {
+    /// The block-diagonal part of the Hessian.
+    Blocks,
+    /// The last factorisation, of a Hessian that is no more.
+    OldFactor,
+}
+
 /// Solves (H + λI) step = −gradient at successive points.
 #[derive(Debug)]
 pub(super) struct NewtonSystem {
@@ -98,7 +107,18 @@ impl NewtonSystem {
     ) -> Solution {
         let size = gradient.len();
         if size >= ITERATIVE_ORDER && !self.slow {
-            match self.by_blocks(lagrangian, factor, work, gradient, regularization, step) {
+            if !self.collected {
+                self.scratch.neglect(lagrangian, work);
+                self.blocks.collect(lagrangian, factor, work, self.scratch.live());
+                self.collected = true;
+            }
+            self.blocks.invert(regularization);
+            // As many steps as a factorisation would cost.
+            let direct = size.saturating_pow(3) / (6 * DIRECT_SPEED);
+            let limit = direct / product_cost(lagrangian, factor.columns).max(1);
+            let limit = limit.clamp(STEPS[0], STEPS[1]);
+            let by = Preconditioner::Blocks;
+            match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
                 Outcome::NegativeCurvature(curvature) => return Solution::Indefinite(curvature),
                 Outcome::Slow if size > DIRECT_ORDER => return Solution::Found,
@@ -106,7 +126,9 @@ impl NewtonSystem {
             }
         }
         if !self.current && self.usable && size >= OLD_FACTOR_ORDER {
-            match self.by_old_factor(lagrangian, factor, work, gradient, regularization, step) {
+            self.scratch.neglect(lagrangian, work);
+            let (by, limit) = (Preconditioner::OldFactor, OLD_FACTOR_STEPS);
+            match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
                 // A greater regularisation is cheaper to try than a new factorisation.
                 Outcome::NegativeCurvature(_) if self.refusals < REFUSAL_LIMIT => {
@@ -140,8 +162,12 @@ impl NewtonSystem {
         self.cholesky.solve(MatMut::from_column_major_slice_mut(step, size, 1));
     }
 
-    fn by_blocks(
+    /// The step by conjugate gradients, in at most so many of their steps.
+    #[expect(clippy::too_many_arguments, reason = "a Newton system, and how to solve it")]
+    fn iterate(
         &mut self,
+        by: Preconditioner,
+        limit: usize,
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
         work: &Workspace,
@@ -149,18 +175,7 @@ impl NewtonSystem {
         regularization: f64,
         step: &mut [f64],
     ) -> Outcome {
-        if !self.collected {
-            self.blocks.collect(lagrangian, factor, work);
-            self.scratch.neglect(lagrangian, work);
-            self.collected = true;
-        }
-        self.blocks.invert(regularization);
-        let blocks = &self.blocks;
-        let size = gradient.len();
-        // As many steps as a factorisation would cost.
-        let direct = size.saturating_pow(3) / (6 * DIRECT_SPEED);
-        let limit = (direct / product_cost(lagrangian, factor.columns).max(1)).clamp(STEPS[0], STEPS[1]);
-        let scratch = &mut self.scratch;
+        let (blocks, cholesky, scratch) = (&self.blocks, &self.cholesky, &mut self.scratch);
         self.gradients.solve(
             gradient,
             RESIDUAL,
@@ -169,33 +184,12 @@ impl NewtonSystem {
                 hessian_product(lagrangian, factor, work, x, scratch, out);
                 crate::vector::axpy(regularization, x, out);
             },
-            |x, out| blocks.apply(x, out),
-            step,
-        )
-    }
-
-    fn by_old_factor(
-        &mut self,
-        lagrangian: &AugmentedLagrangian<'_>,
-        factor: &Factor,
-        work: &Workspace,
-        gradient: &[f64],
-        regularization: f64,
-        step: &mut [f64],
-    ) -> Outcome {
-        self.scratch.neglect(lagrangian, work);
-        let (scratch, cholesky, size) = (&mut self.scratch, &self.cholesky, gradient.len());
-        self.gradients.solve(
-            gradient,
-            RESIDUAL,
-            OLD_FACTOR_STEPS,
-            |x, out| {
-                hessian_product(lagrangian, factor, work, x, scratch, out);
-                crate::vector::axpy(regularization, x, out);
-            },
-            |x, out| {
-                out.copy_from_slice(x);
-                cholesky.solve(MatMut::from_column_major_slice_mut(out, size, 1));
+            |x, out| match by {
+                Preconditioner::Blocks => blocks.apply(x, out),
+                Preconditioner::OldFactor => {
+                    out.copy_from_slice(x);
+                    cholesky.solve(MatMut::from_column_major_slice_mut(out, x.len(), 1));
+                }
             },
             step,
         )

@@ -34,16 +34,19 @@ const ASCENTS: usize = 48;
 const ADDED: usize = 6;
 /// Fully corrective steps between two descents, where the search for neurons is exact and cheap.
 const CORRECTIONS: usize = 10;
-/// Rounds without progress (this fraction of the objective) before giving up; an exactly searched plane has a test of its
-/// own and may be slow.
+/// Rounds without progress (this fraction of the objective) before giving up; where the search is exact the next would
+/// find the same neurons.
 const PATIENCE: usize = 3;
 const PROGRESS: f64 = 1e-5;
+const PATIENCE_IN_A_PLANE: usize = 1;
 const PROGRESS_IN_A_PLANE: f64 = 1e-7;
+/// Neurons of the start in a plane, which only has to begin.
+const WIDTH_IN_A_PLANE: usize = 4;
 /// Relative gap at which an exactly searched plane counts as solved.
-const SOLVED: f64 = 1e-7;
+const SOLVED: f64 = 1e-6;
 
 /// Multiplications spent at most: this many, and as many again for each sample. No further round begins after that.
-const WORK: f64 = 1e10;
+const WORK: f64 = 3e9;
 const WORK_PER_SAMPLE: f64 = 2e6;
 /// Iterations of a descent however large the problem.
 const FEWEST: usize = 20;
@@ -73,9 +76,9 @@ impl Default for TrainingSettings {
 
 /// Trains from random starts. The network is never worse than the empty one, also when `control` stops it early.
 pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
-    let width = settings.width.max(1);
     search(problem, settings, 1.0, control, |at, start| {
         let mut rng = generator(settings.seed, start);
+        let width = if at.rank() <= 2 { WIDTH_IN_A_PLANE } else { settings.width.max(1) };
         (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect()
     })
 }
@@ -83,6 +86,7 @@ pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &C
 /// Trains from the hidden weights given (d × r, such as the U block of the relaxation's factor) and, for the further
 /// starts, from Gaussian mixtures of their columns, whose second moment is the same.
 ///
+/// Where X has rank one or two there is nothing to gain over [`train`], whose search is exact there.
 /// The network is never worse than the empty one. Rows of `hidden` beyond the problem's inputs are an input error and
 /// train from random starts instead.
 pub fn polish(
@@ -96,8 +100,8 @@ pub fn polish(
         return train(problem, settings, control);
     }
     let width = settings.width.max(1);
-    // It starts near the end of the road: half the work.
-    search(problem, settings, 0.5, control, |at, start| {
+    // It starts near the end of the road: a part of the work.
+    search(problem, settings, 0.25, control, |at, start| {
         if start == 0 {
             return at.pull(hidden);
         }
@@ -186,14 +190,19 @@ fn search(
 ) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
     let Some(at) = Coordinates::new(problem) else { return empty };
-    // a plane is searched exactly afterwards, so one start is as good as many
-    let starts = if at.rank() <= 2 { 1 } else { settings.starts.max(1) };
+    // A plane is searched exactly afterwards: one start is as good as many, and needs no descent.
+    let plane = at.rank() <= 2;
+    let starts = if plane { 1 } else { settings.starts.max(1) };
     let trained: Vec<(f64, Vec<f64>)> = (0..starts)
         .into_par_iter()
         .map(|index| {
             let mut hidden = start(&at, index);
             rescale(&at, &mut hidden);
             let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-5 };
+            if plane && settings.rounds > 0 {
+                let value = Projection::new(&at, hidden.len() / at.rank()).value(&hidden);
+                return (value, hidden);
+            }
             let mut work = 0.25 * part * allowance(&at) / starts as f64;
             let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, &mut work, control);
             (value, hidden)
@@ -290,6 +299,7 @@ fn improve(
     let mut stalls = 0;
     // The last descent has a fifth of its own.
     let mut work = 0.55 * allowance;
+    let mut exhausted = false;
     for round in 0..settings.rounds {
         if control.should_stop() || work <= 0.0 {
             break;
@@ -310,11 +320,19 @@ fn improve(
             hidden = trial;
             value = found;
         }
-        let least = if answer.exact { PROGRESS_IN_A_PLANE } else { PROGRESS };
+        let (least, patience) = match answer.exact {
+            true => (PROGRESS_IN_A_PLANE, PATIENCE_IN_A_PLANE),
+            false => (PROGRESS, PATIENCE),
+        };
         stalls = if progress > least * value { 0 } else { stalls + 1 };
-        if stalls == PATIENCE || answer.exact && answer.gap < SOLVED {
+        if stalls == patience || answer.exact && answer.gap < SOLVED {
+            exhausted = answer.exact;
             break;
         }
+    }
+    if exhausted {
+        neurons::tidy(at, &mut hidden, control);
+        return hidden;
     }
     let limits = Limits { iterations: settings.iterations, progress: 1e-8, ..limits };
     descend(at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance), control);

@@ -1,0 +1,116 @@
+//! The relaxation by the dense interior-point method, which gives the multipliers directly.
+
+use super::{ROUNDS, Run, stop_status};
+use crate::dual::{RepairSettings, dual_point};
+use crate::lifting::PairSet;
+use crate::reference::{
+    ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_from,
+};
+use crate::report::{Relaxed, Status};
+use crate::{Progress, Result};
+
+/// Accuracies tried one after the other, as parts of the tolerance: a proof may cost a little more than the first leaves.
+const PARTS: [f64; 2] = [0.2, 5e-3];
+
+/// Solves by the interior-point method and says whether that ended as it should; stalled is what it did not bring to the
+/// tolerance.
+pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
+    run.relaxed.status = Status::Stalled;
+    for part in PARTS {
+        let settings = ReferenceSettings {
+            tolerance: part * run.tolerance,
+            reduced_tolerance: run.tolerance,
+            ..ReferenceSettings::default()
+        };
+        let solution = attempt(run, &settings, PairSet::new(run.lifting, settings.neighbours))?;
+        take_over(run, &solution)?;
+        match solution.status {
+            ReferenceStatus::TimeLimit | ReferenceStatus::Cancelled => {
+                run.relaxed.status = stop_status(run.control);
+                return Ok(true);
+            }
+            _ if run.is_close(solution.value) || run.network_is_close() => {
+                run.relaxed.status = Status::Converged;
+                tighten(run, &settings, solution)?;
+                return Ok(true);
+            }
+            _ if !solution.status.is_solved() => return Ok(false),
+            _ => {}
+        }
+    }
+    Ok(false)
+}
+
+/// Adds cuts in rounds, as long as they raise the bound; each round is a solve of its own.
+fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: ReferenceSolution) -> Result<()> {
+    for round in 0..ROUNDS {
+        let (rows, columns) = solution.base_rows(run.lifting);
+        let cuts = run.more_cuts(round, &rows, columns, solution.pairs.cuts());
+        if cuts.is_empty() {
+            break;
+        }
+        let before = run.best_bound;
+        let next = attempt(run, settings, solution.pairs_with(run.lifting, cuts))?;
+        let better = next.value > solution.value;
+        if next.status.is_solved() && better {
+            take_over(run, &next)?;
+        } else {
+            // What it did not bring to an end may still be worth something.
+            consider(run, &next)?;
+        }
+        if !next.status.is_solved() || !better || !run.pays(before) {
+            break;
+        }
+        solution = next;
+    }
+    // A bound above the value of the last relaxation that was solved belongs to a tighter one.
+    run.relaxed.value = run.relaxed.value.max(run.best_bound);
+    Ok(())
+}
+
+/// Estimates the bound of a solution and takes over its figures.
+fn take_over(run: &mut Run<'_>, solution: &ReferenceSolution) -> Result<()> {
+    consider(run, solution)?;
+    note(run, solution);
+    Ok(())
+}
+
+fn consider(run: &mut Run<'_>, solution: &ReferenceSolution) -> Result<bool> {
+    // The multiplier of the loss is target − prediction.
+    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(run.problem, run.lifting, &solution.pairs, &misfit);
+    run.consider(dual, &RepairSettings::default())
+}
+
+fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings, pairs: PairSet) -> Result<ReferenceSolution> {
+    let (observer, started, upper, bound) = (&mut *run.observer, run.started, run.upper, run.best_bound);
+    let rank = run.lifting.order();
+    solve_from(run.lifting, settings, pairs, run.control, &mut |line: &ReferenceIteration| {
+        observer.progress(&Progress {
+            iteration: line.iteration,
+            value: line.value,
+            lower_bound: bound,
+            upper_bound: upper,
+            infeasibility: line.primal_infeasibility,
+            rank,
+            pairs: line.pairs,
+            seconds: started.elapsed().as_secs_f64(),
+        });
+    })
+}
+
+/// Takes over the figures of a solution.
+fn note(run: &mut Run<'_>, solution: &ReferenceSolution) {
+    run.relaxed = Relaxed {
+        value: solution.value,
+        infeasibility: solution.primal_infeasibility,
+        rank: solution.rank,
+        pairs: solution.pairs.len(),
+        active_pairs: solution.active_pairs,
+        ..run.relaxed
+    };
+    let (order, head) = (run.lifting.order(), run.lifting.head());
+    // The factor is triangular: its first rows have no more columns than that.
+    let rows: Vec<f64> = (0..head * head).map(|i| solution.factor[i / head * order + i % head]).collect();
+    run.hidden = Some(run.lifting.hidden_weights(&rows, head));
+}

@@ -1,0 +1,134 @@
+//! The relaxation by a low-rank factor: levels until the gap is closed.
+
+use super::{ROUNDS, Run, stop_status};
+use crate::dual::{RepairSettings, dual_point};
+use crate::lifting::Lifting;
+use crate::report::{Relaxed, Status};
+use crate::settings::CertifySettings;
+use crate::solver::{InnerStatus, Level, LowRankSolver, start};
+use crate::{Network, Progress, Result};
+
+/// Columns of the first factor: above the rank of the optimum on nearly everything measured, because a factor with
+/// columns to spare has no spurious valleys; it shrinks by itself.
+const FIRST_COLUMNS: usize = 14;
+/// The rank grows with the outputs: columns of the first factor for each of them, up to the limit.
+const COLUMNS_PER_OUTPUT: usize = 4;
+const FIRST_COLUMNS_LIMIT: usize = 64;
+/// Levels before the solver gives up.
+const LEVEL_LIMIT: usize = 100;
+/// Steps of the ascent that estimates a level's bound.
+const LEVEL_ASCENT: usize = 6;
+/// Samples above which the shifts that estimate a level's bound are guessed from its lowest eigenvalue.
+const SEARCH_LIMIT: usize = 500;
+/// Levels in a row without a better bound before the solver counts as stalled.
+const PATIENCE: usize = 12;
+
+/// Solves from a network, lifted.
+pub(super) fn solve(run: &mut Run<'_>, network: &Network, settings: &CertifySettings) -> Result<()> {
+    let lifting = run.lifting;
+    let mut solver_settings = settings.solver.clone();
+    solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * run.tolerance);
+    solver_settings.final_infeasibility = solver_settings.final_infeasibility.min(0.1 * run.tolerance);
+    let factor = start(lifting, network, first_columns(lifting), settings.seed);
+    let mut solver = LowRankSolver::new(lifting, solver_settings, factor)?;
+    run.relaxed.status = levels(run, &mut solver)?;
+    if run.relaxed.status == Status::Converged {
+        tighten(run, &mut solver)?;
+    }
+    let r = solver.factor().columns;
+    run.hidden = Some(lifting.hidden_weights(&solver.factor().r()[..lifting.head() * r], r));
+    Ok(())
+}
+
+/// Adds cuts in rounds, as long as they raise the bound; the factor and the multipliers are where the last round left them.
+fn tighten(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<()> {
+    for round in 0..ROUNDS {
+        let (rows, columns) = (solver.base_rows(), solver.factor().columns);
+        let cuts = run.more_cuts(round, &rows, columns, solver.pairs().cuts());
+        if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
+            break;
+        }
+        let before = run.best_bound;
+        run.relaxed.status = levels(run, solver)?;
+        if run.relaxed.status != Status::Converged || !run.pays(before) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn first_columns(lifting: &Lifting) -> usize {
+    let wanted = (COLUMNS_PER_OUTPUT * lifting.outputs).clamp(FIRST_COLUMNS, FIRST_COLUMNS_LIMIT);
+    wanted.min(lifting.order())
+}
+
+fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<Status> {
+    let mut since_better = 0;
+    let mut first = true;
+    for _ in 0..LEVEL_LIMIT {
+        let level = solver.advance(run.control);
+        if level.inner.status == InnerStatus::Stopped {
+            consider_level(run, &level)?;
+            if first {
+                note(run, &level);
+            }
+            return Ok(stop_status(run.control));
+        }
+        first = false;
+        note(run, &level);
+        run.relaxed.value = run.lifting.unscale(level.objective);
+        let value = run.relaxed.value;
+        let error = level.objective_error * run.lifting.scale;
+        since_better = if consider_level(run, &level)? { 0 } else { since_better + 1 };
+        run.observer.progress(&Progress {
+            iteration: solver.newton_steps(),
+            value,
+            lower_bound: run.best_bound,
+            upper_bound: run.upper,
+            infeasibility: level.infeasibility,
+            rank: level.columns,
+            pairs: level.pairs,
+            seconds: run.started.elapsed().as_secs_f64(),
+        });
+        // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
+        let close = value + error - run.best_bound <= 0.9 * run.tolerance * value;
+        let feasible = error <= 0.3 * run.tolerance * value;
+        let complete = level.added == 0 || level.infeasibility <= 1e-4;
+        if close && feasible && complete {
+            return Ok(Status::Converged);
+        }
+        if run.network_is_close() {
+            // The lifted network is a feasible point of the relaxation, and a better one than the factor.
+            run.relaxed.value = run.upper;
+            run.relaxed.infeasibility = 0.0;
+            return Ok(Status::Converged);
+        }
+        if since_better > PATIENCE {
+            break;
+        }
+    }
+    Ok(Status::Stalled)
+}
+
+/// Takes over the figures of a level.
+fn note(run: &mut Run<'_>, level: &Level) {
+    run.relaxed = Relaxed {
+        infeasibility: level.infeasibility,
+        rank: level.columns,
+        pairs: level.pairs,
+        active_pairs: level.active_pairs,
+        ..run.relaxed
+    };
+}
+
+/// Estimates the bound of a level's multipliers and keeps them if it is the best.
+fn consider_level(run: &mut Run<'_>, level: &Level) -> Result<bool> {
+    let dual = dual_point(run.problem, run.lifting, &level.multipliers, &level.misfit);
+    let mut rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
+    if run.problem.samples() > SEARCH_LIMIT {
+        let least = (-level.slack_eigenvalue).max(f64::MIN_POSITIVE);
+        rough.likely = Some(least * run.lifting.leverage_unit());
+        rough.ascent_steps = 1;
+    }
+    run.consider(dual, &rough)
+}

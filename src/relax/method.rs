@@ -1,0 +1,43 @@
+//! Which of the two solvers takes a problem.
+
+use crate::lifting::Lifting;
+
+/// The solver of the relaxation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Method {
+    /// The interior-point method where it is the cheaper of the two by a prediction from the size and from how many
+    /// samples are nearly parallel, and the low-rank solver elsewhere, or where the other stalls.
+    #[default]
+    Auto,
+    /// The low-rank factor ([`crate::solver`]).
+    LowRank,
+    /// The dense interior-point method ([`crate::reference`]), for small problems.
+    InteriorPoint,
+}
+
+/// Rows of the interior-point method's Newton system up to which it is the cheaper way.
+const ROWS: usize = 700;
+/// The same where samples are nearly parallel: that costs the low-rank solver ten times the steps.
+const STIFF_ROWS: usize = 2_500;
+/// One in so many directions with a near neighbour (an edge of the forest) makes a problem stiff.
+const STIFF_SHARE: usize = 20;
+/// Pairs that the interior-point method comes to hold for each direction, about.
+const PAIRS: usize = 9;
+
+impl Method {
+    /// Whether the interior-point method takes this problem.
+    pub(super) fn is_interior(self, lifting: &Lifting) -> bool {
+        match self {
+            Self::Auto => {
+                let edges = lifting.forest.parent.iter().flatten().count();
+                let stiff = STIFF_SHARE * edges > lifting.groups();
+                let rows = lifting.fit_targets.len() + lifting.groups() * (1 + PAIRS);
+                rows <= if stiff { STIFF_ROWS } else { ROWS }
+            }
+            Self::LowRank => false,
+            Self::InteriorPoint => true,
+        }
+    }
+}

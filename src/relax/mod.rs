@@ -1,0 +1,163 @@
+//! The relaxation of one problem in one piece: the value, and the best dual point met on the way.
+
+mod interior;
+mod low_rank;
+mod method;
+
+pub use method::Method;
+
+use crate::dual::{DualPoint, RepairSettings, repair};
+use crate::cuts::propose;
+use crate::lifting::{Cut, Geometry, Lifting};
+use crate::report::{Relaxed, Status};
+use crate::settings::CertifySettings;
+use crate::{Control, Cuts, Error, Network, Observer, Result, TrainingProblem};
+use faer::Mat;
+use std::time::Instant;
+
+/// Most directions of one factor: its dense slack and the repair's take 1 GB.
+const DIRECTION_LIMIT: usize = 6_000;
+
+/// Most rounds of cuts.
+const ROUNDS: u64 = 12;
+/// A round of cuts that raises the bound by less than this part of the tolerance is the last.
+const LEAST_GAIN: f64 = 0.3;
+
+/// What solving the relaxation has brought.
+pub(crate) struct Relaxation {
+    /// The best dual point, repaired.
+    pub(crate) dual: DualPoint,
+    /// The figures.
+    pub(crate) relaxed: Relaxed,
+    /// Hidden weights that the solution stands for (d × columns); none where nothing was solved.
+    pub(crate) hidden: Option<Mat<f64>>,
+}
+
+/// Solves the relaxation from a network, to the tolerance or until `control` says so.
+pub(crate) fn relax(
+    problem: &TrainingProblem,
+    network: &Network,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+    started: Instant,
+) -> Result<Relaxation> {
+    let lifting = Lifting::new(problem)?;
+    let upper = network.objective(problem);
+    let zero = DualPoint::zero(problem.samples(), problem.outputs());
+    let mut run = Run {
+        problem,
+        lifting: &lifting,
+        tolerance: settings.tolerance,
+        cuts: settings.cuts,
+        seed: settings.seed,
+        control,
+        observer,
+        started,
+        upper,
+        best_dual: zero.clone(),
+        best_bound: 0.0,
+        relaxed: Relaxed { value: upper, ..Relaxed::nothing() },
+        hidden: None,
+    };
+    let stopped = control.should_stop();
+    run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
+    // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
+    // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
+    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
+    run.consider(targets, &RepairSettings::default())?;
+    if lifting.groups() > 0 && !stopped && !run.network_is_close() {
+        let interior = settings.method.is_interior(&lifting);
+        let solved = interior && interior::solve(&mut run)?;
+        // What dense algebra could not finish the other solver may.
+        if !interior || settings.method == Method::Auto && !solved {
+            low_rank::solve(&mut run, network, settings)?;
+        }
+    }
+    run.relaxed.bound = run.best_bound;
+    run.relaxed.cuts = run.best_dual.cuts.len();
+    Ok(Relaxation { dual: run.best_dual, relaxed: run.relaxed, hidden: run.hidden })
+}
+
+fn stop_status(control: &Control) -> Status {
+    if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit }
+}
+
+/// Refuses blocks whose dense slack would not fit, before anything is spent on them.
+pub(crate) fn check_size(problem: &TrainingProblem, blocks: usize) -> Result<()> {
+    let samples = problem.samples().div_ceil(blocks);
+    if problem.inputs() + samples <= DIRECTION_LIMIT {
+        return Ok(());
+    }
+    // Parallel samples share a direction, so there may be fewer of them.
+    let some: Vec<usize> = (0..samples).collect();
+    let geometry = Geometry::new(&problem.subset(&some, problem.weight_decay())?)?;
+    if geometry.rank + geometry.groups() <= DIRECTION_LIMIT {
+        return Ok(());
+    }
+    let enough = problem.samples().div_ceil(DIRECTION_LIMIT.saturating_sub(problem.inputs()).max(1));
+    Err(Error::Input(format!(
+        "{samples} samples are more than the {DIRECTION_LIMIT} that one factor is made for; divide them into {enough} \
+         blocks or more (--blocks {enough})"
+    )))
+}
+
+/// What a run has brought so far, whichever solver is at work.
+struct Run<'a> {
+    problem: &'a TrainingProblem,
+    lifting: &'a Lifting,
+    tolerance: f64,
+    cuts: Cuts,
+    seed: u64,
+    control: &'a Control,
+    observer: &'a mut dyn Observer,
+    started: Instant,
+    /// Objective of the trained network.
+    upper: f64,
+    best_dual: DualPoint,
+    /// Estimated bound of the best dual point; the proof comes at the end.
+    best_bound: f64,
+    relaxed: Relaxed,
+    hidden: Option<Mat<f64>>,
+}
+
+impl Run<'_> {
+    /// The cuts worth another round, beside those held; none where enough are held or the bound is good enough.
+    fn more_cuts(&self, round: u64, rows: &[f64], columns: usize, held: &[Cut]) -> Vec<Cut> {
+        if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
+            return Vec::new();
+        }
+        propose(self.lifting, rows, columns, held, self.cuts, self.seed.wrapping_add(round))
+    }
+
+    /// Whether a round of cuts that began with this bound has raised it enough for another.
+    fn pays(&self, before: f64) -> bool {
+        self.best_bound - before >= LEAST_GAIN * self.tolerance * before
+    }
+
+    /// Whether the bound so far certifies the trained network itself.
+    fn network_is_close(&self) -> bool {
+        self.upper - self.best_bound <= 0.9 * self.tolerance * self.upper
+    }
+
+    /// Whether the bound so far is close to this value of the relaxation.
+    fn is_close(&self, value: f64) -> bool {
+        value - self.best_bound <= 0.9 * self.tolerance * value
+    }
+
+    /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing
+    /// left to search for.
+    fn consider(&mut self, dual: DualPoint, settings: &RepairSettings) -> Result<bool> {
+        // The repair is dense in the samples.
+        if self.lifting.order() > DIRECTION_LIMIT {
+            return Ok(false);
+        }
+        let repaired = repair(self.problem, &dual, settings, self.control)?;
+        let better = repaired.estimated_bound > self.best_bound;
+        if better {
+            self.best_bound = repaired.estimated_bound;
+            self.best_dual = repaired.dual;
+        }
+        Ok(better)
+    }
+}

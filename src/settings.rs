@@ -1,0 +1,91 @@
+//! Settings of a whole run.
+
+use crate::certificate::ProofSettings;
+use crate::relax::Method;
+use crate::solver::SolverSettings;
+use crate::training::TrainingSettings;
+use crate::{Cuts, Error, Result};
+
+/// Samples that one factor takes on before the problem is divided.
+const WHOLE: usize = 3_500;
+/// Samples of a block: the more the less is lost, and from here on the work grows much faster than they.
+const BLOCK: usize = 2_500;
+
+/// How many blocks of samples a problem is divided into.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Blocks {
+    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below.
+    #[default]
+    Auto,
+    /// As many as given, from 1 to half the number of samples.
+    Count(usize),
+}
+
+impl Blocks {
+    /// The number of blocks for so many samples.
+    pub fn count(self, samples: usize) -> Result<usize> {
+        match self {
+            Self::Auto if samples <= WHOLE => Ok(1),
+            Self::Auto => Ok(samples.div_ceil(BLOCK)),
+            Self::Count(1) => Ok(1),
+            Self::Count(count) if count >= 1 && count <= samples / 2 => Ok(count),
+            Self::Count(count) => Err(Error::Parameter {
+                name: "blocks",
+                value: count.to_string(),
+                range: "between 1 and half the number of samples",
+            }),
+        }
+    }
+}
+
+/// Settings of [`certify()`](crate::certify()).
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub struct CertifySettings {
+    /// Relative gap between the relaxation's value and the certified bound to reach. Default 1e-3, in (0, 1).
+    pub tolerance: f64,
+    /// Seed of everything random. Default 0.
+    pub seed: u64,
+    /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
+    pub blocks: Blocks,
+    /// Sublinear forms beyond the published relaxation. Default [`Cuts::None`].
+    pub cuts: Cuts,
+    /// The solver of the relaxation. Default [`Method::Auto`].
+    pub method: Method,
+    /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
+    pub solver: SolverSettings,
+    /// Settings of the training of networks; the seed above replaces theirs.
+    pub training: TrainingSettings,
+    /// Settings of the proof.
+    pub proof: ProofSettings,
+}
+
+impl Default for CertifySettings {
+    fn default() -> Self {
+        Self {
+            tolerance: 1e-3,
+            seed: 0,
+            blocks: Blocks::Auto,
+            cuts: Cuts::None,
+            method: Method::Auto,
+            solver: SolverSettings::default(),
+            training: TrainingSettings::default(),
+            proof: ProofSettings::default(),
+        }
+    }
+}
+
+impl CertifySettings {
+    /// Refuses a value out of its range.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.tolerance > 0.0 && self.tolerance < 1.0 {
+            return Ok(());
+        }
+        Err(Error::Parameter {
+            name: "tolerance",
+            value: format!("{:?}", self.tolerance),
+            range: "between 0 and 1",
+        })
+    }
+}
