@@ -46,12 +46,13 @@ fn main() -> std::result::Result<(), Error> {
         sets.extend(published("spiral", gamma));
         sets.extend(published("iris_train", gamma));
     }
-    sets.push(("bank notes-like".to_owned(), bank_notes(200, 2.0)?));
-    sets.push(("three dimensions".to_owned(), three(2000, 4.0)?));
+    let mut sets: Vec<_> = sets.into_iter().map(|(name, problem)| (name, problem, 1, Cuts::Auto)).collect();
+    sets.push(("bank notes-like".to_owned(), bank_notes(200, 2.0)?, 1, Cuts::Auto));
+    sets.push(("three dimensions, 20 blocks".to_owned(), three(2000, 4.0)?, 20, Cuts::Count(60)));
     println!("\n| data | n, d | γ | network | published | seconds | with cuts | cuts | seconds | status |");
     println!("|---|---|---|---|---|---|---|---|---|---|");
-    for (name, problem) in &sets {
-        whole_road(name, problem)?;
+    for (name, problem, blocks, cuts) in &sets {
+        whole_road(name, problem, *blocks, *cuts)?;
     }
     Ok(())
 }
@@ -133,14 +134,14 @@ fn families(name: &str, problem: &TrainingProblem) -> Result<()> {
     Ok(())
 }
 
-fn whole_road(name: &str, problem: &TrainingProblem) -> Result<()> {
+fn whole_road(name: &str, problem: &TrainingProblem, blocks: usize, cuts: Cuts) -> Result<()> {
     let run = |cuts| {
-        let settings = CertifySettings { cuts, blocks: Blocks::Auto, ..CertifySettings::default() };
+        let settings = CertifySettings { cuts, blocks: Blocks::Count(blocks), ..CertifySettings::default() };
         let started = Instant::now();
         let report = certify(problem, &settings, &Control::new(), &mut Silent)?.report;
         Result::Ok((report, started.elapsed().as_secs_f64()))
     };
-    let ((plain, before), (tight, after)) = (run(Cuts::None)?, run(Cuts::Auto)?);
+    let ((plain, before), (tight, after)) = (run(Cuts::None)?, run(cuts)?);
     let upper = plain.upper_bound.min(tight.upper_bound);
     println!(
         "| {name} | {}, {} | {} | {upper:.5} | {:.4} | {before:.1} | {:.4} | {} | {after:.1} | {} |",

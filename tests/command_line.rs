@@ -196,6 +196,7 @@ const KEYS: [&str; 23] = [
     "rank",
     "pairs",
     "active_pairs",
+    "cuts",
     "status",
     "seconds",
     "peak_memory_bytes",

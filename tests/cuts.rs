@@ -14,7 +14,7 @@ use relucert::dual::{CutForms, DualPoint, Slack, dual_point};
 use relucert::lifting::Lifting;
 use relucert::reference::{ReferenceSettings, solve_lifted};
 use relucert::{
-    Blocks, Certified, CertifySettings, Control, Cuts, Error, Silent, TrainingProblem, certify,
+    Blocks, Certified, CertifySettings, Control, Cuts, Error, Method, Silent, TrainingProblem, certify,
 };
 
 fn run(problem: &TrainingProblem, cuts: Cuts) -> Certified {
@@ -74,6 +74,24 @@ fn the_two_solvers_agree_with_cuts() {
     assert!(tight > 1.01 * plain);
     let report = run(&problem, Cuts::Auto).report;
     assert!((report.lower_bound - tight).abs() < 5e-3 * tight, "{} {tight}", report.lower_bound);
+}
+
+#[test]
+fn the_low_rank_solver_takes_cuts_too() {
+    let features = gaussian(9, 8, 1);
+    let x = Mat::from_fn(8, 2, |i, j| if j == 1 { 1.0 } else { features[(i, 0)] });
+    let y = Mat::from_fn(8, 1, |i, _| (3.0 * x[(i, 0)]).sin());
+    let problem = TrainingProblem::new(x, y, 0.05).unwrap();
+    let run = |method, cuts| {
+        let settings = CertifySettings { method, cuts, ..CertifySettings::default() };
+        certify(&problem, &settings, &Control::new(), &mut Silent).unwrap().report
+    };
+    let without = run(Method::LowRank, Cuts::None);
+    let with = run(Method::LowRank, Cuts::Auto);
+    let other = run(Method::InteriorPoint, Cuts::Auto);
+    assert!(with.lower_bound > 1.01 * without.lower_bound, "{} {}", with.lower_bound, without.lower_bound);
+    assert!((with.lower_bound - other.lower_bound).abs() < 5e-3 * other.lower_bound);
+    assert!(with.cuts > 0 && with.lower_bound <= with.upper_bound);
 }
 
 #[test]
@@ -177,6 +195,12 @@ fn malformed_forms_are_refused() {
     beyond.pairs.push([0, 2 * n + sound.cuts.len()]);
     beyond.n.push(0.0);
     assert!(refusal(&problem, beyond).contains("out of range"));
+    // Long rows in many pairs would fill the memory.
+    let mut long = DualPoint::zero(n, 1);
+    for k in 0..2 {
+        long.cuts.push(k, (2..n).map(|i| (i, 0.0)));
+    }
+    assert!(matches!(prove(&problem, &Certificate::new(long)), Err(Error::Refused(_))));
     assert!(CutForms::from_rows(vec![0], &[0, 2], vec![1], vec![1.0]).is_err());
     assert!(CutForms::from_rows(vec![0], &[1, 1], vec![1], vec![1.0]).is_err());
     assert!(CutForms::from_rows(vec![0, 1], &[0, 1], vec![1], vec![1.0]).is_err());

@@ -7,6 +7,9 @@ use crate::{Error, Result, TrainingProblem};
 use faer::Mat;
 use std::collections::{HashMap, HashSet};
 
+/// Most products of terms in the pairs of cuts: each takes 32 bytes while the slack is formed.
+const MOST_PRODUCTS: usize = 1 << 26;
+
 /// (W, y, N) of the dual, in original coordinates; nothing is claimed about it.
 ///
 /// It is dual feasible if, with p = (α, β, ℓ), α = (s + Xu)/2 and β = (s − Xu)/2,
@@ -84,6 +87,7 @@ impl DualPoint {
 
     fn check_pairs(&self, n: usize) -> Result<()> {
         let forms = 2 * n + self.cuts.len();
+        self.check_products(n)?;
         let mut seen = HashSet::with_capacity(self.pairs.len());
         for (k, &[a, b]) in self.pairs.iter().enumerate() {
             let refuse = |why: &str| Err(Error::Refused(format!("pair {k} = ({a}, {b}) {why}")));
@@ -101,6 +105,20 @@ impl DualPoint {
             }
         }
         Ok(())
+    }
+
+    /// Refuses cuts so long that the products of their terms would fill the memory: a file may claim any number.
+    fn check_products(&self, n: usize) -> Result<()> {
+        let terms: Vec<usize> = (0..self.cuts.len()).map(|cut| self.cuts.row(cut).count() + 1).collect();
+        let length = |form: usize| form.checked_sub(2 * n).map_or(2, |cut| terms.get(cut).copied().unwrap_or(0));
+        let long = self.pairs.iter().filter(|pair| pair.iter().any(|form| *form >= 2 * n));
+        let products = long.fold(0usize, |sum, &[a, b]| {
+            sum.saturating_add(length(a).saturating_mul(length(b)))
+        });
+        if products <= MOST_PRODUCTS {
+            return Ok(());
+        }
+        Err(Error::Refused(format!("the cuts make {products} products of terms, more than {MOST_PRODUCTS}")))
     }
 
     /// The numbers of some of the samples, in the order given, and of the pairs given, which touch no others; cuts that

@@ -63,6 +63,9 @@ fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: Refere
         }
         solution = next;
     }
+    if run.control.should_stop() {
+        run.relaxed.status = stop_status(run.control);
+    }
     // A bound above the value of the last relaxation that was solved belongs to a tighter one.
     run.relaxed.value = run.relaxed.value.max(run.best_bound);
     Ok(())

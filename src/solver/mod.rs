@@ -40,6 +40,8 @@ const SMOOTHING_DECAY: f64 = 0.2;
 
 /// Worst violations of each form that a scan takes in.
 const PER_FORM: usize = 6;
+/// Violated products of a new cut that come with it.
+const PER_NEW_CUT: usize = 16;
 /// Columns to spare once there are cuts, and the least number of columns then.
 const SPARE_WITH_CUTS: usize = 10;
 const COLUMNS_WITH_CUTS: usize = 30;
@@ -277,7 +279,7 @@ impl<'a> LowRankSolver<'a> {
         let mut rows = vec![0.0; self.set.forms.len() * columns];
         self.set.forms.evaluate(self.factor.r(), columns, &mut rows);
         let tolerance = 1e-6 * self.mean_square;
-        let found = scan_cuts(self.lifting, &self.set, &rows, columns, tolerance, PER_FORM);
+        let found = scan_cuts(self.lifting, &self.set, &rows, columns, tolerance, PER_NEW_CUT);
         let before = self.set.len();
         self.set.add(self.lifting, &found.iter().map(|v| v.key).collect::<Vec<_>>());
         self.set.drop_idle_cuts(self.lifting);
