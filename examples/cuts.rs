@@ -32,7 +32,9 @@ fn main() -> std::result::Result<(), Error> {
     small.extend(published("spiral", 0.01));
     small.push(("iris, every 6th".to_owned(), iris(24, 0.3)?));
     small.push(("bank notes-like".to_owned(), bank_notes(24, 0.3)?));
-    println!("| data | n, d | γ | published | seconds | nearest | forms, seconds | random | forms, seconds | separated | forms, seconds |");
+    println!(
+        "| data | n, d | γ | published | seconds | nearest | forms, seconds | random | forms, seconds | separated | forms, seconds |"
+    );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for (name, problem) in &small {
         families(name, problem)?;
@@ -58,7 +60,8 @@ fn main() -> std::result::Result<(), Error> {
 }
 
 fn options(name: &str) -> CsvOptions {
-    let targets = if name.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
+    let targets =
+        if name.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
     CsvOptions { targets, ..CsvOptions::default() }
 }
 

@@ -196,11 +196,16 @@ fn malformed_forms_are_refused() {
     beyond.n.push(0.0);
     assert!(refusal(&problem, beyond).contains("out of range"));
     // Long rows in many pairs would fill the memory.
+    let (target, row) = &rows[0];
     let mut long = DualPoint::zero(n, 1);
-    for k in 0..2 {
-        long.cuts.push(k, (2..n).map(|i| (i, 0.0)));
+    let zeros = (0..n).filter(|i| i != target && row.iter().all(|term| term.0 != *i)).map(|i| (i, 0.0));
+    let terms: Vec<(usize, f64)> = row.iter().copied().chain(zeros).collect();
+    for f in 0..800 {
+        long.cuts.push(*target, terms.iter().copied());
+        long.pairs.extend((0..f).map(|g| [2 * n + f, 2 * n + g]));
     }
-    assert!(matches!(prove(&problem, &Certificate::new(long)), Err(Error::Refused(_))));
+    long.n = vec![1.0; long.pairs.len()];
+    assert!(refusal(&problem, long).contains("products"));
     assert!(CutForms::from_rows(vec![0], &[0, 2], vec![1], vec![1.0]).is_err());
     assert!(CutForms::from_rows(vec![0], &[1, 1], vec![1], vec![1.0]).is_err());
     assert!(CutForms::from_rows(vec![0, 1], &[0, 1], vec![1], vec![1.0]).is_err());

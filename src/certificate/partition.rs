@@ -141,16 +141,16 @@ impl Partition {
         let mut pairs = vec![Vec::new(); members.len()];
         let forms = dual.forms();
         for (index, (pair, multiplier)) in dual.pairs.iter().zip(&dual.n).enumerate() {
-            let mut blocks = pair.iter().flat_map(|&form| forms.row(form)).map(|(index, _)| self.block[index % n]);
+            let mut blocks =
+                pair.iter().flat_map(|&form| forms.row(form)).map(|(index, _)| self.block[index % n]);
             let a = blocks.next().unwrap_or(0);
             if let Some(b) = blocks.find(|b| *b != a) {
                 return Err(Error::Refused(format!("pair {index} joins blocks {a} and {b}")));
             }
             pairs[a].push((*pair, *multiplier));
         }
-        let part = |(samples, pairs): (&Vec<usize>, Vec<_>)| {
-            dual.restricted(samples, &place, pairs.into_iter())
-        };
+        let part =
+            |(samples, pairs): (&Vec<usize>, Vec<_>)| dual.restricted(samples, &place, pairs.into_iter());
         Ok(members.iter().zip(pairs).map(part).collect())
     }
 

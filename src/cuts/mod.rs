@@ -146,7 +146,9 @@ pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, asks: &Asks) ->
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut seen = BTreeSet::new();
-        found.retain(|(_, cut)| seen.insert(cut.support.iter().map(|(i, b)| (*i, *b > 0.0)).collect::<Vec<_>>()));
+        found.retain(|(_, cut)| {
+            seen.insert(cut.support.iter().map(|(i, b)| (*i, *b > 0.0)).collect::<Vec<_>>())
+        });
         found.truncate(asks.per_direction);
         found
     };

@@ -190,8 +190,13 @@ impl<'a> Simplex<'a> {
         for (row, value) in self.inverse.chunks_exact(d).zip(&mut self.values) {
             *value += dot(row, &rest);
         }
-        let mut terms: Vec<(usize, f64)> =
-            self.basis.iter().copied().zip(self.values.iter().copied()).filter(|(_, b)| b.abs() > 1e-13).collect();
+        let mut terms: Vec<(usize, f64)> = self
+            .basis
+            .iter()
+            .copied()
+            .zip(self.values.iter().copied())
+            .filter(|(_, b)| b.abs() > 1e-13)
+            .collect();
         terms.sort_unstable_by_key(|term| term.0);
         Some(terms)
     }

@@ -35,7 +35,8 @@ impl CutForms {
         if !(fit && ascending) {
             return Err(Error::Shape {
                 what: "certificate forms",
-                expected: "one more offset than targets, from 0 up to the number of indices and coefficients".into(),
+                expected: "one more offset than targets, from 0 up to the number of indices and coefficients"
+                    .into(),
                 actual: format!(
                     "{} targets, {} offsets, {} indices, {} coefficients",
                     target.len(),

@@ -102,11 +102,7 @@ pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, m
         }
     }
     let finite = y.iter().chain(&multipliers).all(|value| value.is_finite()) && w.is_all_finite();
-    if finite {
-        DualPoint { w, y, pairs, n: multipliers, cuts }
-    } else {
-        DualPoint::zero(n, c)
-    }
+    if finite { DualPoint { w, y, pairs, n: multipliers, cuts } } else { DualPoint::zero(n, c) }
 }
 
 /// The cuts over the longest samples of the directions, and the number of each; none for a cut whose equality rounding

@@ -110,11 +110,11 @@ impl DualPoint {
     /// Refuses cuts so long that the products of their terms would fill the memory: a file may claim any number.
     fn check_products(&self, n: usize) -> Result<()> {
         let terms: Vec<usize> = (0..self.cuts.len()).map(|cut| self.cuts.row(cut).count() + 1).collect();
-        let length = |form: usize| form.checked_sub(2 * n).map_or(2, |cut| terms.get(cut).copied().unwrap_or(0));
+        let length =
+            |form: usize| form.checked_sub(2 * n).map_or(2, |cut| terms.get(cut).copied().unwrap_or(0));
         let long = self.pairs.iter().filter(|pair| pair.iter().any(|form| *form >= 2 * n));
-        let products = long.fold(0usize, |sum, &[a, b]| {
-            sum.saturating_add(length(a).saturating_mul(length(b)))
-        });
+        let products =
+            long.fold(0usize, |sum, &[a, b]| sum.saturating_add(length(a).saturating_mul(length(b))));
         if products <= MOST_PRODUCTS {
             return Ok(());
         }

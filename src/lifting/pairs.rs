@@ -228,7 +228,8 @@ impl PairSet {
             .map(|e| match self.near[e] {
                 None => {
                     let (i, j) = self.keys[e];
-                    let scale = |k: u32| (k as usize).checked_sub(2 * groups).map_or(1.0, |f| self.cut_scale[f]);
+                    let scale =
+                        |k: u32| (k as usize).checked_sub(2 * groups).map_or(1.0, |f| self.cut_scale[f]);
                     self.multipliers[e] / (scale(i) * scale(j))
                 }
                 Some(t) => {

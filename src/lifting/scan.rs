@@ -104,7 +104,8 @@ pub fn scan_cuts(
             worst.clear();
             let me = (base + f) as u32;
             let base = (0..base).map(|j| ((j as u32, me), with_base[(f - first, j)]));
-            let others = (f + 1..cuts).map(|g| ((me, (lifting.base.len() + g) as u32), with_cuts[(f - first, g)]));
+            let others =
+                (f + 1..cuts).map(|g| ((me, (lifting.base.len() + g) as u32), with_cuts[(f - first, g)]));
             for (key, value) in base.chain(others).filter(|(_, value)| *value < -tolerance) {
                 worst.push(Violation { key, value });
             }

@@ -6,8 +6,8 @@ mod method;
 
 pub use method::Method;
 
-use crate::dual::{DualPoint, RepairSettings, repair};
 use crate::cuts::propose;
+use crate::dual::{DualPoint, RepairSettings, repair};
 use crate::lifting::{Cut, Geometry, Lifting};
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;

@@ -225,12 +225,12 @@ impl<'a> LowRankSolver<'a> {
             .min(self.settings.rank_limit)
             .min(self.lifting.order());
         let rows = self.factor.rows();
-        let mean: f64 = self.factor.values.iter().map(|v| v * v).sum::<f64>() / self.factor.values.len() as f64;
+        let mean: f64 =
+            self.factor.values.iter().map(|v| v * v).sum::<f64>() / self.factor.values.len() as f64;
         let mut rng = Pcg64::seed_from_u64(self.set.len() as u64);
         while self.factor.columns < wanted {
-            let column: Vec<f64> = (0..rows)
-                .map(|_| WIDENING * mean.sqrt() * rng.sample::<f64, _>(StandardNormal))
-                .collect();
+            let column: Vec<f64> =
+                (0..rows).map(|_| WIDENING * mean.sqrt() * rng.sample::<f64, _>(StandardNormal)).collect();
             self.factor.push_column(&column);
         }
     }
