@@ -26,17 +26,18 @@ fn main() -> std::result::Result<(), Error> {
         let data = load(&folder.join(format!("{name}.csv")).to_string_lossy(), &options(name)).ok()?;
         Some((name.to_owned(), data.problem(gamma).ok()?))
     };
+    let wanted = std::env::args().nth(2).unwrap_or_default();
     let mut small = Vec::new();
     small.extend(published("random_00", 0.01));
     small.extend(published("random_01", 0.1));
     small.extend(published("spiral", 0.01));
     small.push(("iris, every 6th".to_owned(), iris(24, 0.3)?));
-    small.push(("bank notes-like".to_owned(), bank_notes(24, 0.3)?));
+    small.push(("bank notes-like, 24".to_owned(), bank_notes(24, 0.3)?));
     println!(
         "| data | n, d | γ | published | seconds | nearest | forms, seconds | random | forms, seconds | separated | forms, seconds |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
-    for (name, problem) in &small {
+    for (name, problem) in small.iter().filter(|set| set.0.contains(&wanted)) {
         families(name, problem)?;
     }
 
@@ -49,11 +50,11 @@ fn main() -> std::result::Result<(), Error> {
         sets.extend(published("iris_train", gamma));
     }
     let mut sets: Vec<_> = sets.into_iter().map(|(name, problem)| (name, problem, 1, Cuts::Auto)).collect();
-    sets.push(("bank notes-like".to_owned(), bank_notes(200, 2.0)?, 1, Cuts::Auto));
-    sets.push(("three dimensions, 20 blocks".to_owned(), three(2000, 4.0)?, 20, Cuts::Count(60)));
+    sets.push(("bank notes-like, 200".to_owned(), bank_notes(200, 2.0)?, 1, Cuts::Auto));
+    sets.push(("three dimensions, 20 blocks".to_owned(), three(2000, 4.0)?, 20, Cuts::Count(40)));
     println!("\n| data | n, d | γ | network | published | seconds | with cuts | cuts | seconds | status |");
     println!("|---|---|---|---|---|---|---|---|---|---|");
-    for (name, problem, blocks, cuts) in &sets {
+    for (name, problem, blocks, cuts) in sets.iter().filter(|set| set.0.contains(&wanted)) {
         whole_road(name, problem, *blocks, *cuts)?;
     }
     Ok(())
@@ -92,7 +93,7 @@ fn bank_notes(samples: usize, gamma: f64) -> Result<TrainingProblem> {
 /// A smooth function of the plane, with a bias.
 fn three(samples: usize, gamma: f64) -> Result<TrainingProblem> {
     let mut rng = Pcg64::seed_from_u64(3);
-    let mut x = Mat::full(samples, 3, 1.0);
+    let mut x = Mat::<f64>::full(samples, 3, 1.0);
     for i in 0..samples {
         (0..2).for_each(|j| x[(i, j)] = rng.sample(StandardNormal));
     }
