@@ -34,6 +34,7 @@
 //! a report.
 #![deny(missing_docs)]
 
+pub mod baselines;
 pub mod certificate;
 mod certify;
 mod control;

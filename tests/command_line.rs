@@ -254,7 +254,7 @@ fn a_weight_decay_out_of_all_proportion_is_named_as_the_reason_for_a_weak_bound(
     for gamma in ["1e300", "1e-300"] {
         let output = relucert(folder.path(), &["certify", "d.csv", "--gamma", gamma, "--save", gamma]);
         let text = String::from_utf8_lossy(&output.stdout);
-        assert_eq!(output.status.code(), Some(3), "{text}");
+        assert_eq!(output.status.code(), Some(3), "{gamma}: {text}");
         assert!(text.contains(&format!("weight decay {gamma}\n")), "{text}");
         assert!(text.contains("why weak") && !text.contains("converged; "), "{text}");
         assert!(text.lines().all(|line| line.len() < 160), "{text}");

@@ -7,7 +7,7 @@ use crate::reference::{
     ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_from,
 };
 use crate::report::{Relaxed, Status};
-use crate::{Progress, Result};
+use crate::{Error, Progress, Result};
 
 /// Accuracies tried one after the other, as parts of the tolerance: a proof may cost a little more than the first leaves.
 const PARTS: [f64; 2] = [0.2, 5e-3];
@@ -22,7 +22,11 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
             reduced_tolerance: run.tolerance,
             ..ReferenceSettings::default()
         };
-        let solution = attempt(run, &settings, PairSet::new(run.lifting, settings.neighbours))?;
+        let solution = match attempt(run, &settings, PairSet::new(run.lifting, settings.neighbours)) {
+            // Data so badly scaled that not one iteration could be made: the other solver may.
+            Err(Error::Numerical(_)) => return Ok(false),
+            outcome => outcome?,
+        };
         take_over(run, &solution)?;
         match solution.status {
             ReferenceStatus::TimeLimit | ReferenceStatus::Cancelled => {
@@ -50,7 +54,10 @@ fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: Refere
             break;
         }
         let before = run.best_bound;
-        let next = attempt(run, settings, solution.pairs_with(run.lifting, cuts))?;
+        let next = match attempt(run, settings, solution.pairs_with(run.lifting, cuts)) {
+            Err(Error::Numerical(_)) => break,
+            outcome => outcome?,
+        };
         let better = next.value > solution.value;
         if next.status.is_solved() && better {
             take_over(run, &next)?;

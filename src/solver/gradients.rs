@@ -2,12 +2,17 @@
 
 use crate::vector::{axpy, dot};
 
+/// Steps after which an iterate is worth taking when negative curvature ends the iteration.
+const TRUNCATED_AFTER: usize = 3;
+
 /// How the conjugate gradients ended.
 pub(super) enum Outcome {
     /// The residual is small enough.
     Solved,
-    /// A direction of that curvature (per unit length, at most zero) was met.
+    /// A direction of that curvature (per unit length, at most zero) was met before the step was worth taking.
     NegativeCurvature(f64),
+    /// The same after some steps: what they found is a descent direction, and exact in the space they span.
+    Truncated(f64),
     /// The limit on steps was reached; the step is a descent direction all the same.
     Slow,
 }
@@ -41,13 +46,18 @@ impl ConjugateGradients {
         self.direction.clone_from(&self.preconditioned);
         let mut energy = dot(&self.residual, &self.preconditioned);
         let target = tolerance * tolerance * energy;
-        for _ in 0..limit {
+        for step_count in 0..limit {
             multiply(&self.direction, &mut self.product);
             let curvature = dot(&self.direction, &self.product);
             // Written so that a NaN counts as negative curvature.
             if !(curvature > 0.0 && energy > 0.0) {
                 let square = dot(&self.direction, &self.direction);
-                return Outcome::NegativeCurvature((curvature / square.max(f64::MIN_POSITIVE)).min(0.0));
+                let curvature = (curvature / square.max(f64::MIN_POSITIVE)).min(0.0);
+                return if step_count < TRUNCATED_AFTER {
+                    Outcome::NegativeCurvature(curvature)
+                } else {
+                    Outcome::Truncated(curvature)
+                };
             }
             let length = energy / curvature;
             axpy(length, &self.direction, step);

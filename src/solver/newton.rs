@@ -113,8 +113,8 @@ impl NewtonMinimizer {
                 if control.should_stop() {
                     break;
                 }
-                let predicted = match self.step(lagrangian, factor, &mut step) {
-                    Ok(predicted) => predicted,
+                let (predicted, curvature) = match self.step(lagrangian, factor, &mut step) {
+                    Ok(found) => found,
                     Err(curvature) => {
                         self.increase(4.0);
                         self.regularization = self.regularization.max(-BEYOND * curvature);
@@ -142,20 +142,23 @@ impl NewtonMinimizer {
                 }
                 let ratio = (value - next) / predicted;
                 if ratio > 1e-4 {
-                    accepted = Some((next, ratio));
+                    accepted = Some((next, ratio, curvature));
                     break;
                 }
+                self.regularization = self.regularization.max(-BEYOND * curvature);
                 // Below this the difference of two values is rounding: the step cannot be judged.
                 if predicted < 1e-14 * value.abs() {
                     break;
                 }
                 self.increase(4.0);
             }
-            let Some((next, ratio)) = accepted else {
+            let Some((next, ratio, curvature)) = accepted else {
                 let status = if control.should_stop() { InnerStatus::Stopped } else { InnerStatus::Stalled };
                 return report(status);
             };
-            if ratio > 0.75 {
+            if curvature < 0.0 {
+                self.regularization = self.regularization.max(-BEYOND * curvature);
+            } else if ratio > 0.75 {
                 self.regularization = (self.regularization / 6.0).max(self.floor);
             } else if ratio < 0.25 {
                 self.increase(2.0);
@@ -171,23 +174,25 @@ impl NewtonMinimizer {
         self.regularization = (self.regularization * factor).max(100.0 * self.floor);
     }
 
-    /// The step for the present regularisation and its predicted decrease; if that is not positive definite, the
-    /// negative curvature of some direction without regularisation, where known.
+    /// The step for the present regularisation and its predicted decrease, and the negative curvature (without
+    /// regularisation) that ended the search for it, or zero; where there is no step, that curvature alone.
     fn step(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
         step: &mut [f64],
-    ) -> Result<f64, f64> {
+    ) -> Result<(f64, f64), f64> {
         let regularization = self.regularization;
-        match self.system.step(lagrangian, factor, &self.work, &self.gradient, regularization, step) {
-            Solution::Indefinite(curvature) => Err((curvature - regularization).min(0.0)),
-            Solution::Found => {
-                // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖²: Hs = −g − μs − residual, which is orthogonal to s.
-                let predicted = -0.5 * dot(&self.gradient, step) + 0.5 * regularization * dot(step, step);
-                if predicted.is_finite() && predicted > 0.0 { Ok(predicted) } else { Err(0.0) }
-            }
-        }
+        let unregularized = |curvature: f64| (curvature - regularization).min(0.0);
+        let curvature =
+            match self.system.step(lagrangian, factor, &self.work, &self.gradient, regularization, step) {
+                Solution::Indefinite(curvature) => return Err(unregularized(curvature)),
+                Solution::Truncated(curvature) => unregularized(curvature),
+                Solution::Found => 0.0,
+            };
+        // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖²: Hs = −g − μs − residual, which is orthogonal to s.
+        let predicted = -0.5 * dot(&self.gradient, step) + 0.5 * regularization * dot(step, step);
+        if predicted.is_finite() && predicted > 0.0 { Ok((predicted, curvature)) } else { Err(0.0) }
     }
 }
 

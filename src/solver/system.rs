@@ -30,6 +30,8 @@ const RESIDUAL: f64 = 0.05;
 pub(super) enum Solution {
     /// The step is there.
     Found,
+    /// The step is there, but H + λI is not positive definite: the curvature below zero of some direction.
+    Truncated(f64),
     /// H + λI is not positive definite; the curvature below zero of some direction, where known.
     Indefinite(f64),
 }
@@ -121,6 +123,7 @@ impl NewtonSystem {
             match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
                 Outcome::NegativeCurvature(curvature) => return Solution::Indefinite(curvature),
+                Outcome::Truncated(curvature) => return Solution::Truncated(curvature),
                 Outcome::Slow if size > DIRECT_ORDER => return Solution::Found,
                 Outcome::Slow => self.slow = true,
             }
@@ -131,7 +134,7 @@ impl NewtonSystem {
             match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
                 // A greater regularisation is cheaper to try than a new factorisation.
-                Outcome::NegativeCurvature(_) if self.refusals < REFUSAL_LIMIT => {
+                Outcome::NegativeCurvature(_) | Outcome::Truncated(_) if self.refusals < REFUSAL_LIMIT => {
                     self.refusals += 1;
                     return Solution::Indefinite(0.0);
                 }

@@ -314,7 +314,9 @@ fn improve(
             }
             answer = add(at, &mut trial, cap, seed, control);
         }
-        let found = descend(at, &mut trial, &STAGES, limits, &mut work, control);
+        // Where the directions on the kinks are found exactly there is nothing to round off.
+        let stages: &[f64] = if answer.exact { &[] } else { &STAGES };
+        let found = descend(at, &mut trial, stages, limits, &mut work, control);
         let progress = value - found;
         if found < value {
             hidden = trial;
