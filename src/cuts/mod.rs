@@ -36,6 +36,9 @@ impl Default for Asks {
     }
 }
 
+/// Cuts for each direction that [`Cuts::Auto`] allows.
+const PER_DIRECTION: usize = 6;
+
 /// How many sublinear forms beyond the published relaxation may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -43,7 +46,7 @@ pub enum Cuts {
     /// None: the published relaxation.
     #[default]
     None,
-    /// Four for each direction.
+    /// Six for each direction.
     Auto,
     /// At most as many as given, in each block.
     Count(usize),
@@ -53,7 +56,7 @@ impl Cuts {
     pub(crate) fn limit(self, lifting: &Lifting) -> usize {
         match self {
             Self::None => 0,
-            Self::Auto => 4 * lifting.groups(),
+            Self::Auto => PER_DIRECTION * lifting.groups(),
             Self::Count(count) => count,
         }
     }
@@ -108,10 +111,15 @@ pub fn random(lifting: &Lifting, rounds: usize, seed: u64) -> Vec<Cut> {
     cuts
 }
 
-/// The cuts that the moments violate most; `rows` holds the base forms at a factor (2G × columns, row-major).
+/// What makes two representations of a direction the same: the signs of their coefficients.
+fn signs(cut: &Cut) -> (usize, Vec<(usize, bool)>) {
+    (cut.target, cut.support.iter().map(|(i, b)| (*i, *b > 0.0)).collect())
+}
+
+/// The cuts that the moments violate most, but for those held; `rows` holds the base forms at a factor (2G × columns, row-major).
 ///
 /// Costs about a hundred products of all directions with a vector for each form asked and feature.
-pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, asks: &Asks) -> Vec<Cut> {
+pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, held: &[Cut], asks: &Asks) -> Vec<Cut> {
     let (groups, d) = (lifting.groups(), lifting.head());
     let all = directions(lifting);
     let (alpha, beta) = rows[..2 * groups * columns].split_at(groups * columns);
@@ -145,10 +153,8 @@ pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, asks: &Asks) ->
             }
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut seen = BTreeSet::new();
-        found.retain(|(_, cut)| {
-            seen.insert(cut.support.iter().map(|(i, b)| (*i, *b > 0.0)).collect::<Vec<_>>())
-        });
+        let mut seen: BTreeSet<_> = held.iter().filter(|cut| cut.target == k).map(signs).collect();
+        found.retain(|(_, cut)| seen.insert(signs(cut)));
         found.truncate(asks.per_direction);
         found
     };
@@ -176,9 +182,7 @@ pub(crate) fn propose(
         return nearest(lifting);
     }
     let asks = Asks { limit: room, seed, ..Asks::default() };
-    let mut cuts = separate(lifting, rows, columns, &asks);
-    cuts.retain(|cut| !held.contains(cut));
-    cuts
+    separate(lifting, rows, columns, held, &asks)
 }
 
 /// The base forms asked for direction k, ascending.
