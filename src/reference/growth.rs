@@ -66,7 +66,7 @@ impl Run<'_> {
 
     /// Forms at a factor of a point, row-major, and the number of its columns.
     fn evaluated(&self, point: &Point, forms: &Forms) -> Option<(Vec<f64>, usize)> {
-        let factor = dense::factor(point.primal.as_ref(), self.par)?;
+        let factor = dense::factor_nearly(point.primal.as_ref(), self.par)?;
         let (order, columns) = (self.lifting.order(), factor.ncols());
         let rows: Vec<f64> = (0..order * columns).map(|i| factor[(i / columns, i % columns)]).collect();
         let mut values = vec![0.0; forms.len() * columns];

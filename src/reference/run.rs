@@ -194,10 +194,11 @@ impl<'a> Run<'a> {
             values.iter().filter(|v| **v > 1e-5 * largest).count()
         });
         let order = self.lifting.order();
-        let factor = match dense::factor(best.point.primal.as_ref().submatrix(0, 0, order, order), self.par) {
-            Some(factor) => (0..order * order).map(|i| factor[(i / order, i % order)]).collect(),
-            None => vec![0.0; order * order],
-        };
+        let factor =
+            match dense::factor_nearly(best.point.primal.as_ref().submatrix(0, 0, order, order), self.par) {
+                Some(factor) => (0..order * order).map(|i| factor[(i / order, i % order)]).collect(),
+                None => vec![0.0; order * order],
+            };
         ReferenceSolution {
             status,
             value: best.line.value,
