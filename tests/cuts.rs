@@ -158,6 +158,9 @@ fn every_prover_takes_cuts() {
     }
 }
 
+/// The target of a form, and its samples with their coefficients.
+type Row = (usize, Vec<(usize, f64)>);
+
 fn refusal(problem: &TrainingProblem, dual: DualPoint) -> String {
     match prove(problem, &Certificate::new(dual)) {
         Err(error @ (Error::Refused(_) | Error::Shape { .. })) => error.to_string(),
@@ -170,9 +173,9 @@ fn malformed_forms_are_refused() {
     let problem = plane();
     let sound = run(&problem, Cuts::Auto).certificate.into_dual();
     let n = problem.samples();
-    let rows: Vec<(usize, Vec<(usize, f64)>)> =
+    let rows: Vec<Row> =
         (0..sound.cuts.len()).map(|f| (sound.cuts.targets()[f], sound.cuts.row(f).collect())).collect();
-    let with = |change: &dyn Fn(&mut (usize, Vec<(usize, f64)>))| {
+    let with = |change: &dyn Fn(&mut Row)| {
         let mut cuts = CutForms::new();
         for (f, row) in rows.iter().enumerate() {
             let mut row = row.clone();
