@@ -131,8 +131,8 @@ impl<'a> Operator<'a> {
                 None => rest[g],
             };
         }
-        for g in 0..groups {
-            let (mut alpha, mut beta) = (s[g], s[g]);
+        for (g, value) in s.iter().enumerate().take(groups) {
+            let (mut alpha, mut beta) = (*value, *value);
             for (&a, u) in self.lifting.geometry.direction(g).iter().zip(u) {
                 add_scaled(a, u, &mut alpha);
                 add_scaled(-a, u, &mut beta);
