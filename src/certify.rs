@@ -1,14 +1,17 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with};
-use crate::divide::Division;
+use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with, prove_with};
+use crate::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
+use crate::divide::{Division, Run as DividedRun};
+use crate::memory::Plan;
 use crate::relax::{check_size, relax};
 use crate::report::{Report, Seconds};
 use crate::settings::CertifySettings;
-use crate::training::{TrainingSettings, polish, train};
+use crate::training::{TrainingSettings, is_exhaustive, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// A network, a certificate with its proof, and the report of the run.
@@ -56,6 +59,12 @@ pub fn certify_network(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
+    check_network(problem, network)?;
+    run(problem, Some(network), settings, control, observer)
+}
+
+/// Refuses a network whose shape does not fit or whose objective is not finite.
+pub(crate) fn check_network(problem: &TrainingProblem, network: &Network) -> Result<()> {
     let (hidden, output) = (network.hidden().nrows(), network.output().nrows());
     if (hidden, output) != (problem.inputs(), problem.outputs()) {
         return Err(Error::Shape {
@@ -70,7 +79,7 @@ pub fn certify_network(
             "the objective of the network overflows; divide its weights by a constant".into(),
         ));
     }
-    run(problem, Some(network), settings, control, observer)
+    Ok(())
 }
 
 fn run(
@@ -82,41 +91,88 @@ fn run(
 ) -> Result<Certified> {
     settings.check()?;
     problem.dense_features()?;
-    let blocks = settings.blocks.count(problem.samples())?;
-    check_size(problem, blocks)?;
+    let plan = Plan::new(problem, settings)?;
+    check_size(problem, plan.blocks)?;
+    let (mut saver, saved) = match &settings.checkpoint {
+        Some(checkpoint) => {
+            let (saver, saved) = Saver::open(checkpoint, problem, given, settings, plan.blocks)?;
+            (Some(saver), saved)
+        }
+        None => (None, None),
+    };
     let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
     let started = Instant::now();
-    let network = given.map_or_else(|| train(problem, &training, control), Network::clone);
-    let mut seconds = Seconds { round: started.elapsed().as_secs_f64(), ..Seconds::default() };
-    if blocks > 1 {
-        let run = Division { problem, network: &network, settings, control, started };
-        let divided = run.certify(blocks, observer, &mut seconds)?;
+    let (known, mut seconds, stage) = match saved {
+        Some(saved) => (Some(saved.network), saved.seconds, Some(saved.stage)),
+        None => (None, Seconds::default(), None),
+    };
+    let is_new = known.is_none();
+    let network = known.or_else(|| given.cloned()).unwrap_or_else(|| train(problem, &training, control));
+    if is_new {
+        seconds.round = started.elapsed().as_secs_f64();
+    }
+    // A training that was stopped has to be done again: nothing is kept of it.
+    if is_new && given.is_none() && control.should_stop() {
+        saver = None;
+    }
+    if let Some(saver) = &mut saver {
+        saver.trained(&network);
+        saver.spent(seconds);
+        if is_new {
+            saver.write(|_| Ok(()));
+        }
+        if let Some(trouble) = saver.trouble() {
+            observer.warning(&trouble);
+        }
+    }
+    if plan.blocks > 1 {
+        let division = Division::planned(problem, &network, settings, plan)?;
+        let ledger = saver.map(|saver| BlockLedger::new(saver, problem, division.partition(), stage));
+        let ledger = ledger.transpose()?.map(Mutex::new);
+        let run = DividedRun { division: &division, control, started, ledger };
+        let divided = run.certify(observer, &mut seconds)?;
         let (certificate, proof) = (divided.certificate, divided.proof);
-        let report = Report::assemble(problem, &network, &proof, &divided.relaxed, seconds);
+        let report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
         return Ok(Certified { network, certificate, proof, report });
     }
+    if let Some(Stage::Done { certificate, relaxed }) = stage {
+        let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
+            Some(saver) => saver.damaged(&error.to_string()),
+            None => error,
+        })?;
+        let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
+        return Ok(Certified { network, certificate, proof, report });
+    }
+    let mut ledger = saver.map(|saver| WholeLedger::new(saver, stage));
 
     let solving = Instant::now();
-    let relaxation = relax(problem, &network, settings, control, observer, started)?;
-    seconds.solve = solving.elapsed().as_secs_f64();
+    let relaxation = relax(problem, &network, settings, control, observer, started, ledger.as_mut())?;
+    seconds.solve += solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
     let proving =
         ProofSettings { time: control.remaining().or(settings.proof.time), ..settings.proof.clone() };
     let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
-    seconds.certify = certifying.elapsed().as_secs_f64();
+    seconds.certify += certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
     let network = match relaxation.hidden {
-        Some(hidden) if given.is_none() && !control.should_stop() => {
+        Some(hidden) if given.is_none() && !control.should_stop() && !is_exhaustive(problem) => {
             let polished = polish(problem, beside(network.hidden(), &hidden).as_ref(), &training, control);
             if polished.objective(problem) < network.objective(problem) { polished } else { network }
         }
         _ => network,
     };
     seconds.round += rounding.elapsed().as_secs_f64();
+    if let Some(ledger) = ledger.as_mut().filter(|_| !control.should_stop()) {
+        ledger.spent(seconds);
+        ledger.finish(&network, &certificate, &relaxation.relaxed);
+        if let Some(trouble) = ledger.trouble() {
+            observer.warning(&trouble);
+        }
+    }
 
-    let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
+    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
     Ok(Certified { network, certificate, proof, report })
 }
 

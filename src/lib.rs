@@ -37,6 +37,7 @@
 pub mod baselines;
 pub mod certificate;
 mod certify;
+mod checkpoint;
 mod control;
 pub mod cuts;
 pub mod data;
@@ -61,10 +62,13 @@ pub mod training;
 mod vector;
 
 pub use certify::{Certified, certify, certify_network};
+pub use checkpoint::Checkpoint;
 pub use control::Control;
 pub use cuts::Cuts;
+pub use divide::{BlockFigures, BlockOutcome, BlockTask, Division};
 pub use error::{Error, Result};
 pub use features::Features;
+pub use memory::estimated_memory_bytes;
 pub use network::Network;
 pub use problem::TrainingProblem;
 pub use progress::{Observer, Progress, Silent};

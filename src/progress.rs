@@ -1,11 +1,11 @@
 //! What an observer of a run is told.
 
-/// One line of progress of a run, after each level of the solver.
-#[derive(Clone, Debug)]
+/// One line of progress of a run, after each level of the solver; of a divided run, after some of the blocks.
+#[derive(Clone, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Progress {
-    /// Newton iterations so far.
+    /// Newton iterations so far; of a divided run, blocks.
     pub iteration: usize,
     /// Value of the relaxation at the low-rank point (its objective, which may still be infeasible).
     pub value: f64,
@@ -21,12 +21,19 @@ pub struct Progress {
     pub pairs: usize,
     /// Seconds since the run began.
     pub seconds: f64,
+    /// Blocks done, and blocks in all; none where the problem is not divided.
+    pub blocks: Option<(usize, usize)>,
+    /// ESTIMATE of the seconds left, from the blocks done so far; none where there is nothing to tell it from.
+    pub seconds_left: Option<f64>,
 }
 
 /// Told of the progress of a run; the library itself never prints.
 pub trait Observer {
     /// Called after each level of the solver, from the thread that called the library.
     fn progress(&mut self, _progress: &Progress) {}
+
+    /// Told what the run goes on in spite of, such as a checkpoint that can no longer be written; one line.
+    fn warning(&mut self, _message: &str) {}
 }
 
 /// An observer that ignores what it is told.

@@ -1,7 +1,7 @@
 //! The figures of a run, as one JSON object.
 
 pub use crate::certificate::Grade;
-use crate::certificate::Proof;
+use crate::certificate::{Certificate, Proof};
 use crate::{Network, TrainingProblem};
 
 /// Why a run ended.
@@ -117,7 +117,6 @@ pub(crate) struct Relaxed {
     pub rank: usize,
     pub pairs: usize,
     pub active_pairs: usize,
-    pub cuts: usize,
     pub status: Status,
     pub dividing_loss: Option<f64>,
     pub unsolved_blocks: usize,
@@ -133,7 +132,6 @@ impl Relaxed {
             rank: 0,
             pairs: 0,
             active_pairs: 0,
-            cuts: 0,
             status: Status::Converged,
             dividing_loss: None,
             unsolved_blocks: 0,
@@ -148,7 +146,6 @@ impl Relaxed {
         self.rank = self.rank.max(block.rank);
         self.pairs += block.pairs;
         self.active_pairs += block.active_pairs;
-        self.cuts += block.cuts;
         self.unsolved_blocks += block.unsolved_blocks;
         if self.status == Status::Converged {
             self.status = block.status;
@@ -164,6 +161,7 @@ impl Report {
     pub(crate) fn assemble(
         problem: &TrainingProblem,
         network: &Network,
+        certificate: &Certificate,
         proof: &Proof,
         relaxed: &Relaxed,
         seconds: Seconds,
@@ -194,7 +192,7 @@ impl Report {
             rank: relaxed.rank,
             pairs: relaxed.pairs,
             active_pairs: relaxed.active_pairs,
-            cuts: relaxed.cuts,
+            cuts: certificate.dual().cuts.len(),
             status,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),

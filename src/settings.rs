@@ -1,6 +1,7 @@
 //! Settings of a whole run.
 
 use crate::certificate::ProofSettings;
+use crate::checkpoint::Checkpoint;
 use crate::relax::Method;
 use crate::solver::SolverSettings;
 use crate::training::TrainingSettings;
@@ -15,7 +16,7 @@ const BLOCK: usize = 2_500;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Blocks {
-    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below.
+    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below; more where the memory is short.
     #[default]
     Auto,
     /// As many as given, from 1 to half the number of samples.
@@ -59,6 +60,11 @@ pub struct CertifySettings {
     pub training: TrainingSettings,
     /// Settings of the proof.
     pub proof: ProofSettings,
+    /// Bytes that the process may take. Default none: what the system has free. A run that is estimated to need more is
+    /// refused before it starts; blocks run side by side as far as they fit, which does not change the result.
+    pub memory_limit: Option<u64>,
+    /// Where to keep what was done, to go on from there after an interruption. Default none.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 impl Default for CertifySettings {
@@ -72,6 +78,8 @@ impl Default for CertifySettings {
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
             proof: ProofSettings::default(),
+            memory_limit: None,
+            checkpoint: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use relucert::dual::DualPoint;
 use relucert::reference::{self, ReferenceSettings};
 use relucert::report::{Grade, Status};
 use relucert::training::TrainingSettings;
-use relucert::{Certified, CertifySettings, Control, Error, Silent, TrainingProblem, certify};
+use relucert::{Certified, CertifySettings, Control, Error, Method, Silent, TrainingProblem, certify};
 use std::time::{Duration, Instant};
 
 /// What is asked of a run on one problem.
@@ -33,7 +33,8 @@ fn interior_point(problem: &TrainingProblem) -> Certified {
 }
 
 fn low_rank(problem: &TrainingProblem, limit: Duration) -> Certified {
-    let settings = CertifySettings { training: training(), ..CertifySettings::default() };
+    let settings =
+        CertifySettings { training: training(), method: Method::LowRank, ..CertifySettings::default() };
     certify(problem, &settings, &Control::new().within(limit), &mut Silent).unwrap()
 }
 

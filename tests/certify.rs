@@ -14,7 +14,7 @@ use relucert::lifting::Lifting;
 use relucert::report::{Grade, Status};
 use relucert::solver::{LowRankSolver, SolverSettings, start};
 use relucert::training::{TrainingSettings, polish, train};
-use relucert::{Certified, CertifySettings, Control, Network, Silent, TrainingProblem, certify};
+use relucert::{Blocks, Certified, CertifySettings, Control, Network, Silent, TrainingProblem, certify};
 
 /// Value of the relaxation with its relative width, and the best trained network known.
 struct Reference {
@@ -321,4 +321,21 @@ fn a_weight_decay_that_kills_every_neuron_leaves_the_zero_network() {
     let optimum = problem.zero_objective();
     assert_eq!(certified.network.width(), 0);
     assert!(certified.report.lower_bound >= 0.999 * optimum, "{:?} {optimum}", certified.report);
+}
+
+#[test]
+fn the_seconds_of_the_phases_add_up_to_those_of_the_run() {
+    let (x, y) = small(5);
+    let problem = problem(&x, &y, 0.1);
+    for blocks in [1, 2] {
+        let settings = CertifySettings { blocks: Blocks::Count(blocks), ..CertifySettings::default() };
+        let started = std::time::Instant::now();
+        let report = certify(&problem, &settings, &Control::new(), &mut Silent).unwrap().report;
+        let wall = started.elapsed().as_secs_f64();
+        let s = report.seconds;
+        let sum = s.load + s.solve + s.certify + s.round;
+        assert!(sum <= wall, "{sum} of {wall} s with {blocks} blocks");
+        // What is left over is the report itself.
+        assert!(sum >= 0.5 * wall, "{sum} of {wall} s with {blocks} blocks");
+    }
 }

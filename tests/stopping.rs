@@ -7,7 +7,9 @@ use faer::Mat;
 use relucert::certificate::Grade;
 use relucert::dual::{DualPoint, RepairSettings, repair};
 use relucert::report::Status;
-use relucert::{Certified, CertifySettings, Control, Observer, Progress, Silent, TrainingProblem, certify};
+use relucert::{
+    Certified, CertifySettings, Control, Method, Observer, Progress, Silent, TrainingProblem, certify,
+};
 use std::time::Duration;
 
 fn teacher(samples: usize) -> TrainingProblem {
@@ -18,7 +20,7 @@ fn teacher(samples: usize) -> TrainingProblem {
 
 fn run(problem: &TrainingProblem, control: &Control, observer: &mut dyn Observer) -> Certified {
     // Tight enough for a dozen levels.
-    let settings = CertifySettings { tolerance: 1e-5, ..CertifySettings::default() };
+    let settings = CertifySettings { tolerance: 1e-5, method: Method::LowRank, ..CertifySettings::default() };
     certify(problem, &settings, control, observer).unwrap()
 }
 
@@ -95,4 +97,20 @@ fn a_repair_that_is_stopped_ends_within_its_grace() {
     let some = bound(12.0 * 24f64.powi(3) / 3.0, &stopped);
     assert!(0.0 < some && some < 0.9999 * whole, "{some} of {whole}");
     assert_eq!(bound(1e12, &stopped), whole);
+}
+
+#[test]
+fn an_interior_point_run_stopped_on_the_way_has_the_bound_of_its_best_point() {
+    let problem = teacher(30);
+    let settings = CertifySettings { method: Method::InteriorPoint, ..CertifySettings::default() };
+    let whole = certify(&problem, &settings, &Control::new(), &mut Silent).unwrap().report;
+    assert_eq!(whole.status, Status::Converged);
+    for iterations in [1, 8] {
+        let control = Control::new();
+        let mut stopper = Stopper { control: control.clone(), levels: iterations, seen: Vec::new() };
+        let report = certify(&problem, &settings, &control, &mut stopper).unwrap().report;
+        assert_eq!((report.status, report.grade), (Status::Cancelled, Grade::Verified));
+        assert_eq!(stopper.seen.len(), iterations, "it went on after it was told to stop");
+        assert!(report.lower_bound > 0.0 && report.lower_bound <= whole.upper_bound, "{report:?}");
+    }
 }

@@ -18,7 +18,7 @@ const COPIES: u64 = 3;
 const LONGEST_EMPTY: u64 = 1 << 24;
 
 /// An .npz file being read, with the size that no array in it may exceed.
-pub(super) struct Archive<'a, R: Read + Seek> {
+pub(crate) struct Archive<'a, R: Read + Seek> {
     path: &'a Path,
     archive: NpzArchive<R>,
     largest: u64,
@@ -26,24 +26,24 @@ pub(super) struct Archive<'a, R: Read + Seek> {
 
 impl<'a, R: Read + Seek> Archive<'a, R> {
     /// `size` is that of the whole file in bytes.
-    pub(super) fn new(path: &'a Path, reader: R, size: u64) -> Result<Self> {
+    pub(crate) fn new(path: &'a Path, reader: R, size: u64) -> Result<Self> {
         let archive = NpzArchive::new(reader).map_err(|source| Error::Io { path: path.into(), source })?;
         let largest = size.saturating_mul(GREATEST_COMPRESSION).min(memory::available() / COPIES);
         Ok(Self { path, archive, largest })
     }
 
-    pub(super) fn bad(&self, what: &str) -> Error {
+    pub(crate) fn bad(&self, what: &str) -> Error {
         Error::Input(format!("{}: {what}", self.path.display()))
     }
 
-    pub(super) fn has(&mut self, name: &str) -> bool {
+    pub(crate) fn has(&mut self, name: &str) -> bool {
         let entry = self.archive.zip_archive().by_name(&file_name_from_array_name(name));
         !matches!(entry, Err(ZipError::FileNotFound))
     }
 
     /// Shape and values in row-major order. What is allocated is bounded by the size that the archive declares, and that
     /// by the size of the file and the free memory.
-    pub(super) fn array<T: Deserialize + Copy>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
+    pub(crate) fn array<T: Deserialize + Copy>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
         let wrong = |source: io::Error| Error::Io { path: self.path.into(), source };
         let text = |what: &str| Error::Input(format!("{}: array {name} {what}", self.path.display()));
         let mut entry = match self.archive.zip_archive().by_name(&file_name_from_array_name(name)) {
@@ -93,13 +93,13 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
         }
     }
 
-    pub(super) fn matrix(&mut self, name: &str) -> Result<Mat<f64>> {
+    pub(crate) fn matrix(&mut self, name: &str) -> Result<Mat<f64>> {
         let array = self.array::<f64>(name)?;
         self.table(name, array)
     }
 
     /// A matrix of double or single precision.
-    pub(super) fn matrix_of_either(&mut self, name: &str) -> Result<Mat<f64>> {
+    pub(crate) fn matrix_of_either(&mut self, name: &str) -> Result<Mat<f64>> {
         let (shape, values) = match self.array::<f64>(name) {
             Ok(array) => array,
             Err(error) => match self.array::<f32>(name) {

@@ -8,6 +8,7 @@ use faer::{Mat, MatRef};
 use npyz::npz::NpzWriter;
 use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
 use npyz::{AutoSerialize, WriterBuilder};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::path::Path;
@@ -24,35 +25,39 @@ pub fn save_problem(path: &Path, problem: &TrainingProblem) -> Result<()> {
 
 /// Writes `network.npz`: U (d × m), V (c × m).
 pub fn save_network(path: &Path, network: &Network) -> Result<()> {
-    write(path, |out| {
-        matrix(out, "U", network.hidden())?;
-        matrix(out, "V", network.output())
-    })
+    write(path, |out| put_network(out, network))
+}
+
+pub(crate) fn put_network(out: &mut Writer<'_>, network: &Network) -> io::Result<()> {
+    matrix(out, "U", network.hidden())?;
+    matrix(out, "V", network.output())
 }
 
 /// Writes `certificate.npz`: W (n × c), y (n), pairs (k × 2, int64), N (k); with cuts form_target (f, int64), form_indptr
 /// (f + 1, int64), form_index (int64) and form_coef; of a certificate made of blocks also
 /// block (n, int64) and, where there are head matrices, head (K × (d + c) × (d + c)).
 pub fn save_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
+    write(path, |out| put_certificate(out, certificate))
+}
+
+pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -> io::Result<()> {
     let dual = certificate.dual();
-    write(path, |out| {
-        matrix(out, "W", dual.w.as_ref())?;
-        array(out, "y", &[dual.y.len() as u64], dual.y.iter().copied())?;
-        let pairs = dual.pairs.iter().flatten().map(|index| *index as i64);
-        array(out, "pairs", &[dual.pairs.len() as u64, 2], pairs)?;
-        array(out, "N", &[dual.n.len() as u64], dual.n.iter().copied())?;
-        if !dual.cuts.is_empty() {
-            cut_forms(out, &dual.cuts)?;
-        }
-        let Some(partition) = certificate.partition() else { return Ok(()) };
-        let block = partition.block();
-        array(out, "block", &[block.len() as u64], block.iter().map(|k| *k as i64))?;
-        let Some(heads) = partition.heads() else { return Ok(()) };
-        let order = heads.first().map_or(0, Mat::nrows);
-        let entries =
-            heads.iter().flat_map(|head| (0..order).flat_map(move |i| (0..order).map(move |j| head[(i, j)])));
-        array(out, "head", &[heads.len() as u64, order as u64, order as u64], entries)
-    })
+    matrix(out, "W", dual.w.as_ref())?;
+    array(out, "y", &[dual.y.len() as u64], dual.y.iter().copied())?;
+    let pairs = dual.pairs.iter().flatten().map(|index| *index as i64);
+    array(out, "pairs", &[dual.pairs.len() as u64, 2], pairs)?;
+    array(out, "N", &[dual.n.len() as u64], dual.n.iter().copied())?;
+    if !dual.cuts.is_empty() {
+        cut_forms(out, &dual.cuts)?;
+    }
+    let Some(partition) = certificate.partition() else { return Ok(()) };
+    let block = partition.block();
+    array(out, "block", &[block.len() as u64], block.iter().map(|k| *k as i64))?;
+    let Some(heads) = partition.heads() else { return Ok(()) };
+    let order = heads.first().map_or(0, Mat::nrows);
+    let entries =
+        heads.iter().flat_map(|head| (0..order).flat_map(move |i| (0..order).map(move |j| head[(i, j)])));
+    array(out, "head", &[heads.len() as u64, order as u64, order as u64], entries)
 }
 
 /// Reads what [`save_problem`] wrote; everything is checked again.
@@ -67,25 +72,25 @@ pub fn parse_problem(path: &Path, bytes: &[u8]) -> Result<TrainingProblem> {
 
 /// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error.
 pub fn load_network(path: &Path) -> Result<Network> {
-    network(open(path)?)
+    take_network(&mut open(path)?)
 }
 
 /// The network in the bytes of a `network.npz`; `path` is what messages call it.
 pub fn parse_network(path: &Path, bytes: &[u8]) -> Result<Network> {
-    network(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    take_network(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
 }
 
 /// Reads what [`save_certificate`] wrote. Nothing is believed: [`prove`] checks it against a problem.
 pub fn load_certificate(path: &Path) -> Result<Certificate> {
-    certificate(open(path)?)
+    take_certificate(&mut open(path)?)
 }
 
 /// The certificate in the bytes of a `certificate.npz`; `path` is what messages call it.
 pub fn parse_certificate(path: &Path, bytes: &[u8]) -> Result<Certificate> {
-    certificate(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    take_certificate(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
 }
 
-fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {
+pub(crate) fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {
     let wrong = |source| Error::Io { path: path.into(), source };
     let file = File::open(path).map_err(wrong)?;
     let size = file.metadata().map_err(wrong)?.len();
@@ -101,11 +106,11 @@ fn problem<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<TrainingProblem> 
     }
 }
 
-fn network<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<Network> {
+pub(crate) fn take_network<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Network> {
     Network::new(file.matrix_of_either("U")?, file.matrix_of_either("V")?)
 }
 
-fn certificate<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<Certificate> {
+pub(crate) fn take_certificate<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Certificate> {
     let w = file.matrix("W")?;
     let (y_shape, y) = file.array::<f64>("y")?;
     let (pairs_shape, indices) = file.array::<i64>("pairs")?;
@@ -123,8 +128,8 @@ fn certificate<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<Certificate> 
             _ => return Err(file.bad("pairs has a negative index")),
         }
     }
-    let dual = DualPoint { w, y, pairs, n, cuts: cuts(&mut file)? };
-    Ok(match partition(&mut file)? {
+    let dual = DualPoint { w, y, pairs, n, cuts: cuts(file)? };
+    Ok(match partition(file)? {
         Some(partition) => Certificate::of_blocks(dual, partition),
         None => Certificate::new(dual),
     })
@@ -208,20 +213,57 @@ fn cut_forms(out: &mut Writer<'_>, cuts: &CutForms) -> io::Result<()> {
     array(out, "form_coef", &entries, cuts.coefficients().iter().copied())
 }
 
-type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;
+pub(crate) type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;
 
 /// Writes through a temporary file in the same folder, so that no half-written file is ever seen.
 fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
+    write_through(&readable_by_others(), path, fill)
+}
+
+fn part_name(path: &Path) -> Result<OsString> {
+    let name = path.file_name().ok_or_else(|| {
+        Error::Input(format!("{}: not the name of a file; name one in a folder", path.display()))
+    })?;
+    let mut part = OsString::from(".");
+    part.push(name);
+    part.push(".part");
+    Ok(part)
+}
+
+/// Whether [`rewrite`] will find a place to write.
+pub(crate) fn try_rewrite(path: &Path) -> Result<()> {
+    let part = path.with_file_name(part_name(path)?);
+    let tried = File::create(&part).and_then(|_| std::fs::remove_file(&part));
+    tried.map_err(|source| Error::Io { path: path.into(), source })
+}
+
+/// The same through a temporary file of one name, `.NAME.part`: a process that is killed leaves at most that one behind,
+/// and the next one takes it away.
+pub(crate) fn rewrite(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
+    let part = part_name(path)?;
+    let _ = std::fs::remove_file(path.with_file_name(&part));
+    let mut builder = readable_by_others();
+    write_through(builder.prefix(&part).rand_bytes(0), path, fill)
+}
+
+fn write_through(
+    temporary: &tempfile::Builder<'_, '_>,
+    path: &Path,
+    fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>,
+) -> Result<()> {
     let wrong = |source: io::Error| Error::Io { path: path.into(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut out = BufWriter::new(readable_by_others().tempfile_in(folder).map_err(wrong)?);
+    let mut out = BufWriter::new(temporary.tempfile_in(folder).map_err(wrong)?);
     let mut archive = NpzWriter::new(&mut out);
     fill(&mut archive).map_err(wrong)?;
     archive.zip_writer().finish().map_err(|error| wrong(error.into()))?;
     drop(archive);
     out.flush().map_err(wrong)?;
     let file = out.into_inner().map_err(|error| wrong(error.into_error()))?;
+    // On the disk before it takes the name of the last one, and the name too where folders can be synchronised.
+    file.as_file().sync_all().map_err(wrong)?;
     file.persist(path).map_err(|error| wrong(error.error))?;
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(())
 }
 
@@ -231,12 +273,12 @@ fn options() -> FileOptions {
     options.last_modified_time(DateTime::default()).unix_permissions(0o644)
 }
 
-fn matrix(out: &mut Writer<'_>, name: &str, values: MatRef<'_, f64>) -> io::Result<()> {
+pub(crate) fn matrix(out: &mut Writer<'_>, name: &str, values: MatRef<'_, f64>) -> io::Result<()> {
     let rows = (0..values.nrows()).flat_map(|i| (0..values.ncols()).map(move |j| values[(i, j)]));
     array(out, name, &[values.nrows() as u64, values.ncols() as u64], rows)
 }
 
-fn array<T: AutoSerialize>(
+pub(crate) fn array<T: AutoSerialize>(
     out: &mut Writer<'_>,
     name: &str,
     shape: &[u64],

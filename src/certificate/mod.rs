@@ -1,11 +1,11 @@
 //! Proven lower bounds. An estimate cannot become a bound: only [`prove_with`] makes a [`Proof`], and the adding up of the
 //! proofs of blocks (`blocks::stack_proved`).
 
-mod archive;
+pub(crate) mod archive;
 mod blocks;
 mod cholesky;
 mod elimination;
-mod files;
+pub(crate) mod files;
 mod head;
 mod method;
 mod operator;

@@ -131,7 +131,7 @@ impl Partition {
     }
 
     /// The dual point of each block, in its own numbering; a pair across blocks is refused.
-    pub(super) fn split(&self, dual: &DualPoint) -> Result<Vec<DualPoint>> {
+    pub(crate) fn split(&self, dual: &DualPoint) -> Result<Vec<DualPoint>> {
         let n = self.block.len();
         let members = self.members();
         let mut place = vec![0; n];
@@ -155,7 +155,7 @@ impl Partition {
     }
 
     /// One dual point of all samples from those of the blocks.
-    pub(super) fn stack(&self, parts: &[DualPoint], outputs: usize) -> DualPoint {
+    pub(crate) fn stack(&self, parts: &[DualPoint], outputs: usize) -> DualPoint {
         let n = self.block.len();
         let mut dual = DualPoint::zero(n, outputs);
         for (samples, part) in self.members().iter().zip(parts) {

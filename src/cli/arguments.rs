@@ -91,6 +91,15 @@ pub(super) struct NetworkOptions {
     /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons)
     #[arg(long, value_name = "FILE")]
     pub(super) network: Option<PathBuf>,
+    /// Keep what is done in this file (.npz), and go on from it if it is there: the same command again after an interruption
+    #[arg(long, value_name = "FILE")]
+    pub(super) checkpoint: Option<PathBuf>,
+    /// Least time between two writings of the checkpoint
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration, allow_hyphen_values = true)]
+    pub(super) checkpoint_interval: Duration,
+    /// Memory that may be taken, e.g. 500MB, 4GB, 2GiB; larger runs are refused before they start [default: what is free]
+    #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
+    pub(super) memory_limit: Option<u64>,
     /// Solver of the relaxation: auto takes the dense interior-point method where that is predicted to be cheaper
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = method())]
     pub(super) method: Method,
@@ -214,6 +223,22 @@ fn cuts(text: &str) -> Result<Cuts, String> {
         _ if text == "none" => Ok(Cuts::None),
         _ if text == "auto" => Ok(Cuts::Auto),
         _ => Err("it must be none, auto or a number".into()),
+    }
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let unit = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "mib" => f64::from(1 << 20),
+        "gib" => f64::from(1 << 30),
+        _ => return Err("the units are MB, GB, TB, MiB and GiB".into()),
+    };
+    match digits.parse::<f64>().map(|value| value * unit) {
+        Ok(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
+        _ => Err("it must be a size such as 500MB or 4GB".into()),
     }
 }
 

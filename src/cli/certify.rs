@@ -8,12 +8,17 @@ use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary, weights}
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, load};
 use relucert::{
-    Certified, CertifySettings, Control, Error, Result, TrainingProblem, certify, certify_network,
+    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify, certify_network,
 };
 use std::time::Instant;
 
 pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
-    let (given, method, options) = (options.network.as_deref(), options.method, &options.common);
+    let given = options.network.as_deref();
+    let checkpoint = options
+        .checkpoint
+        .as_ref()
+        .map(|path| Checkpoint { interval: options.checkpoint_interval, ..Checkpoint::new(path) });
+    let (method, memory_limit, options) = (options.method, options.memory_limit, &options.common);
     run_with(options, |problem, control| {
         let network = given.map(weights::load).transpose()?;
         let settings = CertifySettings {
@@ -27,6 +32,8 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
                 seed: options.seed,
                 ..ProofSettings::default()
             },
+            memory_limit,
+            checkpoint,
             ..CertifySettings::default()
         };
         let mut line = LiveLine::new(options.quiet);

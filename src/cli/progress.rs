@@ -1,7 +1,8 @@
 //! The live line on standard error.
 
+use super::complain;
 use super::pictures::Moment;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::{Observer, Progress, Report};
 use std::time::Duration;
 
@@ -42,6 +43,16 @@ impl Observer for LiveLine {
         if self.bar.is_hidden() {
             return;
         }
+        if let Some((done, all)) = progress.blocks {
+            let left = progress.seconds_left.map_or_else(String::new, |seconds| {
+                format!("  left about {}", HumanDuration(Duration::from_secs_f64(seconds.clamp(0.0, 1e9))))
+            });
+            self.bar.set_message(format!(
+                "blocks {done}/{all}{left}  bound {:.4} of {:.4}",
+                progress.lower_bound, progress.value
+            ));
+            return;
+        }
         let gap = 100.0 * Report::relative_gap(progress.upper_bound, progress.lower_bound);
         // Short enough, with the elapsed time, for eighty columns.
         self.bar.set_message(format!(
@@ -53,5 +64,9 @@ impl Observer for LiveLine {
             progress.rank,
             progress.pairs,
         ));
+    }
+
+    fn warning(&mut self, message: &str) {
+        self.bar.suspend(|| complain(message));
     }
 }

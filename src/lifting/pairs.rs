@@ -99,6 +99,26 @@ impl PairSet {
         set
     }
 
+    /// The equalities and these pairs with their normalised multipliers; none where they do not fit the lifted problem.
+    pub(crate) fn restored(
+        lifting: &Lifting,
+        keys: Vec<PairKey>,
+        multipliers: Vec<f64>,
+        equality_multipliers: Vec<f64>,
+    ) -> Option<Self> {
+        let (groups, forms) = (lifting.groups(), lifting.base.len());
+        let sound = |&(i, j): &PairKey| i < j && (j as usize) < forms && j as usize != i as usize + groups;
+        let ascending = keys.windows(2).all(|pair| pair[0] < pair[1]);
+        let mut set = Self::new(lifting, 0);
+        let counts = multipliers.len() == keys.len() && equality_multipliers.len() == set.equalities.len();
+        if !(ascending && counts && keys.iter().all(sound)) {
+            return None;
+        }
+        set.equality_multipliers = equality_multipliers;
+        set.rebuild(lifting, keys, multipliers);
+        Some(set)
+    }
+
     /// Number of pairs held.
     pub fn len(&self) -> usize {
         self.keys.len()

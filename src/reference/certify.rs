@@ -37,7 +37,7 @@ pub fn certify(
     let (certificate, proof) = certify_dual(problem, &dual)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
-    let report = Report::assemble(problem, &network, &proof, &relaxed(&solution), seconds);
+    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed(&solution), seconds);
     Ok(Certified { network, certificate, proof, report })
 }
 
@@ -51,7 +51,6 @@ fn relaxed(solution: &ReferenceSolution) -> Relaxed {
         rank: solution.rank,
         pairs: solution.pairs.len(),
         active_pairs: solution.active_pairs,
-        cuts: solution.pairs.cuts().len(),
         status: match solution.status {
             ReferenceStatus::Solved | ReferenceStatus::AlmostSolved => Status::Converged,
             ReferenceStatus::TimeLimit => Status::TimeLimit,

@@ -105,6 +105,7 @@ fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings, pairs: PairSet) -> R
             rank,
             pairs: line.pairs,
             seconds: started.elapsed().as_secs_f64(),
+            ..Progress::default()
         });
     })
 }

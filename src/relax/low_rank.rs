@@ -1,6 +1,7 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
 use super::{ROUNDS, Run, stop_status};
+use crate::checkpoint::LevelState;
 use crate::dual::{RepairSettings, dual_point};
 use crate::lifting::Lifting;
 use crate::report::{Relaxed, Status};
@@ -23,15 +24,33 @@ const SEARCH_LIMIT: usize = 500;
 /// Levels in a row without a better bound before the solver counts as stalled.
 const PATIENCE: usize = 12;
 
-/// Solves from a network, lifted.
-pub(super) fn solve(run: &mut Run<'_>, network: &Network, settings: &CertifySettings) -> Result<()> {
+/// Solves from a network, lifted, or from where an earlier run stood.
+pub(super) fn solve(
+    run: &mut Run<'_>,
+    network: &Network,
+    settings: &CertifySettings,
+    earlier: Option<Box<LevelState>>,
+) -> Result<()> {
     let lifting = run.lifting;
     let mut solver_settings = settings.solver.clone();
     solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * run.tolerance);
     solver_settings.final_infeasibility = solver_settings.final_infeasibility.min(0.1 * run.tolerance);
-    let factor = start(lifting, network, first_columns(lifting), settings.seed);
-    let mut solver = LowRankSolver::new(lifting, solver_settings, factor)?;
-    run.relaxed.status = levels(run, &mut solver)?;
+    let mut count = Count::default();
+    let mut solver = match earlier.map(|state| *state) {
+        Some(LevelState { solver, dual, relaxed, levels, since_better }) => {
+            count = Count { levels, since_better };
+            run.go_on_from(dual, &relaxed);
+            match LowRankSolver::resume(lifting, solver_settings, solver)? {
+                Some(solver) => solver,
+                None => return Err(run.damaged("the solver's state does not fit the data")),
+            }
+        }
+        None => {
+            let factor = start(lifting, network, first_columns(lifting), settings.seed);
+            LowRankSolver::new(lifting, solver_settings, factor)?
+        }
+    };
+    run.relaxed.status = levels(run, &mut solver, count)?;
     if run.relaxed.status == Status::Converged {
         tighten(run, &mut solver)?;
     }
@@ -49,7 +68,7 @@ fn tighten(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<()> {
             break;
         }
         let before = run.best_bound;
-        run.relaxed.status = levels(run, solver)?;
+        run.relaxed.status = levels(run, solver, Count::default())?;
         if run.relaxed.status != Status::Converged || !run.pays(before) {
             break;
         }
@@ -62,16 +81,23 @@ fn first_columns(lifting: &Lifting) -> usize {
     wanted.min(lifting.order())
 }
 
-fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<Status> {
-    let mut since_better = 0;
-    let mut first = true;
-    for _ in 0..LEVEL_LIMIT {
+/// Levels so far, and those since the bound was last improved.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    levels: usize,
+    since_better: usize,
+}
+
+fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
+    let mut first = count.levels == 0;
+    while count.levels < LEVEL_LIMIT {
         let level = solver.advance(run.control);
         if level.inner.status == InnerStatus::Stopped {
             consider_level(run, &level)?;
             if first {
                 note(run, &level);
             }
+            keep(run, solver, count, true);
             return Ok(stop_status(run.control));
         }
         first = false;
@@ -79,7 +105,8 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<Status> {
         run.relaxed.value = run.lifting.unscale(level.objective);
         let value = run.relaxed.value;
         let error = level.objective_error * run.lifting.scale;
-        since_better = if consider_level(run, &level)? { 0 } else { since_better + 1 };
+        count.levels += 1;
+        count.since_better = if consider_level(run, &level)? { 0 } else { count.since_better + 1 };
         run.observer.progress(&Progress {
             iteration: solver.newton_steps(),
             value,
@@ -89,6 +116,7 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<Status> {
             rank: level.columns,
             pairs: level.pairs,
             seconds: run.started.elapsed().as_secs_f64(),
+            ..Progress::default()
         });
         // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
         let close = value + error - run.best_bound <= 0.9 * run.tolerance * value;
@@ -103,11 +131,28 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<Status> {
             run.relaxed.infeasibility = 0.0;
             return Ok(Status::Converged);
         }
-        if since_better > PATIENCE {
+        if count.since_better > PATIENCE {
             break;
         }
+        keep(run, solver, count, false);
     }
     Ok(Status::Stalled)
+}
+
+/// Writes down where the solver stands.
+fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
+    // A run that goes on begins with the cuts anew: the state before the first of them is the last that is kept.
+    if !solver.pairs().cuts().is_empty() {
+        return;
+    }
+    let Count { levels, since_better } = count;
+    run.keep(stopped, |dual, relaxed| LevelState {
+        solver: solver.state(),
+        dual,
+        relaxed,
+        levels,
+        since_better,
+    });
 }
 
 /// Takes over the figures of a level.

@@ -27,6 +27,17 @@ const STIFF_SHARE: usize = 20;
 const PAIRS: usize = 9;
 
 impl Method {
+    /// Rows of the interior-point method's Newton system for so many samples, none where it will not take them. That
+    /// some are nearly parallel is not known from the sizes.
+    pub(crate) fn newton_rows(self, samples: usize, outputs: usize) -> usize {
+        let rows = samples * (outputs + 1 + PAIRS);
+        match self {
+            Self::Auto if rows <= ROWS => rows,
+            Self::InteriorPoint => rows,
+            Self::Auto | Self::LowRank => 0,
+        }
+    }
+
     /// Whether the interior-point method takes this problem.
     pub(super) fn is_interior(self, lifting: &Lifting) -> bool {
         match self {

@@ -6,6 +6,7 @@ mod method;
 
 pub use method::Method;
 
+use crate::checkpoint::{LevelState, WholeLedger};
 use crate::cuts::propose;
 use crate::dual::{DualPoint, RepairSettings, repair};
 use crate::lifting::{Cut, Geometry, Lifting};
@@ -33,7 +34,8 @@ pub(crate) struct Relaxation {
     pub(crate) hidden: Option<Mat<f64>>,
 }
 
-/// Solves the relaxation from a network, to the tolerance or until `control` says so.
+/// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
+/// there is a ledger of one.
 pub(crate) fn relax(
     problem: &TrainingProblem,
     network: &Network,
@@ -41,9 +43,11 @@ pub(crate) fn relax(
     control: &Control,
     observer: &mut dyn Observer,
     started: Instant,
+    mut ledger: Option<&mut WholeLedger>,
 ) -> Result<Relaxation> {
     let lifting = Lifting::new(problem)?;
     let upper = network.objective(problem);
+    let earlier = ledger.as_mut().and_then(|ledger| ledger.earlier());
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let mut run = Run {
         problem,
@@ -59,6 +63,7 @@ pub(crate) fn relax(
         best_bound: 0.0,
         relaxed: Relaxed { value: upper, ..Relaxed::nothing() },
         hidden: None,
+        ledger,
     };
     let stopped = control.should_stop();
     run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
@@ -67,15 +72,15 @@ pub(crate) fn relax(
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
     run.consider(targets, &RepairSettings::default())?;
     if lifting.groups() > 0 && !stopped && !run.network_is_close() {
-        let interior = settings.method.is_interior(&lifting);
+        // A state that was kept is the low-rank solver's.
+        let interior = earlier.is_none() && settings.method.is_interior(&lifting);
         let solved = interior && interior::solve(&mut run)?;
         // What dense algebra could not finish the other solver may.
         if !interior || settings.method == Method::Auto && !solved {
-            low_rank::solve(&mut run, network, settings)?;
+            low_rank::solve(&mut run, network, settings, earlier)?;
         }
     }
     run.relaxed.bound = run.best_bound;
-    run.relaxed.cuts = run.best_dual.cuts.len();
     Ok(Relaxation { dual: run.best_dual, relaxed: run.relaxed, hidden: run.hidden })
 }
 
@@ -119,6 +124,8 @@ struct Run<'a> {
     best_bound: f64,
     relaxed: Relaxed,
     hidden: Option<Mat<f64>>,
+    /// Where the state of the low-rank solver is kept.
+    ledger: Option<&'a mut WholeLedger>,
 }
 
 impl Run<'_> {
@@ -133,6 +140,32 @@ impl Run<'_> {
     /// Whether a round of cuts that began with this bound has raised it enough for another.
     fn pays(&self, before: f64) -> bool {
         self.best_bound - before >= LEAST_GAIN * self.tolerance * before
+    }
+
+    /// Takes over the figures and the dual point of an earlier run. The bound is worked out again; the proof at the end
+    /// asks nothing of it.
+    fn go_on_from(&mut self, dual: DualPoint, relaxed: &Relaxed) {
+        let (inner, square) = dual.inner_products(self.problem);
+        let bound = inner - 0.5 * square;
+        if bound > self.best_bound {
+            (self.best_bound, self.best_dual) = (bound, dual);
+        }
+        self.relaxed = Relaxed { status: self.relaxed.status, ..*relaxed };
+    }
+
+    /// The error for a state that does not fit.
+    fn damaged(&self, what: &str) -> Error {
+        self.ledger.as_ref().map_or_else(|| Error::Input(what.into()), |ledger| ledger.damaged(what))
+    }
+
+    /// Writes down where the low-rank solver stands: at the end of a level if that is due, and where it was stopped.
+    fn keep(&mut self, stopped: bool, state: impl FnOnce(DualPoint, Relaxed) -> LevelState) {
+        let Some(ledger) = self.ledger.as_mut().filter(|ledger| stopped || ledger.is_due()) else { return };
+        let relaxed = Relaxed { bound: self.best_bound, ..self.relaxed };
+        ledger.record(&state(self.best_dual.clone(), relaxed));
+        if let Some(trouble) = ledger.trouble() {
+            self.observer.warning(&trouble);
+        }
     }
 
     /// Whether the bound so far certifies the trained network itself.

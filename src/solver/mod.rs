@@ -12,6 +12,7 @@ mod rank;
 mod settings;
 mod spectrum;
 mod start;
+mod state;
 mod system;
 
 pub use factor::Factor;
@@ -21,6 +22,7 @@ pub use newton::{InnerReport, InnerStatus, NewtonMinimizer};
 pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
 pub use start::start;
+pub(crate) use state::SolverState;
 
 use crate::lifting::{Cut, Lifting, PairSet, scan_cuts, scan_violations};
 use crate::{Control, Result};

@@ -65,6 +65,17 @@ impl NewtonMinimizer {
         }
     }
 
+    /// The regularisation, and whether the block preconditioner was too slow.
+    pub(super) fn memory(&self) -> (f64, bool) {
+        (self.regularization, self.system.is_slow())
+    }
+
+    /// Takes over what [`memory`](Self::memory) gave.
+    pub(super) fn remember(&mut self, regularization: f64, slow: bool) {
+        self.regularization = regularization;
+        self.system.set_slow(slow);
+    }
+
     /// The workspace at the last accepted point.
     pub fn workspace(&self) -> &Workspace {
         &self.work

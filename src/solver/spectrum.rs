@@ -20,6 +20,16 @@ pub(super) struct Spectrum {
 }
 
 impl Spectrum {
+    /// Knowing the lowest eigenvalue of an earlier call.
+    pub(super) fn near(lowest: f64) -> Self {
+        Self { lowest, ..Self::default() }
+    }
+
+    /// The lowest eigenvalue of the last call.
+    pub(super) fn lowest_value(&self) -> f64 {
+        self.lowest
+    }
+
     /// Estimates of the `count` lowest eigenpairs, ascending; none if no decomposition succeeds.
     pub(super) fn lowest(&mut self, matrix: &Mat<f64>, count: usize) -> Vec<Eigenpair> {
         let inverted = if matrix.nrows() < DENSE_ORDER { None } else { self.by_inversion(matrix, count) };

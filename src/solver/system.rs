@@ -83,6 +83,16 @@ impl NewtonSystem {
         }
     }
 
+    /// Whether the block preconditioner was too slow once.
+    pub(super) fn is_slow(&self) -> bool {
+        self.slow
+    }
+
+    /// Takes over what is known from an earlier run.
+    pub(super) fn set_slow(&mut self, slow: bool) {
+        self.slow = slow;
+    }
+
     /// Tells that the point has moved; `size` is the number of variables. A factorisation of the same order stays of use,
     /// also from one subproblem to the next.
     pub(super) fn moved(&mut self, size: usize) {

@@ -8,6 +8,8 @@ use faer::{Accum, Mat, MatRef, Par};
 
 /// Newton steps at most; ten or twenty are usual.
 const STEPS: usize = 60;
+/// Relative progress of a step at which the lengths are good enough: far below what a round of training is after.
+const PROGRESS: f64 = 1e-9;
 
 /// min over η ≥ 0 of ½γ tr Yᵀ(γI + Σ η_k a_k a_kᵀ)⁻¹Y + (γ/2) Σ η_k, where a_k = (Xu_k)₊ with ‖u_k‖ = 1.
 ///
@@ -146,7 +148,7 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
         let progress = point.value - found.value;
         eta = trial;
         point = found;
-        if progress <= 1e-11 * point.value.abs() {
+        if progress <= PROGRESS * point.value.abs() {
             break;
         }
     }

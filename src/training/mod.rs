@@ -86,7 +86,6 @@ pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &C
 /// Trains from the hidden weights given (d × r, such as the U block of the relaxation's factor) and, for the further
 /// starts, from Gaussian mixtures of their columns, whose second moment is the same.
 ///
-/// Where X has rank one or two there is nothing to gain over [`train`], whose search is exact there.
 /// The network is never worse than the empty one. Rows of `hidden` beyond the problem's inputs are an input error and
 /// train from random starts instead.
 pub fn polish(
@@ -109,6 +108,11 @@ pub fn polish(
         let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
         at.pull(product(hidden, mixture.as_ref()).as_ref())
     })
+}
+
+/// Whether the search for neurons is exhaustive, because X has rank one or two: then [`polish`] has nothing to add.
+pub fn is_exhaustive(problem: &TrainingProblem) -> bool {
+    Coordinates::new(problem).is_none_or(|at| at.rank() <= 2)
 }
 
 /// Balances, merges and prunes the neurons and refits the output weights.

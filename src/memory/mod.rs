@@ -1,4 +1,9 @@
-//! How much memory may still be taken.
+//! How much memory there is, and how much a run will take.
+
+mod plan;
+
+pub(crate) use plan::Plan;
+pub use plan::estimated_memory_bytes;
 
 use std::fs::read_to_string;
 
@@ -21,4 +26,14 @@ pub(crate) fn available() -> u64 {
         (Some(known), None) | (None, Some(known)) => known,
         (None, None) => UNKNOWN,
     }
+}
+
+/// Resident memory of this process now, in bytes; 0 where the system does not say.
+fn resident() -> u64 {
+    let from_status = || {
+        let status = read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    };
+    from_status().unwrap_or(0)
 }

@@ -1,0 +1,141 @@
+//! The peak memory of a run, estimated from the sizes alone before anything is spent.
+//!
+//! The constants were fitted to measured peaks; `docs/scaling.md` has the table.
+
+use super::{available, resident};
+use crate::relax::Method;
+use crate::settings::{Blocks, CertifySettings};
+use crate::{Error, Result, TrainingProblem};
+
+/// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
+const MATRICES: f64 = 5.5;
+/// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
+const VECTORS: f64 = 180.0;
+/// Numbers for each sample and pair of columns: the preconditioner's blocks.
+const BLOCKS: f64 = 2.0;
+/// Numbers for each sample that pairs and their normalised constraints take.
+const PAIRS: f64 = 700.0;
+/// Numbers for each sample and neuron of the training.
+const TRAINING: f64 = 32.0;
+/// Copies of the data: the problem's own, and those of whitening, training and blocks.
+const COPIES: f64 = 4.0;
+/// Numbers for each entry of the interior-point method's Newton system.
+const NEWTON: f64 = 1.0;
+/// The program itself, and what small problems take whatever their size.
+const BASE: f64 = 8e6;
+
+/// Columns of the first factor by the outputs.
+fn columns(outputs: usize) -> f64 {
+    (4 * outputs).clamp(14, 64) as f64
+}
+
+/// Bytes that solving and proving one block of so many samples takes.
+fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64) -> f64 {
+    let order = samples + inputs;
+    8.0 * (MATRICES * order * order
+        + samples * (VECTORS * (columns + outputs) + BLOCKS * columns * columns + PAIRS + 2.0 * inputs)
+        + 4.0 * inputs * inputs)
+}
+
+/// Bytes of the data and of the training, which are there whatever the blocks.
+fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2] {
+    [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
+}
+
+/// ESTIMATE of the peak memory of a run, in bytes: n samples of d features and c outputs in so many blocks, of which so
+/// many are solved at once.
+pub fn estimated_memory_bytes(
+    samples: usize,
+    inputs: usize,
+    outputs: usize,
+    blocks: usize,
+    at_once: usize,
+) -> u64 {
+    let width = crate::training::TrainingSettings::default().width;
+    Sizes { samples, inputs, outputs, width, method: Method::Auto }.total(blocks.max(1), at_once) as u64
+}
+
+/// What the memory depends on.
+#[derive(Clone, Copy)]
+struct Sizes {
+    samples: usize,
+    inputs: usize,
+    outputs: usize,
+    width: usize,
+    method: Method,
+}
+
+impl Sizes {
+    fn block(&self, blocks: usize) -> f64 {
+        let samples = self.samples.div_ceil(blocks) as f64;
+        let low_rank = block_bytes(samples, self.inputs as f64, self.outputs as f64, columns(self.outputs));
+        low_rank + 8.0 * NEWTON * (self.method.newton_rows(samples as usize, self.outputs) as f64).powi(2)
+    }
+
+    /// The training is over when the blocks begin.
+    fn total(&self, blocks: usize, at_once: usize) -> f64 {
+        let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
+        let [data, training] = shared_bytes(n, d, c, self.width as f64);
+        data + training.max(self.block(blocks) * at_once.min(blocks) as f64)
+    }
+}
+
+/// How a problem will be divided, and how many of the blocks run at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) blocks: usize,
+    pub(crate) at_once: usize,
+}
+
+impl Plan {
+    /// The plan that fits in memory, or an error that says how much is missing.
+    pub(crate) fn new(problem: &TrainingProblem, settings: &CertifySettings) -> Result<Self> {
+        let sizes = Sizes {
+            samples: problem.samples(),
+            inputs: problem.inputs(),
+            outputs: problem.outputs(),
+            width: settings.training.width,
+            method: settings.method,
+        };
+        let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
+        let wanted = settings.blocks.count(sizes.samples)?;
+        let fits = |blocks: usize| sizes.total(blocks, 1) <= limit;
+        let blocks = match settings.blocks {
+            // Twice as many again and again: blocks of less than a hundred samples would hardly bound anything.
+            Blocks::Auto => {
+                let more = std::iter::successors(Some(wanted), |blocks| blocks.checked_mul(2));
+                let mut more = more.take_while(|blocks| sizes.samples / blocks >= LEAST || *blocks == wanted);
+                more.find(|blocks| fits(*blocks)).unwrap_or(wanted)
+            }
+            Blocks::Count(_) => wanted,
+        };
+        if !fits(blocks) {
+            return Err(refusal(&sizes, blocks, limit));
+        }
+        let most = 2 * rayon::current_num_threads();
+        let at_once = (1..=most.min(blocks)).rev().find(|at_once| sizes.total(blocks, *at_once) <= limit);
+        Ok(Self { blocks, at_once: at_once.unwrap_or(1) })
+    }
+}
+
+/// Samples of the smallest blocks that are made of a problem for want of memory.
+const LEAST: usize = 100;
+
+fn refusal(sizes: &Sizes, blocks: usize, limit: f64) -> Error {
+    let needed = gigabytes(sizes.total(blocks, 1));
+    let limit_text = gigabytes(limit);
+    let enough = (blocks + 1..=sizes.samples / 2).find(|blocks| sizes.total(*blocks, 1) <= limit);
+    let remedy = match enough {
+        Some(enough) => format!("divide the samples into {enough} blocks or more (--blocks {enough})"),
+        None => "no number of blocks helps: raise the limit, or leave out samples or features".into(),
+    };
+    Error::Input(format!(
+        "{} samples in {blocks} block{} are estimated to take {needed} of memory, and the limit is {limit_text}; {remedy}",
+        sizes.samples,
+        if blocks == 1 { "" } else { "s" },
+    ))
+}
+
+fn gigabytes(bytes: f64) -> String {
+    if bytes < 1e9 { format!("{:.0} MB", bytes / 1e6) } else { format!("{:.1} GB", bytes / 1e9) }
+}
