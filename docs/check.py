@@ -1,10 +1,12 @@
-"""Checks a saved certificate with numpy alone: python check.py DIR (memory: about 70 bytes times (samples + features)²).
+"""Checks a saved certificate with numpy alone: python check.py DIR (memory: about 100 bytes times (samples + features)²).
 
 The bound <W, Y> - |W|²/2 holds for every two-layer ReLU network if N >= 0 and the quadratic form of (u, s)
 
     gamma |u|² - |W'a|² / gamma - 2 sum_i y_i a_i b_i - 2 sum_k N_k p[pairs[k, 0]] p[pairs[k, 1]],
 
-where a = (s + Xu) / 2, b = (s - Xu) / 2 and p = (a, b), is positive semidefinite.
+where a = (s + Xu) / 2, b = (s - Xu) / 2 and p = (a, b, l), is positive semidefinite. Without cuts there is no l. With them
+l_f = sum_i |a_i| s_i - s_k for x_k = sum_i a_i x_i; what such an equality misses by is paid for: with |x_k - sum a_i x_i| <= D
+the product l p_j is at least -D |x_j| |u|^2 on a neuron, and 2 N D |x_j| is subtracted from gamma.
 """
 
 import json
@@ -18,23 +20,41 @@ problem, certificate = np.load(folder / "problem.npz"), np.load(folder / "certif
 X, Y, gamma = problem["X"], problem["Y"], float(problem["gamma"])
 W, y, pairs, N = (certificate[name] for name in ("W", "y", "pairs", "N"))
 n, d = X.shape
-if "form_target" in certificate:
-    sys.exit("this certificate uses sublinearity cuts, which this script does not know")
+target, indptr, index, coef = (
+    (certificate[f"form_{name}"] for name in ("target", "indptr", "index", "coef"))
+    if "form_target" in certificate
+    else (np.zeros(0, int), np.zeros(1, int), np.zeros(0, int), np.zeros(0))
+)
+f = len(target)
 assert W.shape == Y.shape and y.shape == (n,) and pairs.shape == (len(N), 2) and gamma > 0
 assert all(np.isfinite(array).all() for array in (X, Y, W, y, N))
-assert (N >= 0).all() and (pairs >= 0).all() and (pairs < 2 * n).all()
+assert (N >= 0).all() and (pairs >= 0).all() and (pairs < 2 * n + f).all() and (pairs[:, 0] != pairs[:, 1]).all()
+assert indptr.shape == (f + 1,) and indptr[0] == 0 and indptr[-1] == len(index) == len(coef) and (np.diff(indptr) >= 0).all()
+assert ((0 <= target) & (target < n)).all() and ((0 <= index) & (index < n)).all() and np.isfinite(coef).all()
 
-P = np.zeros((2 * n, 2 * n))  # the form's multipliers of p pᵀ
+A = np.zeros((f, n))  # x_k = A x
+np.add.at(A, (np.repeat(np.arange(f), np.diff(indptr)), index), coef)
+norm = np.linalg.norm(X, axis=1)
+size = np.abs(A) @ norm + norm[target]
+defect = np.linalg.norm(X[target] - A @ X, axis=1) + d * n * np.finfo(float).eps * size
+if not (defect <= 1e-9 * size).all():
+    sys.exit(f"REFUSED: form {np.argmax(defect / size)} does not give back its sample")
+S = np.abs(A)
+S[np.arange(f), target] -= 1
+F = np.block([[X / 2, np.eye(n) / 2], [-X / 2, np.eye(n) / 2], [np.zeros((f, d)), S]])  # p in (u, s)
+low, high = np.concatenate([np.zeros(2 * n), defect]), np.concatenate([norm, norm, size])
+cuts = pairs[(pairs >= 2 * n).any(axis=1)], N[(pairs >= 2 * n).any(axis=1)]
+a, b = cuts[0][:, 0], cuts[0][:, 1]
+payment = 2 * np.sum(cuts[1] * np.maximum(low[a] * high[b], low[b] * high[a]))
+
+P = np.zeros((2 * n + f, 2 * n + f))  # the form's multipliers of p pᵀ
 P[:n, :n] = W @ W.T / gamma
 np.add.at(P, (np.arange(n), n + np.arange(n)), y)
 np.add.at(P, (n + np.arange(n), np.arange(n)), y)
 np.add.at(P, (pairs[:, 0], pairs[:, 1]), N)
 np.add.at(P, (pairs[:, 1], pairs[:, 0]), N)
-aa, ab, bb = P[:n, :n], P[:n, n:], P[n:, n:]
-uu = X.T @ (aa - ab - ab.T + bb) @ X / 4  # p pᵀ written in (u, s)
-us = X.T @ (aa + ab - ab.T - bb) / 4
-ss = (aa + ab + ab.T + bb) / 4
-Q = np.block([[gamma * np.eye(d) - uu, -us], [-us.T, -ss]])
+Q = -F.T @ P @ F
+Q[:d, :d] += (gamma - payment) * np.eye(d)
 smallest = np.linalg.eigvalsh(Q)[0]
 rounding = len(Q) * np.finfo(float).eps * np.linalg.norm(Q)
 bound = np.sum(W * Y) - np.sum(W * W) / 2

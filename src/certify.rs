@@ -162,7 +162,7 @@ pub(crate) fn run(
         let run = DividedRun { division: &division, control, started, ledger };
         let divided = run.certify(observer, &mut seconds)?;
         let (certificate, proof) = (divided.certificate, divided.proof);
-        let report = Report::assemble(problem, &network, &proof, &divided.relaxed, seconds);
+        let report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
         return Ok(Stages { certified, solution: None, trained, polished: None });
@@ -172,7 +172,7 @@ pub(crate) fn run(
             Some(saver) => saver.damaged(&error.to_string()),
             None => error,
         })?;
-        let report = Report::assemble(problem, &network, &proof, &relaxed, seconds);
+        let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
         return Ok(Stages { certified, solution: None, trained, polished: None });
@@ -210,7 +210,7 @@ pub(crate) fn run(
         }
     }
 
-    let report = Report::assemble(problem, &network, &proof, &relaxation.relaxed, seconds);
+    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
     // Where nothing was left to solve, the network lifted is a solution.
     let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
     let solution =

@@ -1,7 +1,7 @@
 //! The figures of a run, as one JSON object.
 
 pub use crate::certificate::Grade;
-use crate::certificate::Proof;
+use crate::certificate::{Certificate, Proof};
 use crate::{Network, TrainingProblem};
 
 /// Why a run ended.
@@ -97,6 +97,8 @@ pub struct Report {
     pub pairs: usize,
     /// Pair constraints with a positive multiplier.
     pub active_pairs: usize,
+    /// Sublinear forms that the certificate carries; 0 for the published relaxation.
+    pub cuts: usize,
     /// Why the run ended.
     pub status: Status,
     /// Seconds spent in each phase.
@@ -159,6 +161,7 @@ impl Report {
     pub(crate) fn assemble(
         problem: &TrainingProblem,
         network: &Network,
+        certificate: &Certificate,
         proof: &Proof,
         relaxed: &Relaxed,
         seconds: Seconds,
@@ -189,6 +192,7 @@ impl Report {
             rank: relaxed.rank,
             pairs: relaxed.pairs,
             active_pairs: relaxed.active_pairs,
+            cuts: certificate.dual().cuts.len(),
             status,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),

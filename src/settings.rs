@@ -5,7 +5,7 @@ use crate::checkpoint::Checkpoint;
 use crate::relax::Method;
 use crate::solver::SolverSettings;
 use crate::training::TrainingSettings;
-use crate::{Error, Result};
+use crate::{Cuts, Error, Result};
 
 /// Samples that one factor takes on before the problem is divided.
 const WHOLE: usize = 3_500;
@@ -50,6 +50,8 @@ pub struct CertifySettings {
     pub seed: u64,
     /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
     pub blocks: Blocks,
+    /// Sublinear forms beyond the published relaxation. Default [`Cuts::None`].
+    pub cuts: Cuts,
     /// The solver of the relaxation. Default [`Method::Auto`].
     pub method: Method,
     /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
@@ -71,6 +73,7 @@ impl Default for CertifySettings {
             tolerance: 1e-3,
             seed: 0,
             blocks: Blocks::Auto,
+            cuts: Cuts::None,
             method: Method::Auto,
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),

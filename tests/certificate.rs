@@ -96,7 +96,7 @@ fn random_dual(stream: &mut Stream, problem: &TrainingProblem, size: f64) -> Dua
     let largest = problem.features().norm_max();
     let unit = if largest > 0.0 { problem.weight_decay() / largest.powi(2) } else { 1.0 };
     let y = (0..n).map(|_| unit * (stream.next() - 0.8)).collect();
-    let mut dual = DualPoint { w: stream.matrix(n, 2, size), y, pairs: vec![], n: vec![] };
+    let mut dual = DualPoint { w: stream.matrix(n, 2, size), y, ..DualPoint::zero(n, 2) };
     for a in 0..2 * n {
         for b in 0..a {
             if a % n != b % n && stream.next() > 0.3 {
@@ -235,6 +235,7 @@ fn a_good_point_survives_a_change_of_units() {
             y: dual.y.iter().map(|v| v / scale).collect(),
             pairs: dual.pairs.clone(),
             n: dual.n.iter().map(|v| v / scale).collect(),
+            ..DualPoint::zero(0, 0)
         };
         let (_, proof) = certify_dual(&moved, &point).unwrap();
         assert!(proof.lower_bound() >= value * (1.0 - 1e-4), "{scale:e}: {}", proof.lower_bound());
@@ -278,7 +279,7 @@ fn an_eigenvalue_of_minus_1e_13_of_the_trace_is_not_verified() {
     // Its trace is γ − 2k and its determinant −(y/2)² − y/2 − k, zero at y = −1 and k = ¼.
     let problem = TrainingProblem::new(Mat::full(1, 1, 1.0), Mat::full(1, 1, 2.0), 1.0).unwrap();
     let prove_at = |w: f64| {
-        let point = DualPoint { w: Mat::full(1, 1, w), y: vec![-1.0], pairs: vec![], n: vec![] };
+        let point = DualPoint { w: Mat::full(1, 1, w), y: vec![-1.0], ..DualPoint::zero(1, 1) };
         (least_eigenvalue(&contract_matrix(&problem, &point)), prove(&problem, &Certificate::new(point)))
     };
     let (least, outcome) = prove_at((1.0f64 + 1e-13).sqrt());
@@ -309,7 +310,7 @@ fn zero_point_and_unused_samples() {
 fn one_sample_is_solved_exactly() {
     // x = 1, Y = 2, γ = 1: the prediction z costs γz, so p* = ½ + 1 at z = 1; the dual optimum is W = 1, y = −1.
     let problem = TrainingProblem::new(Mat::full(1, 1, 1.0), Mat::full(1, 1, 2.0), 1.0).unwrap();
-    let dual = DualPoint { w: Mat::full(1, 1, 1.0), y: vec![-1.0], pairs: vec![], n: vec![] };
+    let dual = DualPoint { w: Mat::full(1, 1, 1.0), y: vec![-1.0], ..DualPoint::zero(1, 1) };
     let bound = certify_dual(&problem, &dual).unwrap().1.lower_bound();
     assert!(bound <= 1.5 && bound > 1.5 - 1e-9, "{bound}");
     // From W = Y and nothing else the shift of y has to be found.

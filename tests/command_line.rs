@@ -180,7 +180,7 @@ fn synthetic_data_is_the_same_in_a_file_and_on_standard_output() {
 }
 
 /// The layout that `--json` promises.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "schema",
     "samples",
     "features",
@@ -201,6 +201,7 @@ const KEYS: [&str; 23] = [
     "rank",
     "pairs",
     "active_pairs",
+    "cuts",
     "status",
     "seconds",
     "peak_memory_bytes",

@@ -5,7 +5,7 @@ mod common;
 use faer::{Mat, Side};
 use npyz::npz::NpzArchive;
 use relucert::data::{CsvOptions, load};
-use relucert::{CertifySettings, Control, Silent, certify};
+use relucert::{CertifySettings, Control, Cuts, Silent, TrainingProblem, certify};
 use std::path::Path;
 
 /// Shape and row-major values of one array.
@@ -19,20 +19,30 @@ fn array<T: npyz::Deserialize>(path: &Path, name: &str) -> (Vec<usize>, Vec<T>) 
 
 #[test]
 fn the_saved_certificate_proves_the_reported_bound() {
-    let options = CsvOptions::default();
-    let data = load("iris", &options).unwrap().standardized().with_bias();
-    let problem = data.problem(5.0).unwrap();
-    let certified = certify(&problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap();
+    let data = load("iris", &CsvOptions::default()).unwrap().standardized().with_bias();
+    check(&data.problem(5.0).unwrap(), Cuts::None);
+}
+
+#[test]
+fn a_saved_certificate_with_cuts_proves_the_reported_bound() {
+    let x = Mat::from_fn(12, 2, |i, j| if j == 0 { (i as f64 * 1.7).sin() } else { 1.0 });
+    let y = Mat::from_fn(12, 1, |i, _| (i as f64 * 2.3).cos());
+    check(&TrainingProblem::new(x, y, 0.02).unwrap(), Cuts::Auto);
+}
+
+fn check(problem: &TrainingProblem, cuts: Cuts) {
+    let settings = CertifySettings { cuts, ..CertifySettings::default() };
+    let certified = certify(problem, &settings, &Control::new(), &mut Silent).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    certified.save(&problem, folder.path()).unwrap();
+    certified.save(problem, folder.path()).unwrap();
 
     let file = |name: &str| folder.path().join(name);
     let (x_shape, x) = array::<f64>(&file("problem.npz"), "X");
     let (y_shape, targets) = array::<f64>(&file("problem.npz"), "Y");
     let (gamma_shape, gamma) = array::<f64>(&file("problem.npz"), "gamma");
     let (n, d, c) = (x_shape[0], x_shape[1], y_shape[1]);
-    assert_eq!((n, d, c, y_shape[0]), (150, 5, 3, 150));
-    assert_eq!((gamma_shape, &gamma[..]), (vec![], &[5.0][..]));
+    assert_eq!((n, d, c, y_shape[0]), (problem.samples(), problem.inputs(), problem.outputs(), n));
+    assert_eq!((gamma_shape, &gamma[..]), (vec![], &[problem.weight_decay()][..]));
     let gamma = gamma[0];
 
     let (w_shape, w) = array::<f64>(&file("certificate.npz"), "W");
@@ -44,7 +54,31 @@ fn the_saved_certificate_proves_the_reported_bound() {
     assert!(count[0] > 0);
 
     // γ|u|² − (1/γ)|Wᵀα|² − 2Σ y_i α_iβ_i − 2Σ N_k p_a p_b in (u, s), α = (s + Xu)/2 and β = (s − Xu)/2.
+    // Forms: x_k = Σ a_i x_i, and Σ|a_i| s_i − s_k in (u, s).
+    let mut cut_rows: Vec<Vec<f64>> = Vec::new();
+    if cuts != Cuts::None {
+        let (count, target) = array::<i64>(&file("certificate.npz"), "form_target");
+        let (_, offsets) = array::<i64>(&file("certificate.npz"), "form_indptr");
+        let (_, index) = array::<i64>(&file("certificate.npz"), "form_index");
+        let (_, coefficient) = array::<f64>(&file("certificate.npz"), "form_coef");
+        assert!(count[0] > 0 && offsets.len() == count[0] + 1);
+        for (f, &target) in target.iter().enumerate() {
+            let target = usize::try_from(target).unwrap();
+            let (mut row, mut rest) = (vec![0.0; d + n], x[target * d..][..d].to_vec());
+            row[d + target] = -1.0;
+            for t in usize::try_from(offsets[f]).unwrap()..usize::try_from(offsets[f + 1]).unwrap() {
+                let i = usize::try_from(index[t]).unwrap();
+                row[d + i] += coefficient[t].abs();
+                (0..d).for_each(|j| rest[j] -= coefficient[t] * x[i * d + j]);
+            }
+            assert!(rest.iter().all(|r| r.abs() < 1e-12), "form {f} misses its sample by {rest:?}");
+            cut_rows.push(row);
+        }
+    }
     let form = |k: usize| -> Vec<f64> {
+        if k >= 2 * n {
+            return cut_rows[k - 2 * n].clone();
+        }
         let (i, sign) = if k < n { (k, 0.5) } else { (k - n, -0.5) };
         let mut row = vec![0.0; d + n];
         (0..d).for_each(|j| row[j] = sign * x[i * d + j]);
@@ -72,7 +106,9 @@ fn the_saved_certificate_proves_the_reported_bound() {
     let mut seen = std::collections::HashSet::new();
     for (pair, &value) in pairs.chunks_exact(2).zip(&values) {
         let (a, b) = (usize::try_from(pair[0]).unwrap(), usize::try_from(pair[1]).unwrap());
-        assert!(value >= 0.0 && a < 2 * n && b < 2 * n && a % n != b % n, "{pair:?} {value}");
+        let plain = a < 2 * n && b < 2 * n;
+        assert!(a.max(b) < 2 * n + cut_rows.len() && a != b, "{pair:?}");
+        assert!(value >= 0.0 && !(plain && a % n == b % n), "{pair:?} {value}");
         assert!(seen.insert((a.min(b), a.max(b))), "one value per unordered pair: {pair:?}");
         subtract(&form(a), &form(b), value);
     }

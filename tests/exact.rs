@@ -485,8 +485,7 @@ fn what_blocks_prove_is_semidefinite_exactly() {
                     let mut part = DualPoint {
                         w: Mat::from_fn(3, c, |i, j| point.w[(samples[i], j)]),
                         y: samples.iter().map(|i| point.y[*i]).collect(),
-                        pairs: vec![],
-                        n: vec![],
+                        ..DualPoint::zero(3, c)
                     };
                     for (pair, value) in point.pairs.iter().zip(&point.n) {
                         if let (Some(a), Some(b)) = (local(pair[0]), local(pair[1])) {

@@ -15,7 +15,7 @@ use relucert::certificate::{
     save_problem, verify,
 };
 use relucert::data::{CsvOptions, parse_npy, parse_npz};
-use relucert::dual::DualPoint;
+use relucert::dual::{CutForms, DualPoint};
 use std::io::{Cursor, Write};
 use std::path::Path;
 
@@ -30,10 +30,20 @@ struct Saved {
 fn saved() -> Saved {
     let problem = TrainingProblem::new(gaussian(1, 10, 2), gaussian(2, 10, 1), 0.8).unwrap();
     let blocks = [vec![0, 2, 4, 6, 8], vec![1, 3, 5, 7, 9]];
+    // x_0 = a x_1 + b x_2 among the samples of each block.
+    let cut = |samples: &Vec<usize>| {
+        let x = |i: usize, j: usize| problem.features()[(samples[i], j)];
+        let determinant = |a: usize, b: usize| x(a, 0) * x(b, 1) - x(a, 1) * x(b, 0);
+        let whole = determinant(1, 2);
+        let mut cuts = CutForms::new();
+        cuts.push(0, [(1, determinant(0, 2) / whole), (2, determinant(1, 0) / whole)]);
+        cuts
+    };
     let guess = |samples: &Vec<usize>| DualPoint {
         w: Mat::from_fn(5, 1, |i, _| problem.targets()[(samples[i], 0)]),
-        pairs: vec![[0, 1], [2, 8]],
-        n: vec![0.001, 0.001],
+        pairs: vec![[0, 1], [2, 8], [3, 10]],
+        n: vec![0.001, 0.001, 0.0005],
+        cuts: cut(samples),
         ..DualPoint::zero(5, 1)
     };
     let duals = blocks.iter().map(guess).collect();
@@ -159,6 +169,10 @@ fn archive(members: &[Member], method: CompressionMethod) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+fn integers(values: &[usize]) -> Vec<i64> {
+    values.iter().map(|value| *value as i64).collect()
+}
+
 fn members(saved: &Saved) -> Vec<Member> {
     let dual = saved.certificate.dual();
     let w: Vec<f64> = (0..10).map(|i| dual.w[(i, 0)]).collect();
@@ -170,6 +184,10 @@ fn members(saved: &Saved) -> Vec<Member> {
         ("pairs", npy(&[dual.pairs.len() as u64, 2], &pairs)),
         ("N", npy(&[dual.n.len() as u64], &dual.n)),
         ("block", npy(&[10], &block)),
+        ("form_target", npy(&[2], &integers(dual.cuts.targets()))),
+        ("form_indptr", npy(&[3], &integers(&dual.cuts.offsets().collect::<Vec<_>>()))),
+        ("form_index", npy(&[4], &integers(dual.cuts.indices()))),
+        ("form_coef", npy(&[4], dual.cuts.coefficients())),
     ]
 }
 
@@ -198,6 +216,14 @@ fn forged_arrays_are_refused() {
     let header = |text: &str| {
         raw(&format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {text}, }}\n"), &floats(&w))
     };
+    let pairs = |first: [i64; 2]| -> Vec<i64> {
+        first.into_iter().chain(dual.pairs[1..].iter().flatten().map(|k| *k as i64)).collect()
+    };
+    let coefficients = |factor: f64| {
+        let mut coefficients = dual.cuts.coefficients().to_vec();
+        coefficients[0] *= factor;
+        coefficients
+    };
     let nested = "(".repeat(9000);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("a larger W", with(&saved, "W", npy(&[10, 1], &grown))),
@@ -207,14 +233,33 @@ fn forged_arrays_are_refused() {
         ("W of integers", with(&saved, "W", npy(&[10, 1], &[1i64; 10]))),
         ("W of single precision", with(&saved, "W", npy(&[10, 1], &[0.1f32; 10]))),
         ("too short a y", with(&saved, "y", npy(&[9], &dual.y[..9]))),
-        ("negative N", with(&saved, "N", npy(&[4], &[-1e-3, 0.0, 0.0, 0.0]))),
-        ("infinite N", with(&saved, "N", npy(&[4], &[f64::INFINITY, 0.0, 0.0, 0.0]))),
-        ("an index out of range", with(&saved, "pairs", npy(&[4, 2], &[0i64, 20, 4, 6, 1, 3, 5, 7]))),
-        ("a negative index", with(&saved, "pairs", npy(&[4, 2], &[0i64, -1, 4, 6, 1, 3, 5, 7]))),
-        ("alpha with its beta", with(&saved, "pairs", npy(&[4, 2], &[0i64, 10, 4, 6, 1, 3, 5, 7]))),
-        ("a form with itself", with(&saved, "pairs", npy(&[4, 2], &[0i64, 0, 4, 6, 1, 3, 5, 7]))),
-        ("a pair across blocks", with(&saved, "pairs", npy(&[4, 2], &[0i64, 1, 4, 6, 1, 3, 5, 7]))),
+        ("negative N", with(&saved, "N", npy(&[6], &[-1e-3, 0.0, 0.0, 0.0, 0.0, 0.0]))),
+        ("infinite N", with(&saved, "N", npy(&[6], &[f64::INFINITY, 0.0, 0.0, 0.0, 0.0, 0.0]))),
+        ("an index out of range", with(&saved, "pairs", npy(&[6, 2], &pairs([0i64, 22])))),
+        ("a negative index", with(&saved, "pairs", npy(&[6, 2], &pairs([0i64, -1])))),
+        ("alpha with its beta", with(&saved, "pairs", npy(&[6, 2], &pairs([0i64, 10])))),
+        ("a form with itself", with(&saved, "pairs", npy(&[6, 2], &pairs([0i64, 0])))),
+        ("a pair across blocks", with(&saved, "pairs", npy(&[6, 2], &pairs([0i64, 1])))),
         ("pairs of three", with(&saved, "pairs", npy(&[4, 3], &[0i64; 12]))),
+        ("a cut with a form of another block", with(&saved, "pairs", npy(&[6, 2], &pairs([1i64, 20])))),
+        ("a damaged coefficient", with(&saved, "form_coef", npy(&[4], &coefficients(1.0 + 1e-8)))),
+        ("a coefficient of another sign", with(&saved, "form_coef", npy(&[4], &coefficients(-1.0)))),
+        ("a coefficient that is not a number", with(&saved, "form_coef", npy(&[4], &coefficients(f64::NAN)))),
+        ("too few coefficients", with(&saved, "form_coef", npy(&[3], &dual.cuts.coefficients()[..3]))),
+        ("coefficients of two dimensions", with(&saved, "form_coef", npy(&[2, 2], dual.cuts.coefficients()))),
+        ("a cut of another sample", with(&saved, "form_target", npy(&[2], &[4i64, 1]))),
+        ("a cut of no sample", with(&saved, "form_target", npy(&[2], &[-1i64, 1]))),
+        ("a cut beyond the samples", with(&saved, "form_target", npy(&[2], &[10i64, 1]))),
+        ("one cut too few", with(&saved, "form_target", npy(&[1], &[0i64]))),
+        ("rows that go back", with(&saved, "form_indptr", npy(&[3], &[0i64, 5, 4]))),
+        ("rows that begin late", with(&saved, "form_indptr", npy(&[3], &[1i64, 2, 4]))),
+        ("a sample twice in a row", with(&saved, "form_index", npy(&[4], &[2i64, 2, 3, 5]))),
+        ("a sample out of range", with(&saved, "form_index", npy(&[4], &[2i64, 10, 3, 5]))),
+        ("forms without their offsets", {
+            let mut members = members(&saved);
+            members.retain(|member| member.0 != "form_indptr");
+            archive(&members, CompressionMethod::Stored)
+        }),
         ("too many blocks", with(&saved, "block", npy(&[10], &[i64::MAX; 10]))),
         ("a negative block", with(&saved, "block", npy(&[10], &[-1i64; 10]))),
         ("too short a block", with(&saved, "block", npy(&[2], &[0i64, 1]))),

@@ -53,6 +53,7 @@ fn cases() -> Vec<Case> {
             y: dual.y.iter().map(|y| 0.8 * y).collect(),
             pairs: dual.pairs.clone(),
             n: dual.n.iter().map(|value| 0.8 * value).collect(),
+            ..DualPoint::zero(n, c)
         };
         let headed =
             Certificate::of_blocks(inner, split.partition().unwrap().clone().with_heads(zero).unwrap());

@@ -5,7 +5,7 @@ use faer::{Mat, mat};
 use libfuzzer_sys::fuzz_target;
 use relucert::TrainingProblem;
 use relucert::certificate::{Certificate, Partition, prove};
-use relucert::dual::DualPoint;
+use relucert::dual::{CutForms, DualPoint};
 use std::sync::LazyLock;
 
 /// Two copies of one sample, x = 1, Y = 2, γ = 1: with the prediction z of both, z for the weights and (z − 2)² for the
@@ -22,7 +22,11 @@ fuzz_target!(|bytes: &[u8]| {
     let y = vec![next(), next()];
     let pairs: Vec<[usize; 2]> = (0..usize::from(choice >> 4)).map(|k| [k % 5, (k / 2 + 1) % 5]).collect();
     let n = pairs.iter().map(|_| next()).collect();
-    let dual = DualPoint { w, y, pairs, n };
+    let mut cuts = CutForms::new();
+    if choice & 8 != 0 {
+        cuts.push(usize::from(choice & 1), [(1 - usize::from(choice & 1), next())]);
+    }
+    let dual = DualPoint { w, y, pairs, n, cuts };
     let partition = Partition::new(vec![0, usize::from(choice & 1)]);
     let certificate = match (choice & 6, partition) {
         (0, _) => Certificate::new(dual),

@@ -166,14 +166,5 @@ fn sorted(dual: &DualPoint, samples: &[usize], block: &TrainingProblem) -> Resul
     order.sort_unstable_by_key(|&local| samples[local]);
     let mut place = vec![0; size];
     order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
-    Ok(DualPoint {
-        w: faer::Mat::from_fn(size, dual.w.ncols(), |i, j| dual.w[(order[i], j)]),
-        y: order.iter().map(|&old| dual.y[old]).collect(),
-        pairs: dual
-            .pairs
-            .iter()
-            .map(|pair| pair.map(|form| place[form % size] + size * (form / size)))
-            .collect(),
-        n: dual.n.clone(),
-    })
+    Ok(dual.restricted(&order, &place, dual.pairs.iter().copied().zip(dual.n.iter().copied())))
 }

@@ -115,10 +115,11 @@ impl Elimination {
         if n == 0 || n >= NONE as usize {
             return None;
         }
-        let order = least_degree(n, dual)?;
+        let edges = dual.edges();
+        let order = least_degree(n, edges.clone())?;
         let mut place = vec![0; n];
         order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
-        let pairs = dual.pairs.iter().map(|pair| (place[pair[0] % n], place[pair[1] % n]));
+        let pairs = edges.iter().map(|edge| (place[edge.0], place[edge.1]));
         let counts = Pattern::new(n, pairs).column_counts()?;
         let (h, mut best) = (head as f64, None::<Self>);
         let (mut work, mut entries) = (0.0, 0.0);
@@ -145,8 +146,7 @@ impl Elimination {
 }
 
 /// The approximate minimum degree order of the samples that pairs join.
-fn least_degree(n: usize, dual: &DualPoint) -> Option<Vec<usize>> {
-    let mut edges: Vec<(usize, usize)> = dual.pairs.iter().map(|pair| (pair[0] % n, pair[1] % n)).collect();
+fn least_degree(n: usize, mut edges: Vec<(usize, usize)>) -> Option<Vec<usize>> {
     edges.iter_mut().for_each(|edge| *edge = (edge.0.max(edge.1), edge.0.min(edge.1)));
     edges.sort_unstable();
     edges.dedup();

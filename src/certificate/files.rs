@@ -2,7 +2,7 @@
 
 use super::archive::Archive;
 use super::{Certificate, Partition, Proof, prove};
-use crate::dual::DualPoint;
+use crate::dual::{CutForms, DualPoint};
 use crate::{Error, Network, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use npyz::npz::NpzWriter;
@@ -33,7 +33,8 @@ pub(crate) fn put_network(out: &mut Writer<'_>, network: &Network) -> io::Result
     matrix(out, "V", network.output())
 }
 
-/// Writes `certificate.npz`: W (n × c), y (n), pairs (k × 2, int64), N (k); of a certificate made of blocks also
+/// Writes `certificate.npz`: W (n × c), y (n), pairs (k × 2, int64), N (k); with cuts form_target (f, int64), form_indptr
+/// (f + 1, int64), form_index (int64) and form_coef; of a certificate made of blocks also
 /// block (n, int64) and, where there are head matrices, head (K × (d + c) × (d + c)).
 pub fn save_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
     write(path, |out| put_certificate(out, certificate))
@@ -46,6 +47,9 @@ pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -
     let pairs = dual.pairs.iter().flatten().map(|index| *index as i64);
     array(out, "pairs", &[dual.pairs.len() as u64, 2], pairs)?;
     array(out, "N", &[dual.n.len() as u64], dual.n.iter().copied())?;
+    if !dual.cuts.is_empty() {
+        cut_forms(out, &dual.cuts)?;
+    }
     let Some(partition) = certificate.partition() else { return Ok(()) };
     let block = partition.block();
     array(out, "block", &[block.len() as u64], block.iter().map(|k| *k as i64))?;
@@ -124,11 +128,32 @@ pub(crate) fn take_certificate<R: Read + Seek>(file: &mut Archive<'_, R>) -> Res
             _ => return Err(file.bad("pairs has a negative index")),
         }
     }
-    let dual = DualPoint { w, y, pairs, n };
+    let dual = DualPoint { w, y, pairs, n, cuts: cuts(file)? };
     Ok(match partition(file)? {
         Some(partition) => Certificate::of_blocks(dual, partition),
         None => Certificate::new(dual),
     })
+}
+
+fn cuts<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<CutForms> {
+    const NAMES: [&str; 4] = ["form_target", "form_indptr", "form_index", "form_coef"];
+    if NAMES.iter().all(|name| !file.has(name)) {
+        return Ok(CutForms::new());
+    }
+    let mut numbers = |name: &str| {
+        let (shape, values) = file.array::<i64>(name)?;
+        let numbers: Option<Vec<usize>> = values.iter().map(|value| usize::try_from(*value).ok()).collect();
+        match (shape.len(), numbers) {
+            (1, Some(numbers)) => Ok(numbers),
+            _ => Err(file.bad(&format!("{name} must be a row of numbers from 0"))),
+        }
+    };
+    let (target, offsets, index) = (numbers(NAMES[0])?, numbers(NAMES[1])?, numbers(NAMES[2])?);
+    let (shape, coefficient) = file.array::<f64>(NAMES[3])?;
+    if shape.len() != 1 {
+        return Err(file.bad("form_coef must have one dimension"));
+    }
+    CutForms::from_rows(target, &offsets, index, coefficient)
 }
 
 fn partition<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Option<Partition>> {
@@ -177,6 +202,15 @@ fn readable_by_others() -> tempfile::Builder<'static, 'static> {
     }
     #[cfg(not(unix))]
     tempfile::Builder::new()
+}
+
+fn cut_forms(out: &mut Writer<'_>, cuts: &CutForms) -> io::Result<()> {
+    let count = cuts.len() as u64;
+    let entries = [cuts.indices().len() as u64];
+    array(out, "form_target", &[count], cuts.targets().iter().map(|k| *k as i64))?;
+    array(out, "form_indptr", &[count + 1], cuts.offsets().map(|offset| offset as i64))?;
+    array(out, "form_index", &entries, cuts.indices().iter().map(|i| *i as i64))?;
+    array(out, "form_coef", &entries, cuts.coefficients().iter().copied())
 }
 
 pub(crate) type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;

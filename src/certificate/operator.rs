@@ -110,7 +110,7 @@ impl BoundedOperator for ScaledSlack {
             .into_par_iter()
             .map(|j| {
                 let ridge: f64 = (0..d).map(|i| slack.v[(i, j)] * vz[i]).sum();
-                slack.weight_decay * ridge + sum(0, n, &|i| slack.g[(i, j)] * kz[i])
+                slack.ridge * ridge + sum(0, n, &|i| slack.g[(i, j)] * kz[i])
             })
             .collect();
         for (k, out) in out.iter_mut().enumerate() {

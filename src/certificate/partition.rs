@@ -132,31 +132,26 @@ impl Partition {
 
     /// The dual point of each block, in its own numbering; a pair across blocks is refused.
     pub(crate) fn split(&self, dual: &DualPoint) -> Result<Vec<DualPoint>> {
-        let (n, c) = (self.block.len(), dual.w.ncols());
+        let n = self.block.len();
         let members = self.members();
         let mut place = vec![0; n];
         for samples in &members {
             samples.iter().enumerate().for_each(|(local, &i)| place[i] = local);
         }
-        let mut parts: Vec<DualPoint> = members
-            .iter()
-            .map(|samples| DualPoint {
-                w: Mat::from_fn(samples.len(), c, |i, j| dual.w[(samples[i], j)]),
-                y: samples.iter().map(|&i| dual.y[i]).collect(),
-                pairs: Vec::new(),
-                n: Vec::new(),
-            })
-            .collect();
+        let mut pairs = vec![Vec::new(); members.len()];
+        let forms = dual.forms();
         for (index, (pair, multiplier)) in dual.pairs.iter().zip(&dual.n).enumerate() {
-            let [a, b] = pair.map(|form| self.block[form % n]);
-            if a != b {
+            let mut blocks =
+                pair.iter().flat_map(|&form| forms.row(form)).map(|(index, _)| self.block[index % n]);
+            let a = blocks.next().unwrap_or(0);
+            if let Some(b) = blocks.find(|b| *b != a) {
                 return Err(Error::Refused(format!("pair {index} joins blocks {a} and {b}")));
             }
-            let size = members[a].len();
-            parts[a].pairs.push(pair.map(|form| place[form % n] + size * (form / n)));
-            parts[a].n.push(*multiplier);
+            pairs[a].push((*pair, *multiplier));
         }
-        Ok(parts)
+        let part =
+            |(samples, pairs): (&Vec<usize>, Vec<_>)| dual.restricted(samples, &place, pairs.into_iter());
+        Ok(members.iter().zip(pairs).map(part).collect())
     }
 
     /// One dual point of all samples from those of the blocks.
@@ -169,7 +164,15 @@ impl Partition {
                 (0..outputs).for_each(|j| dual.w[(i, j)] = part.w[(local, j)]);
             }
             let size = samples.len();
-            let whole = |form: usize| samples[form % size] + n * (form / size);
+            let cuts = dual.cuts.len();
+            let whole = |form: usize| match form.checked_sub(2 * size) {
+                None => samples[form % size] + n * (form / size),
+                Some(cut) => 2 * n + cuts + cut,
+            };
+            for (cut, &target) in part.cuts.targets().iter().enumerate() {
+                let row = part.cuts.row(cut).map(|(i, coefficient)| (samples[i], coefficient));
+                dual.cuts.push(samples[target], row);
+            }
             dual.pairs.extend(part.pairs.iter().map(|pair| pair.map(whole)));
             dual.n.extend_from_slice(&part.n);
         }

@@ -96,19 +96,8 @@ pub(super) fn taking_part(
     let (n, samples) = (occurs.len(), (0..occurs.len()).filter(|&i| occurs[i]).collect::<Vec<_>>());
     let mut place = vec![0; n];
     samples.iter().enumerate().for_each(|(local, &i)| place[i] = local);
-    let (pairs, multipliers) = dual
-        .pairs
-        .iter()
-        .zip(&dual.n)
-        .filter(|(_, multiplier)| **multiplier != 0.0)
-        .map(|(pair, multiplier)| (pair.map(|k| place[k % n] + samples.len() * (k / n)), *multiplier))
-        .unzip();
-    let part = DualPoint {
-        w: Mat::from_fn(samples.len(), dual.w.ncols(), |i, j| dual.w[(samples[i], j)]),
-        y: samples.iter().map(|&i| dual.y[i]).collect(),
-        pairs,
-        n: multipliers,
-    };
+    let pairs = dual.pairs.iter().copied().zip(dual.n.iter().copied());
+    let part = dual.restricted(&samples, &place, pairs.filter(|(_, multiplier)| *multiplier != 0.0));
     Ok(Some((problem.subset(&samples, problem.weight_decay())?, part)))
 }
 
@@ -123,6 +112,7 @@ pub(super) fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result
         dual.w.norm_max(),
         vector(&dual.y),
         vector(&dual.n),
+        vector(dual.cuts.coefficients()),
         gamma,
         1.0 / gamma,
     ];

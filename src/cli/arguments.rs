@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
-use relucert::{Blocks, Method};
+use relucert::{Blocks, Cuts, Method};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +69,9 @@ pub(super) struct CertifyOptions {
     /// Divide the samples into blocks: auto, or their number; 1 for none
     #[arg(long, value_name = "K", default_value = "auto", value_parser = blocks)]
     pub(super) blocks: Blocks,
+    /// Sublinear forms that tighten the relaxation: none, auto, or the most to use (for each block)
+    #[arg(long, value_name = "K", default_value = "none", value_parser = cuts)]
+    pub(super) cuts: Cuts,
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) time_limit: Option<Duration>,
@@ -246,6 +249,15 @@ fn blocks(text: &str) -> Result<Blocks, String> {
         Ok(count) if count > 0 => Ok(Blocks::Count(count)),
         _ if text == "auto" => Ok(Blocks::Auto),
         _ => Err("it must be auto or a positive number".into()),
+    }
+}
+
+fn cuts(text: &str) -> Result<Cuts, String> {
+    match text.parse() {
+        Ok(count) => Ok(Cuts::Count(count)),
+        _ if text == "none" => Ok(Cuts::None),
+        _ if text == "auto" => Ok(Cuts::Auto),
+        _ => Err("it must be none, auto or a number".into()),
     }
 }
 

@@ -25,6 +25,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             tolerance: options.tolerance,
             seed: options.seed,
             blocks: options.blocks,
+            cuts: options.cuts,
             method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,

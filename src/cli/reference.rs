@@ -27,7 +27,8 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
                 infeasibility: line.primal_infeasibility,
             });
         };
-        let certified = certify(problem, &ReferenceSettings::default(), &training, control, &mut observer)?;
+        let settings = ReferenceSettings { cuts: options.cuts, ..ReferenceSettings::default() };
+        let certified = certify(problem, &settings, &training, control, &mut observer)?;
         // The solver's clock starts when the network is trained.
         history.iter_mut().for_each(|moment| moment.seconds += certified.report.seconds.round);
         Ok((certified, history))

@@ -52,10 +52,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     )?;
     writeln!(
         text,
-        "solver        rank {}, {} pairs held, {} active, {} block{}",
+        "solver        rank {}, {} pairs held, {} active{}, {} block{}",
         report.rank,
         report.pairs,
         report.active_pairs,
+        if report.cuts > 0 { format!(", {} cuts", report.cuts) } else { String::new() },
         report.blocks,
         if report.blocks == 1 { "" } else { "s" }
     )?;

@@ -173,7 +173,7 @@ impl<'a> Division<'a> {
             total.dividing_loss = self.loss(&first, control)?;
         }
         let (certificate, proof) = stack_proved(self.problem, self.partition.clone(), proved)?;
-        let report = Report::assemble(self.problem, self.network, &proof, &total, seconds);
+        let report = Report::assemble(self.problem, self.network, &certificate, &proof, &total, seconds);
         Ok(Certified { network: self.network.clone(), certificate, proof, report })
     }
 

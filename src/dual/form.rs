@@ -1,5 +1,7 @@
 //! Linear forms in (u, s), written as sparse rows over (g, s) with g = Xu.
 
+use super::CutForms;
+
 /// Linear forms p_k = Σ coef · (g, s)_index, where index i < n means g_i = x_iᵀu and n + i means s_i.
 ///
 /// The first 2n are α_0 … α_{n−1}, β_0 … β_{n−1}; any further nonnegative form is one more row.
@@ -24,6 +26,20 @@ impl Forms {
             }
         }
         forms
+    }
+
+    /// The same with a row Σ|a_i| s_i − s_k for every cut.
+    pub(crate) fn with_cuts(mut self, cuts: &CutForms) -> Self {
+        for (form, &target) in cuts.targets().iter().enumerate() {
+            for (i, coefficient) in cuts.row(form) {
+                self.index.push(self.samples + i);
+                self.coefficient.push(coefficient.abs());
+            }
+            self.index.push(self.samples + target);
+            self.coefficient.push(-1.0);
+            self.start.push(self.index.len());
+        }
+        self
     }
 
     /// How many forms there are.

@@ -36,6 +36,7 @@ pub(crate) fn with_margin(
         y: dual.y.iter().zip(&eta).map(|(y, e)| tau * (y - 2.0 * e)).collect(),
         pairs: dual.pairs.clone(),
         n: dual.n.iter().map(|value| tau * value).collect(),
+        cuts: dual.cuts.clone(),
     };
     Ok(point.check(problem).is_ok().then_some(point))
 }

@@ -2,6 +2,8 @@
 
 mod basis;
 mod block;
+mod cuts;
+mod defect;
 mod form;
 mod from_lifting;
 mod kernel;
@@ -13,6 +15,7 @@ mod shift;
 mod slack;
 
 pub use crate::lanczos::{EigenvalueEstimate, LanczosSettings, SymmetricOperator, smallest_eigenpairs};
+pub use cuts::CutForms;
 pub use form::Forms;
 pub use from_lifting::dual_point;
 pub use point::DualPoint;

@@ -126,7 +126,7 @@ impl Plan {
         let w = Mat::from_fn(self.dual.w.nrows(), self.dual.w.ncols(), |i, j| t * self.dual.w[(i, j)]);
         let y = self.dual.y.iter().zip(total).map(|(y, e)| tau * (y - 2.0 * e)).collect();
         let n = self.dual.n.iter().map(|value| tau * value).collect();
-        let dual = DualPoint { w, y, pairs: self.dual.pairs.clone(), n };
+        let dual = DualPoint { w, y, pairs: self.dual.pairs.clone(), n, cuts: self.dual.cuts.clone() };
         let estimated_bound = t * self.inner - 0.5 * t * t * self.square;
         (dual.check(problem).is_ok() && tau > 0.0).then_some(Repaired { dual, tau, estimated_bound })
     }
@@ -146,7 +146,9 @@ fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint) -> DualPoint {
     if count == 0 {
         return dual;
     }
-    let keep: Vec<bool> = dual.pairs.iter().map(|p| p.iter().all(|&k| k >= 2 * n || !zero[k % n])).collect();
+    let forms = dual.forms();
+    let free = |form: &usize| forms.row(*form).all(|(index, _)| !zero[index % n]);
+    let keep: Vec<bool> = dual.pairs.iter().map(|pair| pair.iter().all(free)).collect();
     let mut kept = keep.iter();
     dual.pairs.retain(|_| *kept.next().unwrap_or(&true));
     let mut kept = keep.iter();

@@ -1,6 +1,7 @@
 //! The dual slack: the quadratic form q(u, s) whose positive semidefiniteness makes a dual point feasible.
 
 use super::basis::Basis;
+use super::defect::payment;
 use super::kernel::Kernel;
 use super::point::DualPoint;
 use super::product::accurate_product;
@@ -16,7 +17,7 @@ use rayon::prelude::*;
 ///
 /// V is a stored d × d matrix close to orthogonal, a and b are powers of two, so the scaling is exact.
 /// With G = XV and K the sparse kernel of y and N over (g, s) = (Gu', s'):
-/// q = γ|Vu'|² + (g, s)ᵀK(g, s) − (1/4γ)|Wᵀ(g + s)|².
+/// q = γ|Vu'|² + (g, s)ᵀK(g, s) − (1/4γ)|Wᵀ(g + s)|². With cuts, γ|Vu'|² is lowered by what their defects cost.
 #[derive(Clone, Debug)]
 pub struct Slack {
     pub(crate) v: Mat<f64>,
@@ -24,6 +25,8 @@ pub struct Slack {
     pub(crate) kernel: Kernel,
     pub(crate) w: Mat<f64>,
     pub(crate) weight_decay: f64,
+    /// The coefficient of |Vu'|²: γ, or with cuts a lower bound on γ less their payment.
+    pub(crate) ridge: f64,
     pub(crate) scale: Vec<f64>,
 }
 
@@ -39,12 +42,15 @@ impl Slack {
     /// All scales 1, in a given basis.
     pub(crate) fn unscaled(problem: &TrainingProblem, dual: &DualPoint, basis: &Basis) -> Result<Self> {
         dual.check(problem)?;
+        let gamma = problem.weight_decay();
+        let payment = payment(problem, dual);
         Ok(Self {
             v: basis.v.clone(),
             g: accurate_product(problem.features(), basis.v.as_ref()),
             kernel: Kernel::new(&dual.forms(), &dual.y, &dual.pairs, &dual.n),
             w: dual.w.clone(),
-            weight_decay: problem.weight_decay(),
+            weight_decay: gamma,
+            ridge: if payment == 0.0 { gamma } else { (gamma - payment).next_down() },
             scale: vec![1.0; problem.inputs() + problem.samples()],
         })
     }
@@ -155,7 +161,7 @@ impl Slack {
         let mut uu = Mat::zeros(d, d);
         matmul(uu.as_mut(), Accum::Replace, self.v.transpose(), self.v.as_ref(), 1.0, Par::Seq);
         for column in uu.col_iter_mut() {
-            column.iter_mut().for_each(|value| *value *= self.weight_decay);
+            column.iter_mut().for_each(|value| *value *= self.ridge);
         }
         matmul(uu.as_mut(), Accum::Add, self.g.transpose(), gg.as_ref(), 1.0, Par::Seq);
         matmul(uu.as_mut(), Accum::Add, h.transpose(), scaled.as_ref(), -1.0, Par::Seq);
@@ -203,7 +209,7 @@ impl Slack {
         for j in 0..d {
             let ridge: f64 = (0..d).map(|i| self.v[(i, j)].abs() * vz[i]).sum();
             let data: f64 = (0..n).map(|i| head[(i, j)] * out[i]).sum();
-            result[j] = self.weight_decay * ridge + data;
+            result[j] = self.ridge.abs() * ridge + data;
         }
         result[d..].copy_from_slice(&out[n..]);
         result
@@ -249,7 +255,7 @@ impl SymmetricOperator for Slack {
         for (j, out) in out[..d].iter_mut().enumerate() {
             let ridge: f64 = (0..d).map(|i| self.v[(i, j)] * u[i]).sum();
             let data: f64 = (0..n).map(|i| self.g[(i, j)] * kz[i]).sum();
-            *out = self.scale[j] * (self.weight_decay * ridge + data);
+            *out = self.scale[j] * (self.ridge * ridge + data);
         }
         (0..n).for_each(|i| out[d + i] = self.scale[d + i] * kz[n + i]);
     }

@@ -115,6 +115,13 @@ impl Geometry {
         self.stretch.iter().map(|s| factor * s * s).collect()
     }
 
+    /// A vector of feature space (d values) in whitened coordinates, as samples are: `rank` values.
+    pub(crate) fn whiten_features(&self, x: &[f64]) -> Vec<f64> {
+        let column = MatRef::from_column_major_slice(x, x.len(), 1);
+        let whitened = product(self.basis.transpose(), column);
+        self.stretch.iter().enumerate().map(|(a, stretch)| stretch * whitened[(a, 0)]).collect()
+    }
+
     /// Hidden weights (d × m) in whitened, scaled coordinates (rank × m).
     pub fn whiten_hidden(&self, hidden: MatRef<'_, f64>) -> Mat<f64> {
         let mut whitened = product(self.basis.transpose(), hidden);

@@ -5,6 +5,7 @@
 //! sample owns the nonnegative linear forms α = (s + Xu)/2 and β = (s − Xu)/2 (arXiv 2410.22311, section 3,
 //! in the reduced order d + n + c). `docs/mathematics.md` derives the change of variables.
 
+mod cut;
 mod factor;
 mod forms;
 mod geometry;
@@ -12,11 +13,12 @@ mod pairs;
 mod scan;
 mod tree;
 
+pub use cut::Cut;
 pub use factor::LiftedFactor;
 pub use forms::Forms;
 pub use geometry::{Geometry, SampleLink};
 pub use pairs::{Constraint, PairKey, PairSet};
-pub use scan::{Violation, scan_violations};
+pub use scan::{Violation, scan_cuts, scan_violations};
 pub use tree::Forest;
 
 use crate::{Network, Result, TrainingProblem};

@@ -1,6 +1,6 @@
 //! The constraints of the relaxation as products of two linear forms.
 
-use super::{Forms, Lifting};
+use super::{Cut, Forms, Lifting};
 use crate::linalg::product;
 use faer::MatRef;
 use std::collections::HashMap;
@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// Forms whose directions oppose each other to within this distance are written as a difference.
 const NEAR: f64 = 0.5;
 
-/// A nonnegative pair: indices i < j of base forms with ⟨p_i, p_j⟩ ≥ 0.
+/// A nonnegative pair: i < j with ⟨p_i, p_j⟩ ≥ 0; indices below 2G mean base forms, then come the cuts.
 pub type PairKey = (u32, u32);
 
 /// Σ_t sign_t ⟨p_{a_t}, p_{b_t}⟩ over one or two terms.
@@ -55,6 +55,12 @@ pub struct PairSet {
     pub multipliers: Vec<f64>,
     /// Distance t of the pairs kept as differences.
     near: Vec<Option<f64>>,
+    /// Representations whose forms take part, after the base forms in the numbering of the keys.
+    cuts: Vec<Cut>,
+    /// What the form of each cut was divided by.
+    cut_scale: Vec<f64>,
+    /// The forms of the cuts begin here, the differences of the pairs at `permanent_forms`.
+    first_cut: usize,
     permanent_forms: usize,
 }
 
@@ -84,6 +90,9 @@ impl PairSet {
             pairs: Vec::new(),
             multipliers: Vec::new(),
             near: Vec::new(),
+            cuts: Vec::new(),
+            cut_scale: Vec::new(),
+            first_cut: permanent_forms,
             permanent_forms,
         };
         set.add(lifting, &nearest_opposites(lifting, neighbours));
@@ -145,12 +154,68 @@ impl PairSet {
         Self { equality_multipliers, multipliers: multipliers.to_vec(), ..self.clone() }
     }
 
+    /// The cuts, f-th of which keys call 2G + f.
+    pub fn cuts(&self) -> &[Cut] {
+        &self.cuts
+    }
+
+    /// Where the form of a key's index is found among `forms`.
+    pub(super) fn form(&self, lifting: &Lifting, index: usize) -> usize {
+        index.checked_sub(lifting.base.len()).map_or(index, |cut| self.first_cut + cut)
+    }
+
+    /// Adds cuts, which no pair has yet, after those there are.
+    pub fn add_cuts(&mut self, lifting: &Lifting, cuts: impl IntoIterator<Item = Cut>) {
+        self.forms.truncate(self.permanent_forms);
+        for cut in cuts {
+            self.cut_scale.push(cut.push_form(lifting, &mut self.forms));
+            self.cuts.push(cut);
+        }
+        self.permanent_forms = self.forms.len();
+        let (keys, multipliers) = (std::mem::take(&mut self.keys), std::mem::take(&mut self.multipliers));
+        self.rebuild(lifting, keys, multipliers);
+    }
+
+    /// Drops the cuts that no pair held uses.
+    pub fn drop_idle_cuts(&mut self, lifting: &Lifting) {
+        let base = lifting.base.len();
+        let mut used = vec![false; self.cuts.len()];
+        for (i, j) in &self.keys {
+            [i, j].into_iter().filter(|k| **k as usize >= base).for_each(|k| used[*k as usize - base] = true);
+        }
+        if used.iter().all(|used| *used) {
+            return;
+        }
+        let mut place = vec![0; used.len()];
+        let mut kept = Vec::new();
+        for (f, cut) in std::mem::take(&mut self.cuts).into_iter().enumerate().filter(|(f, _)| used[*f]) {
+            place[f] = (base + kept.len()) as u32;
+            kept.push(cut);
+        }
+        for key in &mut self.keys {
+            for k in [&mut key.0, &mut key.1] {
+                if let Some(f) = (*k as usize).checked_sub(base) {
+                    *k = place[f];
+                }
+            }
+        }
+        self.cut_scale.clear();
+        self.permanent_forms = self.first_cut;
+        self.add_cuts(lifting, kept);
+    }
+
     fn rebuild(&mut self, lifting: &Lifting, keys: Vec<PairKey>, multipliers: Vec<f64>) {
         self.forms.truncate(self.permanent_forms);
         self.pairs.clear();
         self.near.clear();
         for &(i, j) in &keys {
             let (i, j) = (i as usize, j as usize);
+            if j >= lifting.base.len() {
+                let (a, b) = (self.form(lifting, i), self.form(lifting, j));
+                self.pairs.push(Constraint::single(a, b));
+                self.near.push(None);
+                continue;
+            }
             let t = opposition(lifting, i, j);
             if t < NEAR {
                 let form = difference_form(lifting, &mut self.forms, j, i);
@@ -165,7 +230,8 @@ impl PairSet {
         self.multipliers = multipliers;
     }
 
-    /// The multipliers in plain terms: y_g of ⟨α_g, β_g⟩ and N of ⟨p_i, p_j⟩, one value a key.
+    /// The multipliers in plain terms: y_g of ⟨α_g, β_g⟩ and N of ⟨p_i, p_j⟩, one value a key; the form of a cut is then
+    /// Σ|b_i| s_i − s_k over the unit directions.
     pub fn plain_multipliers(&self, lifting: &Lifting) -> (Vec<f64>, Vec<f64>) {
         let groups = lifting.groups();
         let mut y = vec![0.0; groups];
@@ -180,7 +246,12 @@ impl PairSet {
         }
         let plain = (0..self.len())
             .map(|e| match self.near[e] {
-                None => self.multipliers[e],
+                None => {
+                    let (i, j) = self.keys[e];
+                    let scale =
+                        |k: u32| (k as usize).checked_sub(2 * groups).map_or(1.0, |f| self.cut_scale[f]);
+                    self.multipliers[e] / (scale(i) * scale(j))
+                }
                 Some(t) => {
                     y[self.keys[e].0 as usize % groups] -= self.multipliers[e] / t;
                     self.multipliers[e] / t

@@ -1,6 +1,7 @@
 //! Blocked search for violated pairs.
 
-use super::{Lifting, PairKey};
+use super::{Lifting, PairKey, PairSet};
+use crate::linalg::product;
 use faer::linalg::matmul::matmul;
 use faer::reborrow::ReborrowMut;
 use faer::{Accum, Mat, MatRef, Par};
@@ -71,15 +72,53 @@ pub fn scan_violations(
                     worst.push(Violation { key: (i as u32, j as u32), value });
                 }
             }
-            if worst.len() > per_form {
-                worst.select_nth_unstable_by(per_form, |a, b| {
-                    a.value.total_cmp(&b.value).then(a.key.cmp(&b.key))
-                });
-                worst.truncate(per_form);
-            }
+            keep_worst(&mut worst, per_form);
             found.extend_from_slice(&worst);
         }
         first += rows;
     }
     found
+}
+
+/// The worst `per_form` products below `−tolerance` of every cut with base forms and with the cuts after it.
+///
+/// `rows` holds the forms of the set at the factor (row-major). Time O(cuts · forms · columns), memory O(forms).
+pub fn scan_cuts(
+    lifting: &Lifting,
+    set: &PairSet,
+    rows: &[f64],
+    columns: usize,
+    tolerance: f64,
+    per_form: usize,
+) -> Vec<Violation> {
+    let (base, cuts) = (lifting.base.len(), set.cuts().len());
+    let (mut worst, mut found) = (Vec::new(), Vec::new());
+    let matrix = |first: usize, count: usize| {
+        MatRef::from_row_major_slice(&rows[first * columns..][..count * columns], count, columns)
+    };
+    for first in (0..cuts).step_by(BLOCK) {
+        let block = matrix(set.form(lifting, base + first), BLOCK.min(cuts - first));
+        let with_base = product(block, matrix(0, base).transpose());
+        let with_cuts = product(block, matrix(set.form(lifting, base), cuts).transpose());
+        for f in first..first + block.nrows() {
+            worst.clear();
+            let me = (base + f) as u32;
+            let base = (0..base).map(|j| ((j as u32, me), with_base[(f - first, j)]));
+            let others =
+                (f + 1..cuts).map(|g| ((me, (lifting.base.len() + g) as u32), with_cuts[(f - first, g)]));
+            for (key, value) in base.chain(others).filter(|(_, value)| *value < -tolerance) {
+                worst.push(Violation { key, value });
+            }
+            keep_worst(&mut worst, per_form);
+            found.extend_from_slice(&worst);
+        }
+    }
+    found
+}
+
+fn keep_worst(violations: &mut Vec<Violation>, count: usize) {
+    if violations.len() > count {
+        violations.select_nth_unstable_by(count, |a, b| a.value.total_cmp(&b.value).then(a.key.cmp(&b.key)));
+        violations.truncate(count);
+    }
 }

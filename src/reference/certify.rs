@@ -37,7 +37,7 @@ pub fn certify(
     let (certificate, proof) = certify_dual(problem, &dual)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
-    let report = Report::assemble(problem, &network, &proof, &relaxed(&solution), seconds);
+    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed(&solution), seconds);
     Ok(Certified { network, certificate, proof, report })
 }
 

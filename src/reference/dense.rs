@@ -54,6 +54,17 @@ pub(super) fn factor(a: MatRef<'_, f64>, par: Par) -> Option<Mat<f64>> {
     finite.then_some(l)
 }
 
+/// [`factor`] of a matrix that rounding may have left a little indefinite: the identity is added in the smallest of a few
+/// multiples of the largest diagonal entry that makes it work.
+pub(super) fn factor_nearly(a: MatRef<'_, f64>, par: Par) -> Option<Mat<f64>> {
+    let largest = (0..a.nrows()).map(|i| a[(i, i)]).fold(0.0, f64::max);
+    [0.0, 1e-16, 1e-15, 1e-14, 1e-13, 1e-12, 1e-11].into_iter().find_map(|part| {
+        let mut shifted = a.to_owned();
+        (0..a.nrows()).for_each(|i| shifted[(i, i)] += part * largest);
+        factor(shifted.as_ref(), par)
+    })
+}
+
 /// Solves L·Lᵀ·x = b in place.
 pub(super) fn solve_factored(l: MatRef<'_, f64>, b: MatMut<'_, f64>, par: Par) {
     let mut b = b;

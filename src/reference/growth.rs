@@ -4,7 +4,7 @@ use super::dense;
 use super::operator::Operator;
 use super::point::Point;
 use super::run::Run;
-use crate::lifting::{PairKey, scan_violations};
+use crate::lifting::{Forms, PairKey, scan_cuts, scan_violations};
 use std::collections::HashMap;
 
 /// Relative gap of the first point kept to return to; the others follow at a third of the one before.
@@ -43,19 +43,18 @@ pub(super) struct Violated {
 impl Run<'_> {
     /// Scans all pairs at the primal point.
     pub fn violated(&self) -> Violated {
-        let Some(factor) = dense::factor(self.point.primal.as_ref(), self.par) else {
+        let Some((values, columns)) = self.evaluated(&self.point, &self.pairs.forms) else {
             return Violated { keys: Vec::new(), worst: 0.0 };
         };
-        let (order, columns) = (self.lifting.order(), factor.ncols());
-        let rows: Vec<f64> = (0..order * columns).map(|i| factor[(i / columns, i % columns)]).collect();
         let forms = self.lifting.base.len();
-        let mut values = vec![0.0; forms * columns];
-        self.lifting.base.evaluate(&rows, columns, &mut values);
-        let size = 1.0 + values.iter().map(|v| v * v).sum::<f64>() / forms as f64;
+        let size = 1.0 + values[..forms * columns].iter().map(|v| v * v).sum::<f64>() / forms as f64;
         let tolerance = self.settings.tolerance * size;
         let mut worst = 0.0_f64;
-        let keys = scan_violations(self.lifting, &values, columns, tolerance, self.settings.pairs_per_form)
+        let count = self.settings.pairs_per_form;
+        let cuts = scan_cuts(self.lifting, &self.pairs, &values, columns, tolerance, count);
+        let keys = scan_violations(self.lifting, &values, columns, tolerance, count)
             .into_iter()
+            .chain(cuts)
             .filter(|violation| self.pairs.keys.binary_search(&violation.key).is_err())
             .map(|violation| {
                 worst = worst.max(-violation.value / size);
@@ -63,6 +62,16 @@ impl Run<'_> {
             })
             .collect();
         Violated { keys, worst }
+    }
+
+    /// Forms at a factor of a point, row-major, and the number of its columns.
+    fn evaluated(&self, point: &Point, forms: &Forms) -> Option<(Vec<f64>, usize)> {
+        let factor = dense::factor_nearly(point.primal.as_ref(), self.par)?;
+        let (order, columns) = (self.lifting.order(), factor.ncols());
+        let rows: Vec<f64> = (0..order * columns).map(|i| factor[(i / columns, i % columns)]).collect();
+        let mut values = vec![0.0; forms.len() * columns];
+        forms.evaluate(&rows, columns, &mut values);
+        Some((values, columns))
     }
 
     /// Adds the violated pairs, at an earlier point if this one is too near the boundary; gives its gap.

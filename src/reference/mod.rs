@@ -19,6 +19,7 @@ mod operator;
 mod point;
 mod run;
 mod schur;
+mod separation;
 mod settings;
 
 pub use certify::certify;
@@ -61,6 +62,18 @@ pub fn solve_lifted(
         )));
     }
     let pairs = PairSet::new(lifting, settings.neighbours);
+    let solution = solve_from(lifting, settings, pairs, control, observer)?;
+    separation::tightened(lifting, settings, solution, control, observer)
+}
+
+/// Solves with these pairs and cuts to begin with.
+pub fn solve_from(
+    lifting: &Lifting,
+    settings: &ReferenceSettings,
+    pairs: PairSet,
+    control: &Control,
+    observer: &mut dyn FnMut(&ReferenceIteration),
+) -> Result<ReferenceSolution> {
     if lifting.fit_targets.iter().all(|&t| t == 0.0) {
         return Ok(ReferenceSolution::zero(lifting, pairs));
     }

@@ -193,11 +193,11 @@ impl<'a> Run<'a> {
             let largest = values.last().copied().unwrap_or(0.0);
             values.iter().filter(|v| **v > 1e-5 * largest).count()
         });
-        let head = self.lifting.head();
-        let head_factor =
-            match dense::factor(best.point.primal.as_ref().submatrix(0, 0, head, head), self.par) {
-                Some(factor) => (0..head * head).map(|i| factor[(i / head, i % head)]).collect(),
-                None => vec![0.0; head * head],
+        let order = self.lifting.order();
+        let factor =
+            match dense::factor_nearly(best.point.primal.as_ref().submatrix(0, 0, order, order), self.par) {
+                Some(factor) => (0..order * order).map(|i| factor[(i / order, i % order)]).collect(),
+                None => vec![0.0; order * order],
             };
         ReferenceSolution {
             status,
@@ -209,7 +209,7 @@ impl<'a> Run<'a> {
             iterations: self.iteration,
             rank,
             active_pairs,
-            head_factor,
+            factor,
             fit_residual: dual[..fits].to_vec(),
             pairs: self.pairs,
             seconds: self.began.elapsed().as_secs_f64(),

@@ -1,7 +1,12 @@
 //! What the reference solver is told, what it tells, and how it can end.
 
-use crate::lifting::{Lifting, PairSet};
-use crate::{Error, Result};
+use crate::lifting::{Cut, Lifting, PairSet, scan_cuts};
+use crate::{Cuts, Error, Result};
+
+/// Pairs with less than this part of the largest multiplier are not taken into the next round of cuts.
+const CARRIES: f64 = 1e-7;
+/// Products of each new cut that are held from the start.
+const PRODUCTS: usize = 8;
 
 /// Settings of the reference solver; the defaults suit every problem it is practical for.
 #[derive(Clone, Debug)]
@@ -25,6 +30,8 @@ pub struct ReferenceSettings {
     /// Degree of parallelism of products and factorisations (default 1). The bits of the result depend on this
     /// number and not on how many threads there are.
     pub parallelism: usize,
+    /// Sublinear forms beyond the published relaxation (default none): each round of them is a solve of its own.
+    pub cuts: Cuts,
 }
 
 impl Default for ReferenceSettings {
@@ -38,6 +45,7 @@ impl Default for ReferenceSettings {
             neighbours: 4,
             pairs_per_form: 2,
             parallelism: 1,
+            cuts: Cuts::None,
         }
     }
 }
@@ -151,8 +159,8 @@ pub struct ReferenceSolution {
     pub rank: usize,
     /// Pairs whose multiplier is larger than their product, both in normalised form.
     pub active_pairs: usize,
-    /// A factor of Λ's u block (head × head, row-major), in the lifting's coordinates.
-    pub head_factor: Vec<f64>,
+    /// A triangular factor of Λ's block of (u, δ) (order × order, row-major), in the lifting's coordinates.
+    pub factor: Vec<f64>,
     /// W in scaled terms, row-major: one row for each row of [`Lifting::fit`], c values each.
     pub fit_residual: Vec<f64>,
     /// Pairs held, with the multipliers of pairs and equalities in normalised form
@@ -163,6 +171,31 @@ pub struct ReferenceSolution {
 }
 
 impl ReferenceSolution {
+    /// The base forms at the factor (2G × columns, row-major), and the number of columns.
+    pub fn base_rows(&self, lifting: &Lifting) -> (Vec<f64>, usize) {
+        let columns = lifting.order();
+        let mut rows = vec![0.0; lifting.base.len() * columns];
+        lifting.base.evaluate(&self.factor, columns, &mut rows);
+        (rows, columns)
+    }
+
+    /// The pairs and cuts that carry something here, and further cuts with the products that this point violates most:
+    /// where the next solve begins.
+    pub(crate) fn pairs_with(&self, lifting: &Lifting, cuts: Vec<Cut>) -> PairSet {
+        let mut pairs = self.pairs.clone();
+        let largest = pairs.multipliers.iter().copied().fold(0.0, f64::max);
+        let keep: Vec<bool> = pairs.multipliers.iter().map(|n| *n > CARRIES * largest).collect();
+        pairs.retain(lifting, &keep);
+        pairs.drop_idle_cuts(lifting);
+        pairs.add_cuts(lifting, cuts);
+        let columns = lifting.order();
+        let mut rows = vec![0.0; pairs.forms.len() * columns];
+        pairs.forms.evaluate(&self.factor, columns, &mut rows);
+        let violated = scan_cuts(lifting, &pairs, &rows, columns, 0.0, PRODUCTS);
+        pairs.add(lifting, &violated.iter().map(|violation| violation.key).collect::<Vec<_>>());
+        pairs
+    }
+
     /// The solution when no network can lower the loss: zero, primal and dual.
     pub(super) fn zero(lifting: &Lifting, pairs: PairSet) -> Self {
         let value = lifting.unscale(0.0);
@@ -176,7 +209,7 @@ impl ReferenceSolution {
             iterations: 0,
             rank: 0,
             active_pairs: 0,
-            head_factor: vec![0.0; lifting.head() * lifting.head()],
+            factor: vec![0.0; lifting.order() * lifting.order()],
             fit_residual: vec![0.0; lifting.fit_targets.len()],
             pairs,
             seconds: 0.0,

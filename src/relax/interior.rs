@@ -1,9 +1,10 @@
 //! The relaxation by the dense interior-point method, which gives the multipliers directly.
 
-use super::{Run, stop_status};
+use super::{ROUNDS, Run, stop_status};
 use crate::dual::{RepairSettings, dual_point};
+use crate::lifting::PairSet;
 use crate::reference::{
-    ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_lifted,
+    ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_from,
 };
 use crate::report::{Relaxed, Status};
 use crate::{Error, Progress, Result};
@@ -11,8 +12,9 @@ use crate::{Error, Progress, Result};
 /// Accuracies tried one after the other, as parts of the tolerance: a proof may cost a little more than the first leaves.
 const PARTS: [f64; 2] = [0.2, 5e-3];
 
-/// Solves by the interior-point method; stalled is what it did not bring to the tolerance.
-pub(super) fn solve(run: &mut Run<'_>) -> Result<()> {
+/// Solves by the interior-point method and says whether that ended as it should; stalled is what it did not bring to the
+/// tolerance.
+pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
     run.relaxed.status = Status::Stalled;
     for part in PARTS {
         let settings = ReferenceSettings {
@@ -20,36 +22,80 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<()> {
             reduced_tolerance: run.tolerance,
             ..ReferenceSettings::default()
         };
-        let solution = match attempt(run, &settings) {
+        let solution = match attempt(run, &settings, PairSet::new(run.lifting, settings.neighbours)) {
             // Data so badly scaled that not one iteration could be made: the other solver may.
-            Err(Error::Numerical(_)) => return Ok(()),
+            Err(Error::Numerical(_)) => return Ok(false),
             outcome => outcome?,
         };
-        // The multiplier of the loss is target − prediction.
-        let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
-        let dual = dual_point(run.problem, run.lifting, &solution.pairs, &misfit);
-        run.consider(dual, &RepairSettings::default())?;
-        note(run, &solution);
+        take_over(run, &solution)?;
         match solution.status {
             ReferenceStatus::TimeLimit | ReferenceStatus::Cancelled => {
                 run.relaxed.status = stop_status(run.control);
-                return Ok(());
+                return Ok(true);
             }
             _ if run.is_close(solution.value) || run.network_is_close() => {
                 run.relaxed.status = Status::Converged;
-                return Ok(());
+                tighten(run, &settings, solution)?;
+                return Ok(true);
             }
-            _ if !solution.status.is_solved() => return Ok(()),
+            _ if !solution.status.is_solved() => return Ok(false),
             _ => {}
         }
     }
+    Ok(false)
+}
+
+/// Adds cuts in rounds, as long as they raise the bound; each round is a solve of its own.
+fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: ReferenceSolution) -> Result<()> {
+    for round in 0..ROUNDS {
+        let (rows, columns) = solution.base_rows(run.lifting);
+        let cuts = run.more_cuts(round, &rows, columns, solution.pairs.cuts());
+        if cuts.is_empty() {
+            break;
+        }
+        let before = run.best_bound;
+        let next = match attempt(run, settings, solution.pairs_with(run.lifting, cuts)) {
+            Err(Error::Numerical(_)) => break,
+            outcome => outcome?,
+        };
+        let better = next.value > solution.value;
+        if next.status.is_solved() && better {
+            take_over(run, &next)?;
+        } else {
+            // What it did not bring to an end may still be worth something.
+            consider(run, &next)?;
+        }
+        if !next.status.is_solved() || !better || !run.pays(before) {
+            break;
+        }
+        solution = next;
+    }
+    if run.control.should_stop() {
+        run.relaxed.status = stop_status(run.control);
+    }
+    // A bound above the value of the last relaxation that was solved belongs to a tighter one.
+    run.relaxed.value = run.relaxed.value.max(run.best_bound);
     Ok(())
 }
 
-fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings) -> Result<ReferenceSolution> {
+/// Estimates the bound of a solution and takes over its figures.
+fn take_over(run: &mut Run<'_>, solution: &ReferenceSolution) -> Result<()> {
+    consider(run, solution)?;
+    note(run, solution);
+    Ok(())
+}
+
+fn consider(run: &mut Run<'_>, solution: &ReferenceSolution) -> Result<bool> {
+    // The multiplier of the loss is target − prediction.
+    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(run.problem, run.lifting, &solution.pairs, &misfit);
+    run.consider(dual, &RepairSettings::default())
+}
+
+fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings, pairs: PairSet) -> Result<ReferenceSolution> {
     let (observer, started, upper, bound) = (&mut *run.observer, run.started, run.upper, run.best_bound);
     let rank = run.lifting.order();
-    solve_lifted(run.lifting, settings, run.control, &mut |line: &ReferenceIteration| {
+    solve_from(run.lifting, settings, pairs, run.control, &mut |line: &ReferenceIteration| {
         observer.progress(&Progress {
             iteration: line.iteration,
             value: line.value,
@@ -74,5 +120,8 @@ fn note(run: &mut Run<'_>, solution: &ReferenceSolution) {
         active_pairs: solution.active_pairs,
         ..run.relaxed
     };
-    run.hidden = Some(run.lifting.hidden_weights(&solution.head_factor, run.lifting.head()));
+    let (order, head) = (run.lifting.order(), run.lifting.head());
+    // The factor is triangular: its first rows have no more columns than that.
+    let rows: Vec<f64> = (0..head * head).map(|i| solution.factor[i / head * order + i % head]).collect();
+    run.hidden = Some(run.lifting.hidden_weights(&rows, head));
 }

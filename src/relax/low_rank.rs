@@ -1,6 +1,6 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
-use super::{Run, stop_status};
+use super::{ROUNDS, Run, stop_status};
 use crate::checkpoint::LevelState;
 use crate::dual::{RepairSettings, dual_point};
 use crate::lifting::Lifting;
@@ -51,10 +51,30 @@ pub(super) fn solve(
         }
     };
     run.relaxed.status = levels(run, &mut solver, count)?;
+    if run.relaxed.status == Status::Converged {
+        tighten(run, &mut solver)?;
+    }
     let factor = solver.factor();
     let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
     run.hidden = Some(lifted.hidden.clone());
     run.factor = Some(lifted);
+    Ok(())
+}
+
+/// Adds cuts in rounds, as long as they raise the bound; the factor and the multipliers are where the last round left them.
+fn tighten(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<()> {
+    for round in 0..ROUNDS {
+        let (rows, columns) = (solver.base_rows(), solver.factor().columns);
+        let cuts = run.more_cuts(round, &rows, columns, solver.pairs().cuts());
+        if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
+            break;
+        }
+        let before = run.best_bound;
+        run.relaxed.status = levels(run, solver, Count::default())?;
+        if run.relaxed.status != Status::Converged || !run.pays(before) {
+            break;
+        }
+    }
     Ok(())
 }
 
@@ -123,6 +143,10 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
 
 /// Writes down where the solver stands.
 fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
+    // A run that goes on begins with the cuts anew: the state before the first of them is the last that is kept.
+    if !solver.pairs().cuts().is_empty() {
+        return;
+    }
     let Count { levels, since_better } = count;
     run.keep(stopped, |dual, relaxed| LevelState {
         solver: solver.state(),

@@ -7,16 +7,22 @@ mod method;
 pub use method::Method;
 
 use crate::checkpoint::{LevelState, WholeLedger};
+use crate::cuts::propose;
 use crate::dual::{DualPoint, RepairSettings, repair};
-use crate::lifting::{Geometry, LiftedFactor, Lifting};
+use crate::lifting::{Cut, Geometry, LiftedFactor, Lifting};
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
-use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
+use crate::{Control, Cuts, Error, Network, Observer, Result, TrainingProblem};
 use faer::Mat;
 use std::time::Instant;
 
 /// Most directions of one factor: its dense slack and the repair's take 1 GB.
 const DIRECTION_LIMIT: usize = 6_000;
+
+/// Most rounds of cuts.
+const ROUNDS: u64 = 12;
+/// A round of cuts that raises the bound by less than this part of the tolerance is the last.
+const LEAST_GAIN: f64 = 0.3;
 
 /// What solving the relaxation has brought.
 pub(crate) struct Relaxation {
@@ -49,6 +55,8 @@ pub(crate) fn relax(
         problem,
         lifting: &lifting,
         tolerance: settings.tolerance,
+        cuts: settings.cuts,
+        seed: settings.seed,
         control,
         observer,
         started,
@@ -69,11 +77,9 @@ pub(crate) fn relax(
     if lifting.groups() > 0 && !stopped && !run.network_is_close() {
         // A state that was kept is the low-rank solver's.
         let interior = earlier.is_none() && settings.method.is_interior(&lifting);
-        if interior {
-            interior::solve(&mut run)?;
-        }
+        let solved = interior && interior::solve(&mut run)?;
         // What dense algebra could not finish the other solver may.
-        if !interior || settings.method == Method::Auto && run.relaxed.status == Status::Stalled {
+        if !interior || settings.method == Method::Auto && !solved {
             low_rank::solve(&mut run, network, settings, earlier)?;
         }
     }
@@ -109,6 +115,8 @@ struct Run<'a> {
     problem: &'a TrainingProblem,
     lifting: &'a Lifting,
     tolerance: f64,
+    cuts: Cuts,
+    seed: u64,
     control: &'a Control,
     observer: &'a mut dyn Observer,
     started: Instant,
@@ -125,6 +133,19 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    /// The cuts worth another round, beside those held; none where enough are held or the bound is good enough.
+    fn more_cuts(&self, round: u64, rows: &[f64], columns: usize, held: &[Cut]) -> Vec<Cut> {
+        if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
+            return Vec::new();
+        }
+        propose(self.lifting, rows, columns, held, self.cuts, self.seed.wrapping_add(round))
+    }
+
+    /// Whether a round of cuts that began with this bound has raised it enough for another.
+    fn pays(&self, before: f64) -> bool {
+        self.best_bound - before >= LEAST_GAIN * self.tolerance * before
+    }
+
     /// Takes over the figures and the dual point of an earlier run. The bound is worked out again; the proof at the end
     /// asks nothing of it.
     fn go_on_from(&mut self, dual: DualPoint, relaxed: &Relaxed) {

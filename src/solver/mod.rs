@@ -24,8 +24,11 @@ pub use settings::SolverSettings;
 pub use start::start;
 pub(crate) use state::SolverState;
 
-use crate::lifting::{Lifting, PairSet, scan_violations};
+use crate::lifting::{Cut, Lifting, PairSet, scan_cuts, scan_violations};
 use crate::{Control, Result};
+use rand::{RngExt, SeedableRng};
+use rand_distr::StandardNormal;
+use rand_pcg::Pcg64;
 use spectrum::Spectrum;
 
 /// Tightest gradient tolerance, relative to the objective: below it the gradient is rounding.
@@ -36,6 +39,19 @@ const SETTLED: f64 = 1e-3;
 const SUFFICIENT_DECREASE: f64 = 0.3;
 /// Factor of the smoothing between converged levels.
 const SMOOTHING_DECAY: f64 = 0.2;
+
+/// Worst violations of each form that a scan takes in.
+const PER_FORM: usize = 6;
+/// Violated products of a new cut that come with it.
+const PER_NEW_CUT: usize = 16;
+/// Columns to spare once there are cuts, and the least number of columns then.
+const SPARE_WITH_CUTS: usize = 10;
+const COLUMNS_WITH_CUTS: usize = 30;
+/// Size of the entries of new columns, relative to the root mean square of the old.
+const WIDENING: f64 = 1e-2;
+/// Where smoothing (as a part of the first) and gradient tolerance go back to when cuts come.
+const REOPENED_SMOOTHING: f64 = 0.04;
+const REOPENED_TOLERANCE: f64 = 1e-4;
 
 /// Where the solver stands after a level.
 #[derive(Clone, Debug)]
@@ -80,6 +96,8 @@ pub struct LowRankSolver<'a> {
     scale: f64,
     mean_square: f64,
     newton_steps: usize,
+    /// Columns kept beyond the numerical rank.
+    spare_columns: usize,
     last_error: f64,
 }
 
@@ -114,6 +132,7 @@ impl<'a> LowRankSolver<'a> {
             scale,
             mean_square,
             newton_steps: 0,
+            spare_columns: rank::SPARE_COLUMNS,
             last_error: 0.0,
         })
     }
@@ -196,8 +215,26 @@ impl<'a> LowRankSolver<'a> {
             self.gradient_tolerance =
                 (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
         }
-        rank::shrink(&mut self.factor);
+        rank::shrink(&mut self.factor, self.spare_columns);
         level
+    }
+
+    /// Gives the factor columns to spare: with more constraints a factor of about the optimal rank has spurious valleys.
+    fn widen(&mut self) {
+        self.spare_columns = SPARE_WITH_CUTS;
+        let wanted = (self.factor.columns + SPARE_WITH_CUTS)
+            .max(COLUMNS_WITH_CUTS)
+            .min(self.settings.rank_limit)
+            .min(self.lifting.order());
+        let rows = self.factor.rows();
+        let mean: f64 =
+            self.factor.values.iter().map(|v| v * v).sum::<f64>() / self.factor.values.len() as f64;
+        let mut rng = Pcg64::seed_from_u64(self.set.len() as u64);
+        while self.factor.columns < wanted {
+            let column: Vec<f64> =
+                (0..rows).map(|_| WIDENING * mean.sqrt() * rng.sample::<f64, _>(StandardNormal)).collect();
+            self.factor.push_column(&column);
+        }
     }
 
     fn update_pairs(&mut self, infeasibility: f64) -> usize {
@@ -214,11 +251,44 @@ impl<'a> LowRankSolver<'a> {
             .collect();
         // Early levels violate every pair a little: only what stands out is worth holding.
         let tolerance = (0.1 * infeasibility).max(1e-6) * self.mean_square;
-        let found = scan_violations(self.lifting, &work.p, self.factor.columns, tolerance, 6);
+        let columns = self.factor.columns;
+        let mut found = scan_violations(self.lifting, &work.p, columns, tolerance, PER_FORM);
+        found.extend(scan_cuts(self.lifting, &self.set, &work.p, columns, tolerance, PER_FORM));
         let keys: Vec<_> = found.iter().map(|v| v.key).collect();
         self.set.retain(self.lifting, &keep);
         let before = self.set.len();
         self.set.add(self.lifting, &keys);
+        let added = self.set.len() - before;
+        self.set.drop_idle_cuts(self.lifting);
+        added
+    }
+
+    /// The base forms at the factor, 2G × columns, row-major.
+    pub fn base_rows(&self) -> Vec<f64> {
+        let columns = self.factor.columns;
+        let mut rows = vec![0.0; self.lifting.base.len() * columns];
+        self.lifting.base.evaluate(self.factor.r(), columns, &mut rows);
+        rows
+    }
+
+    /// Takes in cuts with those of their products that the factor violates, the worst of each; gives how many products.
+    ///
+    /// Smoothing and tolerance go some levels back, because the optimum moves.
+    pub fn add_cuts(&mut self, cuts: Vec<Cut>) -> usize {
+        self.set.add_cuts(self.lifting, cuts);
+        self.widen();
+        let columns = self.factor.columns;
+        let mut rows = vec![0.0; self.set.forms.len() * columns];
+        self.set.forms.evaluate(self.factor.r(), columns, &mut rows);
+        let tolerance = 1e-6 * self.mean_square;
+        let found = scan_cuts(self.lifting, &self.set, &rows, columns, tolerance, PER_NEW_CUT);
+        let before = self.set.len();
+        self.set.add(self.lifting, &found.iter().map(|v| v.key).collect::<Vec<_>>());
+        self.set.drop_idle_cuts(self.lifting);
+        let first = self.settings.initial_smoothing * self.scale / self.set.len().max(1) as f64;
+        self.smoothing = self.smoothing.max(REOPENED_SMOOTHING * first);
+        self.gradient_tolerance = self.gradient_tolerance.max(REOPENED_TOLERANCE);
+        self.last_error = 0.0;
         self.set.len() - before
     }
 

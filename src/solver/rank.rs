@@ -8,9 +8,11 @@ use faer::Mat;
 /// Singular values below this fraction of the largest carry nothing.
 const RANK_TOLERANCE: f64 = 2e-3;
 /// Columns kept beyond the numerical rank: a factor of exactly the rank is held up by spurious valleys.
-const SPARE_COLUMNS: usize = 3;
-/// A new column must lower the function by this much of the objective at once.
+pub(super) const SPARE_COLUMNS: usize = 3;
+/// A new column must lower the function by this much of the objective at once; less counts where there are cuts, because
+/// a small negative eigenvalue then costs much of the bound.
 const GROWTH_GAIN: f64 = 1e-7;
+const GROWTH_GAIN_WITH_CUTS: f64 = 1e-11;
 /// An eigenvalue counts as negative only when it exceeds what the gradient's error alone produces.
 const GRADIENT_MARGIN: f64 = 10.0;
 
@@ -25,6 +27,7 @@ pub(super) fn grow(
     gradient: f64,
 ) -> bool {
     let mut work = Workspace::default();
+    let gain = if lagrangian.set.cuts().is_empty() { GROWTH_GAIN } else { GROWTH_GAIN_WITH_CUTS };
     let mut grown = false;
     for (_, vector) in lowest.iter().filter(|(value, _)| *value < -GRADIENT_MARGIN * gradient) {
         if factor.columns >= limit {
@@ -46,7 +49,7 @@ pub(super) fn grow(
             })
             .min_by(|a, b| a.0.total_cmp(&b.0));
         if let Some((next, trial)) = best
-            && current - next > GROWTH_GAIN * scale
+            && current - next > gain * scale
         {
             *factor = trial;
             grown = true;
@@ -56,8 +59,8 @@ pub(super) fn grow(
 }
 
 /// Drops the columns below the numerical rank, keeping a few to spare.
-pub(super) fn shrink(factor: &mut Factor) {
-    let keep = factor.numerical_rank(RANK_TOLERANCE) + SPARE_COLUMNS;
+pub(super) fn shrink(factor: &mut Factor, spare: usize) {
+    let keep = factor.numerical_rank(RANK_TOLERANCE) + spare;
     if keep < factor.columns {
         factor.compress(keep);
     }

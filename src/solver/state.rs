@@ -153,6 +153,7 @@ impl<'a> LowRankSolver<'a> {
             scale: state.scale,
             mean_square: state.mean_square,
             newton_steps: state.newton_steps,
+            spare_columns: super::rank::SPARE_COLUMNS,
             last_error: state.last_error,
         }))
     }

@@ -1,0 +1,42 @@
+//! Sublinear forms: if a direction is x_k = Σ b_i x_i then Σ|b_i| s_i − s_k ≥ 0 on every neuron.
+
+use super::{Forms, Lifting};
+use std::collections::BTreeMap;
+
+/// A representation of one direction by others, and the form that belongs to it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cut {
+    /// k, a direction.
+    pub target: usize,
+    /// (i, b_i) with x_k = Σ b_i x_i over the unit directions, ascending in i.
+    pub support: Vec<(usize, f64)>,
+}
+
+impl Cut {
+    /// Coefficients of Σ|b_i| s_i − s_k on δ, and their length t.
+    ///
+    /// Along the path that all its directions share to the root only Σ|b_i| − 1 is left, which is small.
+    fn coefficients(&self, lifting: &Lifting) -> (BTreeMap<usize, f64>, f64) {
+        let mut tail = BTreeMap::new();
+        let own = (self.target, -1.0);
+        for (g, weight) in self.support.iter().map(|(i, b)| (*i, b.abs())).chain([own]) {
+            for (node, coefficient) in lifting.forest.path(g) {
+                *tail.entry(node).or_insert(0.0) += weight * coefficient;
+            }
+        }
+        let length = tail.values().map(|c| c * c).sum::<f64>().sqrt().max(1e-12);
+        (tail, length)
+    }
+
+    /// What the form is divided by to make it of order one.
+    pub(crate) fn scale(&self, lifting: &Lifting) -> f64 {
+        self.coefficients(lifting).1
+    }
+
+    /// Appends (Σ|b_i| s_i − s_k)/t in the coordinates (u, δ) and gives t.
+    pub(super) fn push_form(&self, lifting: &Lifting, forms: &mut Forms) -> f64 {
+        let (tail, scale) = self.coefficients(lifting);
+        forms.push(vec![0.0; lifting.head()], tail.into_iter().map(|(g, c)| (g, c / scale)));
+        scale
+    }
+}
