@@ -7,6 +7,7 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
+use relucert::baselines::arrangements::{self, ArrangementSettings};
 use relucert::certificate::{
     Certificate, ProofSettings, certify_dual, load_certificate, prove, prove_with, save_certificate,
 };
@@ -55,6 +56,29 @@ fn cuts_prove_more_in_the_plane_and_never_more_than_a_network_has() {
     assert!(tight > 0.985 * upper && tight <= upper, "{tight} of {upper}");
     // The report speaks of what the certificate carries.
     assert_eq!(with.report.cuts, with.certificate.dual().cuts.len());
+}
+
+/// The optimum over all networks, by enumerating activation patterns: no bound may pass it, and no cut may lower one.
+#[test]
+fn bounds_lie_between_those_without_cuts_and_the_exact_optimum() {
+    for (seed, rank) in [(1, 2), (2, 2), (3, 3), (4, 3)] {
+        let x = gaussian(seed, 12, rank);
+        let noise = gaussian(seed + 100, 12, 2);
+        let y = Mat::from_fn(12, 2, |i, j| (2.0 * x[(i, j)]).sin() + 0.2 * noise[(i, j)]);
+        for gamma in [0.02, 0.3] {
+            let problem = TrainingProblem::new(x.clone(), y.clone(), gamma).unwrap();
+            let exact =
+                arrangements::solve(&problem, &ArrangementSettings::default(), &Control::new()).unwrap();
+            assert!(exact.converged && exact.upper - exact.lower < 1e-5 * exact.upper);
+            let plain = run(&problem, Cuts::None).report.lower_bound;
+            let tight = run(&problem, Cuts::Auto).report.lower_bound;
+            assert!(tight >= plain, "{tight} with cuts, {plain} without");
+            assert!(tight <= exact.upper, "{tight} above the optimum {}", exact.upper);
+            if rank == 2 {
+                assert!(tight >= 0.98 * exact.upper, "{tight} of {}", exact.upper);
+            }
+        }
+    }
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(super) struct Frame<'a> {
     pub cost: &'a Mat<f64>,
     /// Natural size of the diagonal of S.
     pub scale: &'a [f64],
+    /// Relative accuracy of the run.
+    pub tolerance: f64,
     pub par: Par,
 }
 
@@ -42,6 +44,8 @@ struct System<'a> {
     inverse: Mat<f64>,
     schur: &'a Schur,
     ratio: Vec<f64>,
+    /// Relative residual of a solve.
+    accuracy: f64,
     par: Par,
 }
 
@@ -103,7 +107,7 @@ impl System<'_> {
     fn solve(&self, b: &[f64]) -> Vec<f64> {
         let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
-        let goal = 1e-13 * norm(b);
+        let goal = self.accuracy * norm(b);
         let mut x = vec![0.0; b.len()];
         let mut r = b.to_vec();
         let (mut best, mut best_norm) = (x.clone(), f64::INFINITY);
@@ -142,6 +146,8 @@ impl System<'_> {
     }
 }
 
+/// Relative residual of a solve, as a part of the run's tolerance.
+const REFINED: f64 = 1e-5;
 /// Most steps of refinement of one solve.
 const REFINEMENTS: usize = 15;
 /// Fraction of the way to the boundary after a full predictor step.
@@ -157,7 +163,7 @@ pub(super) fn iterate(
     times_forms: &Mat<f64>,
     schur: &mut Schur,
 ) -> Result<Step, Breakdown> {
-    let Frame { operator, cost, scale, par } = *frame;
+    let Frame { operator, cost, scale, tolerance, par } = *frame;
     let free = operator.free;
     let slack_factor = dense::factor(point.slack.as_ref(), par).ok_or(Breakdown)?;
     let primal_factor = dense::factor(point.primal.as_ref(), par).ok_or(Breakdown)?;
@@ -172,7 +178,8 @@ pub(super) fn iterate(
     if !schur.factor(operator, times_forms.as_ref(), inverse_forms.as_ref(), &diagonal, par) {
         return Err(Breakdown);
     }
-    let system = System { operator, point, residuals, inverse, schur, ratio, par };
+    let accuracy = (REFINED * tolerance).max(1e-13);
+    let system = System { operator, point, residuals, inverse, schur, ratio, accuracy, par };
     let lengths = |d: &Direction| {
         let primal = to_boundary(primal_inverse_factor.as_ref(), d.primal.as_ref(), par)
             .min(to_bound(&point.products, &d.products));

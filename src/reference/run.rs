@@ -140,7 +140,13 @@ impl<'a> Run<'a> {
         times_forms: &Mat<f64>,
         schur: &mut Schur,
     ) -> std::result::Result<(), ReferenceStatus> {
-        let frame = newton::Frame { operator, cost: &self.cost, scale: &self.scale, par: self.par };
+        let frame = newton::Frame {
+            operator,
+            cost: &self.cost,
+            scale: &self.scale,
+            tolerance: self.settings.tolerance,
+            par: self.par,
+        };
         match newton::iterate(&frame, &mut self.point, residuals, times_forms, schur) {
             Ok(steps) => {
                 self.steps = steps;

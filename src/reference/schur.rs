@@ -6,7 +6,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 /// Columns of one task; fixes the order of work whatever the number of threads.
-const BLOCK: usize = 64;
+const BLOCK: usize = 128;
 
 /// The lower triangle of M_kl = ⟨A_k, sym(Λ A_l S⁻¹)⟩ into `out` (m × m, column-major).
 ///

@@ -32,9 +32,20 @@ struct Point {
     resolvent: Mat<f64>,
 }
 
+/// What tells whether η is to become a point: a small part of the work.
+struct Trial {
+    value: f64,
+    /// Of γI + DAᵀAD with D = diag(√η).
+    factor: Cholesky,
+    /// DAᵀA.
+    scaled_gram: Mat<f64>,
+    /// (γI + DAᵀAD)⁻¹DAᵀY.
+    solved: Mat<f64>,
+}
+
 impl Lengths {
-    /// By Woodbury with D = diag(√η): K⁻¹ = (I − AD(γI + DAᵀAD)⁻¹DAᵀ)/γ.
-    fn at(&self, eta: &[f64]) -> Option<Point> {
+    /// By Woodbury: K⁻¹ = (I − AD(γI + DAᵀAD)⁻¹DAᵀ)/γ.
+    fn at(&self, eta: &[f64]) -> Option<Trial> {
         let (m, gamma) = (eta.len(), self.weight_decay);
         let root: Vec<f64> = eta.iter().map(|e| e.sqrt()).collect();
         let system = Mat::from_fn(m, m, |i, j| {
@@ -44,24 +55,29 @@ impl Lengths {
         if !factor.factorize(&system, 0.0) {
             return None;
         }
-        // DAᵀ[Y A], solved for, and multiplied by AᵀAD once more
         let scaled_target = Mat::from_fn(m, self.target.ncols(), |i, j| root[i] * self.target[(i, j)]);
         let scaled_gram = Mat::from_fn(m, m, |i, j| root[i] * self.gram[(i, j)]);
-        let mut pull = self.target.clone();
         let solved = factor.solution(scaled_target.as_ref());
-        matmul(pull.as_mut(), Accum::Add, scaled_gram.transpose(), solved.as_ref(), -1.0, Par::Seq);
-        let mut resolvent = self.gram.clone();
-        let half = factor.solution(scaled_gram.as_ref());
-        matmul(resolvent.as_mut(), Accum::Add, scaled_gram.transpose(), half.as_ref(), -1.0, Par::Seq);
-        for column in resolvent.col_iter_mut() {
-            column.iter_mut().for_each(|r| *r /= gamma);
-        }
         let mut fit = self.energy;
         for (s, t) in solved.col_iter().zip(scaled_target.col_iter()) {
             fit -= s.iter().zip(t.iter()).map(|(s, t)| s * t).sum::<f64>();
         }
         let value = 0.5 * fit + 0.5 * gamma * eta.iter().sum::<f64>();
-        value.is_finite().then_some(Point { value, pull, resolvent })
+        value.is_finite().then_some(Trial { value, factor, scaled_gram, solved })
+    }
+
+    /// DAᵀ[Y A], solved for, and multiplied by AᵀAD once more.
+    fn point(&self, trial: &Trial) -> Point {
+        let back = trial.scaled_gram.transpose();
+        let mut pull = self.target.clone();
+        matmul(pull.as_mut(), Accum::Add, back, trial.solved.as_ref(), -1.0, Par::Seq);
+        let mut resolvent = self.gram.clone();
+        let half = trial.factor.solution(trial.scaled_gram.as_ref());
+        matmul(resolvent.as_mut(), Accum::Add, back, half.as_ref(), -1.0, Par::Seq);
+        for column in resolvent.col_iter_mut() {
+            column.iter_mut().for_each(|r| *r /= self.weight_decay);
+        }
+        Point { value: trial.value, pull, resolvent }
     }
 
     fn slope(&self, point: &Point, k: usize) -> f64 {
@@ -111,7 +127,7 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
         weight_decay: at.weight_decay,
     };
     let mut eta: Vec<f64> = norms.iter().map(|n| n * n).collect();
-    let Some(mut point) = problem.at(&eta) else { return };
+    let Some(mut point) = problem.at(&eta).map(|trial| problem.point(&trial)) else { return };
     for _ in 0..STEPS {
         if control.should_stop() {
             break;
@@ -147,10 +163,10 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
         let Some((trial, found)) = next else { break };
         let progress = point.value - found.value;
         eta = trial;
-        point = found;
         if progress <= PROGRESS * point.value.abs() {
             break;
         }
+        point = problem.point(&found);
     }
     for ((u, unit), eta) in hidden.chunks_exact_mut(k).zip(unit.chunks_exact(k)).zip(&eta) {
         let length = eta.sqrt();
