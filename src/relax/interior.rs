@@ -10,7 +10,7 @@ use crate::report::{Relaxed, Status};
 use crate::{Error, Progress, Result};
 
 /// Accuracies tried one after the other, as parts of the tolerance: a proof may cost a little more than the first leaves.
-const PARTS: [f64; 2] = [0.2, 5e-3];
+const PARTS: [f64; 2] = [0.3, 5e-3];
 
 /// Solves by the interior-point method and says whether that ended as it should; stalled is what it did not bring to the
 /// tolerance.

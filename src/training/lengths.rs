@@ -7,9 +7,9 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 
 /// Newton steps at most; ten or twenty are usual.
-const STEPS: usize = 60;
+const STEPS: usize = 30;
 /// Relative progress of a step at which the lengths are good enough: far below what a round of training is after.
-const PROGRESS: f64 = 1e-9;
+const PROGRESS: f64 = 1e-8;
 
 /// min over η ≥ 0 of ½γ tr Yᵀ(γI + Σ η_k a_k a_kᵀ)⁻¹Y + (γ/2) Σ η_k, where a_k = (Xu_k)₊ with ‖u_k‖ = 1.
 ///
