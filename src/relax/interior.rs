@@ -33,12 +33,21 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
                 run.relaxed.status = stop_status(run.control);
                 return Ok(true);
             }
+            status if !status.is_solved() => {
+                // The value of a point that did not converge says nothing; the network is a feasible one.
+                if run.network_is_close() {
+                    run.relaxed.value = run.upper;
+                    run.relaxed.infeasibility = 0.0;
+                    run.relaxed.status = Status::Converged;
+                    return Ok(true);
+                }
+                return Ok(false);
+            }
             _ if run.is_close(solution.value) || run.network_is_close() => {
                 run.relaxed.status = Status::Converged;
                 tighten(run, &settings, solution)?;
                 return Ok(true);
             }
-            _ if !solution.status.is_solved() => return Ok(false),
             _ => {}
         }
     }
