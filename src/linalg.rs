@@ -97,6 +97,13 @@ impl Cholesky {
     }
 }
 
+/// The inverse of a positive definite matrix, given by its lower triangle; none if it is not.
+pub(crate) fn inverse(matrix: &Mat<f64>) -> Option<Mat<f64>> {
+    let mut cholesky = Cholesky::default();
+    let identity = Mat::<f64>::identity(matrix.nrows(), matrix.ncols());
+    cholesky.factorize(matrix, 0.0).then(|| cholesky.solution(identity.as_ref()))
+}
+
 /// AB.
 pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
     let size = a.nrows().saturating_mul(a.ncols()).saturating_mul(b.ncols());

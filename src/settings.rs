@@ -40,6 +40,38 @@ impl Blocks {
     }
 }
 
+/// Whether blocks trade weight decay with each other once they are solved, to win back part of what dividing lost.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Prices {
+    /// No.
+    #[default]
+    None,
+    /// As long as a round raises the bound by more than the tolerance, at most twenty.
+    Auto,
+    /// So many rounds, or fewer where nothing is left to win.
+    Rounds(usize),
+}
+
+impl Prices {
+    /// Most rounds, of which `auto` are the most for [`Prices::Auto`].
+    pub(crate) fn rounds(self, auto: usize) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Auto => auto,
+            Self::Rounds(rounds) => rounds,
+        }
+    }
+
+    /// A round that wins less than this part of the bound is the last.
+    pub(crate) fn least_gain(self, tolerance: f64) -> f64 {
+        match self {
+            Self::None | Self::Auto => tolerance,
+            Self::Rounds(_) => 1e-3 * tolerance,
+        }
+    }
+}
+
 /// Settings of [`certify()`](crate::certify()).
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
@@ -50,6 +82,8 @@ pub struct CertifySettings {
     pub seed: u64,
     /// Blocks of samples to divide the problem into. Default [`Blocks::Auto`].
     pub blocks: Blocks,
+    /// Rounds of prices between blocks. Default [`Prices::None`].
+    pub prices: Prices,
     /// Sublinear forms beyond the published relaxation. Default [`Cuts::None`].
     pub cuts: Cuts,
     /// The solver of the relaxation. Default [`Method::Auto`].
@@ -73,6 +107,7 @@ impl Default for CertifySettings {
             tolerance: 1e-3,
             seed: 0,
             blocks: Blocks::Auto,
+            prices: Prices::None,
             cuts: Cuts::None,
             method: Method::Auto,
             solver: SolverSettings::default(),

@@ -12,11 +12,16 @@ use rayon::prelude::*;
 /// Part of the weight decay that pays for the rounding of Σ_k M_k: 2⁻³⁰.
 const HEAD_PART: f64 = 1.0 / (1u64 << 30) as f64;
 
-/// γ_k with Kγ_k ≤ γ exactly; where there are head matrices, Kγ_k ≤ (1 − 2⁻³¹)γ.
+/// γ_k with Kγ_k ≤ (1 − 2⁻³¹)γ, for blocks with head matrices.
+pub(crate) fn priced_share(problem: &TrainingProblem, count: usize) -> f64 {
+    problem.weight_decay() * (1.0 - HEAD_PART) / count as f64
+}
+
+/// γ_k with Kγ_k ≤ γ exactly; where there are head matrices, that of [`priced_share`].
 pub(crate) fn share(problem: &TrainingProblem, partition: &Partition) -> f64 {
     let (gamma, count) = (problem.weight_decay(), partition.count() as f64);
     if partition.heads().is_some() {
-        return gamma * (1.0 - HEAD_PART) / count;
+        return priced_share(problem, partition.count());
     }
     let share = gamma / count;
     // The fused operation rounds once, so that its sign is that of Kγ_k − γ.

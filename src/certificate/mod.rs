@@ -10,18 +10,20 @@ mod head;
 mod method;
 mod operator;
 mod partition;
+mod priced;
 mod prove;
 mod random;
 mod settings;
 mod sparse;
 
 pub use blocks::certify_blocks;
-pub(crate) use blocks::{share, stack_proved};
+pub(crate) use blocks::{priced_share, share, stack_proved};
 pub use files::{
     load_certificate, load_network, load_problem, parse_certificate, parse_network, parse_problem,
     save_certificate, save_network, save_problem, verify,
 };
 pub use partition::Partition;
+pub(crate) use priced::provable_point;
 pub use prove::{DENSE_LIMIT, dense_limit};
 
 pub use random::{BoundedOperator, semidefinite_except};
@@ -236,7 +238,7 @@ fn certify_repaired(
     mut margin: f64,
     settings: &ProofSettings,
 ) -> Result<Option<(Certificate, Proof)>> {
-    let mut plan = Plan::new(problem, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
+    let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
         prove_with(problem, &certificate, settings).ok().map(|proof| (certificate, proof))

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
-use relucert::{Blocks, Cuts, Method};
+use relucert::{Blocks, Cuts, Prices, Method};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -69,6 +69,9 @@ pub(super) struct CertifyOptions {
     /// Divide the samples into blocks: auto, or their number; 1 for none
     #[arg(long, value_name = "K", default_value = "auto", value_parser = blocks)]
     pub(super) blocks: Blocks,
+    /// Rounds in which blocks trade weight decay to win back what dividing lost: none, auto, or the most to do
+    #[arg(long, value_name = "N", default_value = "none", value_parser = prices)]
+    pub(super) prices: Prices,
     /// Sublinear forms that tighten the relaxation: none, auto, or the most to use (for each block)
     #[arg(long, value_name = "K", default_value = "none", value_parser = cuts)]
     pub(super) cuts: Cuts,
@@ -249,6 +252,15 @@ fn blocks(text: &str) -> Result<Blocks, String> {
         Ok(count) if count > 0 => Ok(Blocks::Count(count)),
         _ if text == "auto" => Ok(Blocks::Auto),
         _ => Err("it must be auto or a positive number".into()),
+    }
+}
+
+fn prices(text: &str) -> Result<Prices, String> {
+    match text.parse() {
+        Ok(rounds) => Ok(Prices::Rounds(rounds)),
+        _ if text == "none" => Ok(Prices::None),
+        _ if text == "auto" => Ok(Prices::Auto),
+        _ => Err("it must be none, auto or a number".into()),
     }
 }
 

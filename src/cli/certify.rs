@@ -25,6 +25,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             tolerance: options.tolerance,
             seed: options.seed,
             blocks: options.blocks,
+            prices: options.prices,
             cuts: options.cuts,
             method,
             proof: ProofSettings {

@@ -2,9 +2,9 @@
 
 use crate::certificate::{Certificate, Grade, Proof, ProofSettings, certify_dual_with, prove_with};
 use crate::dual::DualPoint;
-use crate::relax::relax;
+use crate::relax::{Warm, relax};
 use crate::report::{Relaxed, Status};
-use crate::settings::CertifySettings;
+use crate::settings::{CertifySettings, Prices};
 use crate::{Control, Error, Network, Result, Silent, TrainingProblem};
 use std::time::Instant;
 
@@ -59,6 +59,8 @@ pub struct BlockOutcome {
     pub(super) blocks: usize,
     pub(super) certificate: Certificate,
     pub(super) figures: BlockFigures,
+    /// Where the low-rank solver ended: not written to files, and dropped where no prices are asked for.
+    pub(super) warm: Option<Warm>,
 }
 
 impl BlockTask {
@@ -96,14 +98,15 @@ impl BlockTask {
                 unsolved_blocks: 1,
                 ..Relaxed::nothing()
             };
-            return Ok((self.outcome(zero, &relaxed, &proof, [0.0; 2]), proof));
+            return Ok((self.outcome(zero, &relaxed, &proof, [0.0; 2], None), proof));
         }
         let relaxation = relax(problem, &self.network, &self.settings, control, &mut Silent, solving, None)?;
         let certifying = Instant::now();
         let proving = ProofSettings { time: control.remaining().or(proving.time), ..proving.clone() };
         let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
         let seconds = [(certifying - solving).as_secs_f64(), certifying.elapsed().as_secs_f64()];
-        Ok((self.outcome(certificate, &relaxation.relaxed, &proof, seconds), proof))
+        let warm = relaxation.warm.filter(|_| self.settings.prices != Prices::None);
+        Ok((self.outcome(certificate, &relaxation.relaxed, &proof, seconds, warm), proof))
     }
 
     fn outcome(
@@ -112,6 +115,7 @@ impl BlockTask {
         relaxed: &Relaxed,
         proof: &Proof,
         [solve_seconds, certify_seconds]: [f64; 2],
+        warm: Option<Warm>,
     ) -> BlockOutcome {
         let figures = BlockFigures {
             value: relaxed.value,
@@ -128,7 +132,7 @@ impl BlockTask {
             solve_seconds,
             certify_seconds,
         };
-        BlockOutcome { block: self.block, blocks: self.blocks, certificate, figures }
+        BlockOutcome { block: self.block, blocks: self.blocks, certificate, figures, warm }
     }
 }
 

@@ -75,7 +75,7 @@ impl BlockOutcome {
         let OutcomeFile { schema, block, blocks, figures } = read_json(&path)?;
         check_numbers(&path, schema, block, blocks)?;
         let certificate = load_certificate(&folder.join("certificate.npz"))?;
-        Ok(Self { block, blocks, certificate, figures })
+        Ok(Self { block, blocks, certificate, figures, warm: None })
     }
 }
 

@@ -7,6 +7,8 @@ mod block;
 #[cfg(feature = "serde")]
 mod files;
 mod loss;
+mod master;
+mod prices;
 mod run;
 
 pub use block::{BlockFigures, BlockOutcome, BlockTask};
@@ -15,9 +17,9 @@ pub(crate) use run::Run;
 use crate::certificate::{Partition, Proof, ProofSettings, share, stack_proved};
 use crate::certify::{Certified, check_network};
 use crate::memory::Plan;
-use crate::relax::check_size;
+use crate::relax::{Method, check_size};
 use crate::report::{Relaxed, Report, Seconds};
-use crate::settings::CertifySettings;
+use crate::settings::{CertifySettings, Prices};
 use crate::{Control, Error, Network, Result, TrainingProblem};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -88,11 +90,13 @@ impl<'a> Division<'a> {
         // Whatever rests on chance may fail in any block.
         let failure_probability = settings.proof.failure_probability / plan.blocks as f64;
         let proof = ProofSettings { failure_probability, ..settings.proof.clone() };
+        // A round of prices goes on from the low-rank solver's state.
+        let method = if settings.prices == Prices::None { settings.method } else { Method::LowRank };
         Ok(Self {
             members: partition.members(),
             share: share(problem, &partition),
             partition,
-            settings: CertifySettings { proof, checkpoint: None, ..settings.clone() },
+            settings: CertifySettings { proof, method, checkpoint: None, ..settings.clone() },
             problem,
             network,
             at_once: plan.at_once,

@@ -1,9 +1,11 @@
 //! All blocks of a division in this process: several side by side, with progress and a checkpoint.
 
 use super::{BlockOutcome, Division};
-use crate::certificate::{Certificate, Proof, stack_proved};
+use crate::certificate::{Certificate, Grade, Proof, stack_proved};
 use crate::checkpoint::BlockLedger;
+use crate::relax::Warm;
 use crate::report::{Relaxed, Seconds};
+use crate::settings::Prices;
 use crate::{Control, Observer, Progress, Result};
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -32,6 +34,7 @@ impl Run<'_> {
         let upper = division.network.objective(division.problem);
         let (count, begun) = (division.blocks(), Instant::now());
         let mut solved = Vec::with_capacity(count);
+        let mut warm = Vec::new();
         let (mut total, mut first, mut fresh) = (Relaxed::nothing(), None, 0);
         let all: Vec<usize> = (0..count).collect();
         // What is reported on the way depends on the number of threads and the memory, the result does not.
@@ -45,6 +48,7 @@ impl Run<'_> {
                 let (outcome, proof, kept) = outcome?;
                 let figures = outcome.figures;
                 total.add(&figures.relaxed());
+                warm.push((outcome.warm, figures.value));
                 first.get_or_insert(figures.relaxed());
                 if !kept {
                     fresh += 1;
@@ -94,14 +98,57 @@ impl Run<'_> {
             });
         }
         let (certificate, proof) = stack_proved(division.problem, division.partition.clone(), solved)?;
-        Ok(Divided { certificate, proof, relaxed: total })
+        let divided = Divided { certificate, proof, relaxed: total };
+        if division.settings.prices == Prices::None || divided.relaxed.unsolved_blocks > 0 {
+            return Ok(divided);
+        }
+        self.price(divided, warm, observer, seconds)
+    }
+
+    /// Rounds of prices; what was there before if they do not win.
+    fn price(
+        &self,
+        divided: Divided,
+        warm: Vec<(Option<Warm>, f64)>,
+        observer: &mut dyn Observer,
+        seconds: &mut Seconds,
+    ) -> Result<Divided> {
+        let division = self.division;
+        let trading = Instant::now();
+        let (upper, bound) = (division.network.objective(division.problem), divided.proof.lower_bound());
+        let best = division.trade(warm, bound, self.control, |number, round| {
+            observer.progress(&Progress {
+                iteration: number,
+                value: round.relaxed.value,
+                lower_bound: round.bound,
+                upper_bound: upper,
+                infeasibility: round.relaxed.infeasibility,
+                rank: round.relaxed.rank,
+                pairs: round.relaxed.pairs,
+                seconds: self.started.elapsed().as_secs_f64(),
+                ..Progress::default()
+            });
+        })?;
+        seconds.solve += trading.elapsed().as_secs_f64();
+        let Some(best) = best else { return Ok(divided) };
+        let proving = Instant::now();
+        let (certificate, proof) = division.prove_round(&best)?;
+        seconds.certify += proving.elapsed().as_secs_f64();
+        if proof.grade() == Grade::None || proof.lower_bound() <= bound {
+            return Ok(divided);
+        }
+        // The estimate of the whole does not change, the part of it that is reached does.
+        let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
+        let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));
+        let relaxed = Relaxed { dividing_loss, ..best.relaxed };
+        Ok(Divided { certificate, proof, relaxed })
     }
 
     /// Solves and proves one block, or only proves it again where an earlier run has solved it (then true).
     fn block(&self, block: usize) -> Result<(BlockOutcome, Proof, bool)> {
         let division = self.division;
         if let Some((certificate, figures)) = self.with_ledger(|ledger| ledger.solved(block)).flatten() {
-            let outcome = BlockOutcome { block, blocks: division.blocks(), certificate, figures };
+            let outcome = BlockOutcome { block, blocks: division.blocks(), certificate, figures, warm: None };
             let proof = outcome.prove(&division.block_problem(block)?, &division.settings.proof);
             let wrong = |error| self.with_ledger(|ledger| ledger.damaged(&error)).unwrap_or(error);
             return Ok((outcome, proof.map_err(wrong)?, true));

@@ -24,5 +24,5 @@ pub use slack::Slack;
 
 pub(crate) use basis::Basis;
 pub(crate) use margin::with_margin;
-pub(crate) use repair::Plan;
+pub(crate) use repair::{Plan, repair_priced};
 pub(crate) use slack::power_of_two;

@@ -4,7 +4,7 @@ use super::point::DualPoint;
 use super::shift::Shifter;
 use super::slack::Slack;
 use crate::lanczos::{LanczosSettings, smallest_eigenpairs};
-use crate::{Control, Result, TrainingProblem};
+use crate::{Control, HeadDecay, Result, TrainingProblem};
 use faer::Mat;
 
 /// A damping below this calls for every profile of shifts there is.
@@ -64,7 +64,18 @@ pub fn repair(
     settings: &RepairSettings,
     control: &Control,
 ) -> Result<Repaired> {
-    Ok(Plan::until(problem, dual, settings, control)?.finish(problem, settings.margin, 0.0))
+    Ok(Plan::until(problem, None, dual, settings, control)?.finish(problem, settings.margin, 0.0))
+}
+
+/// [`repair`] where (u, v) has this weight decay in the place of γ: then t = τ, because v cannot be scaled alone.
+pub(crate) fn repair_priced(
+    problem: &TrainingProblem,
+    head: &HeadDecay,
+    dual: &DualPoint,
+    settings: &RepairSettings,
+    control: &Control,
+) -> Result<Repaired> {
+    Ok(Plan::until(problem, Some(head), dual, settings, control)?.finish(problem, settings.margin, 0.0))
 }
 
 /// The shift found for a dual point, from which a repaired point with any margin follows.
@@ -72,6 +83,7 @@ pub(crate) struct Plan {
     dual: DualPoint,
     inner: f64,
     square: f64,
+    priced: bool,
     /// None where only W = 0 is left.
     found: Option<(Shifter, Vec<f64>)>,
 }
@@ -79,25 +91,29 @@ pub(crate) struct Plan {
 impl Plan {
     pub(crate) fn new(
         problem: &TrainingProblem,
+        head: Option<&HeadDecay>,
         dual: &DualPoint,
         settings: &RepairSettings,
     ) -> Result<Self> {
-        Self::until(problem, dual, settings, &Control::new())
+        Self::until(problem, head, dual, settings, &Control::new())
     }
 
     /// As [`Plan::new`], with a search that can be stopped.
     fn until(
         problem: &TrainingProblem,
+        head: Option<&HeadDecay>,
         dual: &DualPoint,
         settings: &RepairSettings,
         control: &Control,
     ) -> Result<Self> {
         dual.check(problem)?;
         let (inner, square) = dual.inner_products(problem);
-        let mut plan = Self { dual: free_zero_rows(problem, dual), inner, square, found: None };
+        let least = head.map_or(problem.weight_decay(), HeadDecay::least);
+        let dual = free_zero_rows(problem, dual, least);
+        let mut plan = Self { dual, inner, square, priced: head.is_some(), found: None };
         let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
         if worthwhile && plan.dual.check(problem).is_ok() {
-            let shifter = Shifter::new(problem, &plan.dual, settings.margin)?;
+            let shifter = Shifter::new(problem, &plan.dual, head, settings.margin)?;
             let mut search =
                 Search { shifter: &shifter, settings, control, grace: settings.grace, best: None };
             search.run(problem, &plan.dual);
@@ -121,7 +137,7 @@ impl Plan {
         let (shifter, eta) = self.found.as_mut()?;
         shifter.margin = margin;
         let tau = damping(shifter.outcome(eta, false)?.least) * (1.0 - part);
-        let t = tau.sqrt().min(self.inner / self.square);
+        let t = if self.priced { tau } else { tau.sqrt().min(self.inner / self.square) };
         let total = eta.iter().zip(shifter.margin(eta)).map(|(e, m)| e + m);
         let w = Mat::from_fn(self.dual.w.nrows(), self.dual.w.ncols(), |i, j| t * self.dual.w[(i, j)]);
         let y = self.dual.y.iter().zip(total).map(|(y, e)| tau * (y - 2.0 * e)).collect();
@@ -138,7 +154,9 @@ fn damping(least: f64) -> f64 {
 }
 
 /// A zero row has α = β = 0 on every neuron: its pairs go, and y takes all its share of W at no cost.
-fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint) -> DualPoint {
+///
+/// `least` is the least weight decay of any direction of (u, v).
+fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint, least: f64) -> DualPoint {
     let (x, n) = (problem.features(), problem.samples());
     let zero: Vec<bool> = (0..n).map(|i| (0..x.ncols()).all(|j| x[(i, j)] == 0.0)).collect();
     let mut dual = dual.clone();
@@ -156,7 +174,7 @@ fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint) -> DualPoint {
     for i in (0..n).filter(|i| zero[*i]) {
         // |a + w s|² ≤ (1 + ε)|a|² + (1 + 1/ε)|w|²s² with ε = 1e-10 shared by all zero rows.
         let square: f64 = (0..dual.w.ncols()).map(|j| dual.w[(i, j)].powi(2)).sum();
-        let share = 0.25 / problem.weight_decay() * square * count as f64 * 1e10;
+        let share = 0.25 / least * square * count as f64 * 1e10;
         dual.y[i] = -2.0 * share.max(problem.weight_decay());
     }
     dual

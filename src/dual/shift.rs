@@ -4,9 +4,10 @@ use super::basis::Basis;
 use super::block::Block;
 use super::point::DualPoint;
 use super::slack::{Slack, leverage};
-use crate::linalg::{product, symmetric_eigen, symmetric_eigenvalues};
-use crate::{Result, TrainingProblem};
+use crate::linalg::{Cholesky, product, symmetric_eigen, symmetric_eigenvalues};
+use crate::{Error, HeadDecay, Result, TrainingProblem};
 use faer::linalg::matmul::matmul;
+use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Accum, Mat, Par};
 
 /// The dual slack of one point, ready for Schur complements on the u block.
@@ -18,33 +19,52 @@ pub(crate) struct Shifter {
     su: Mat<f64>,
     ss: Block,
     weight_decay: f64,
+    /// Of the form of u alone where (u, v) has a weight decay of its own: the unit that `least` is told in, instead of γ.
+    ridge: Option<Cholesky>,
     /// Part of each diagonal entry kept in hand for the rounding of a proof.
     pub(crate) margin: f64,
 }
 
 /// What a shift leads to.
 pub(crate) struct Outcome {
-    /// Least eigenvalue of the head's Schur complement over γ, margins subtracted.
+    /// Least eigenvalue of the head's Schur complement over γ (or over the form of u alone), margins subtracted.
     pub(crate) least: f64,
     /// Supergradient of the least eigenvalue (smoothed) with respect to η, n.
     pub(crate) gradient: Vec<f64>,
 }
 
 impl Shifter {
-    pub(crate) fn new(problem: &TrainingProblem, dual: &DualPoint, margin: f64) -> Result<Self> {
+    pub(crate) fn new(
+        problem: &TrainingProblem,
+        dual: &DualPoint,
+        head: Option<&HeadDecay>,
+        margin: f64,
+    ) -> Result<Self> {
         let basis = Basis::new(problem.features());
         let slack = Slack::unscaled(problem, dual, &basis)?;
-        let (uu, su) = slack.head_blocks();
+        let leverage = leverage(slack.g.as_ref(), &basis.singular);
+        let (slack, uu, su, ridge) = match head {
+            None => {
+                let (uu, su) = slack.head_blocks();
+                (slack, uu, su, None)
+            }
+            Some(head) => {
+                let priced = without_outputs(slack, head);
+                let (slack, uu, su, ridge) = priced.ok_or(Error::Numerical("the slack of a priced block"))?;
+                (slack, uu, su, Some(ridge))
+            }
+        };
         let ss = Block::new(&slack);
         let diagonal = ss.diagonal().iter().map(|d| d.abs()).collect();
         Ok(Self {
-            leverage: leverage(slack.g.as_ref(), &basis.singular),
+            leverage,
             diagonal,
             head: slack.g,
             uu,
             su,
             ss,
             weight_decay: slack.weight_decay,
+            ridge,
             margin,
         })
     }
@@ -86,13 +106,20 @@ impl Shifter {
         if !(0..d).all(|j| (0..d).all(|i| head[(i, j)].is_finite())) {
             return None;
         }
+        let unit = if self.ridge.is_some() { 1.0 } else { self.weight_decay };
+        if let Some(ridge) = &self.ridge {
+            head = over_ridge(&head, ridge);
+        }
         let mut gradient = Vec::new();
         let least;
         if !with_gradient {
-            least = symmetric_eigenvalues(head.as_ref())?[0] / self.weight_decay;
+            least = symmetric_eigenvalues(head.as_ref())?[0] / unit;
         } else {
-            let (values, vectors) = symmetric_eigen(head.as_ref())?;
-            least = values[0] / self.weight_decay;
+            let (values, mut vectors) = symmetric_eigen(head.as_ref())?;
+            if let Some(ridge) = &self.ridge {
+                solve_upper_triangular_in_place(ridge.lower().transpose(), vectors.as_mut(), Par::Seq);
+            }
+            least = values[0] / unit;
             gradient = vec![0.0; n];
             let mut sum = 0.0;
             for k in 0..d {
@@ -111,4 +138,37 @@ impl Shifter {
         }
         least.is_finite().then_some(Outcome { least, gradient })
     }
+}
+
+/// The slack of a block whose (u, v) has a weight decay of its own, v eliminated: with R = H_vv⁻¹H_vu,
+/// q = uᵀ(H_uu − H_uvR)u + 2αᵀWRu − αᵀWH_vv⁻¹Wᵀα + …, the blocks uu and su, and a factor of the first term.
+fn without_outputs(slack: Slack, head: &HeadDecay) -> Option<(Slack, Mat<f64>, Mat<f64>, Cholesky)> {
+    let w = product(slack.w.as_ref(), head.output_root()?.as_ref());
+    let cross = {
+        let per_input = product(head.outputs_per_input().as_ref(), slack.v.as_ref());
+        product(slack.w.as_ref(), per_input.as_ref())
+    };
+    let slack = Slack { w, ..slack };
+    let (mut uu, mut su) = slack.head_blocks();
+    let alone = product(slack.v.transpose(), product(head.of_inputs().as_ref(), slack.v.as_ref()).as_ref());
+    let gram = product(slack.v.transpose(), slack.v.as_ref());
+    let coupled = product(slack.g.transpose(), cross.as_ref());
+    for j in 0..uu.ncols() {
+        for i in 0..uu.nrows() {
+            uu[(i, j)] += 0.5 * (alone[(i, j)] + alone[(j, i)]) - slack.weight_decay * gram[(i, j)]
+                + 0.5 * (coupled[(i, j)] + coupled[(j, i)]);
+        }
+    }
+    su += 0.5 * cross;
+    let mut ridge = Cholesky::default();
+    ridge.factorize(&alone, 0.0).then_some((slack, uu, su, ridge))
+}
+
+/// L⁻¹ A L⁻ᵀ for the factor L.
+fn over_ridge(matrix: &Mat<f64>, ridge: &Cholesky) -> Mat<f64> {
+    let mut left = matrix.clone();
+    solve_lower_triangular_in_place(ridge.lower(), left.as_mut(), Par::Seq);
+    let mut both = left.transpose().to_owned();
+    solve_lower_triangular_in_place(ridge.lower(), both.as_mut(), Par::Seq);
+    both
 }

@@ -115,6 +115,16 @@ impl Geometry {
         self.stretch.iter().map(|s| factor * s * s).collect()
     }
 
+    /// Orthonormal columns that span what the samples see of u, d × rank.
+    pub(crate) fn basis(&self) -> MatRef<'_, f64> {
+        self.basis.as_ref()
+    }
+
+    /// One unit of coordinate a of the solver's u along column a of the basis.
+    pub(crate) fn hidden_unit(&self, a: usize) -> f64 {
+        self.stretch[a] * self.hidden_scale
+    }
+
     /// A vector of feature space (d values) in whitened coordinates, as samples are: `rank` values.
     pub(crate) fn whiten_features(&self, x: &[f64]) -> Vec<f64> {
         let column = MatRef::from_column_major_slice(x, x.len(), 1);
@@ -135,7 +145,7 @@ impl Geometry {
     /// Hidden weights (d × m) from whitened, scaled ones (rank × m).
     pub fn unwhiten_hidden(&self, whitened: MatRef<'_, f64>) -> Mat<f64> {
         let stretched = Mat::from_fn(self.rank, whitened.ncols(), |a, j| {
-            whitened[(a, j)] * self.stretch[a] * self.hidden_scale
+            whitened[(a, j)] * self.hidden_unit(a)
         });
         product(self.basis.as_ref(), stretched.as_ref())
     }

@@ -5,6 +5,7 @@
 //! sample owns the nonnegative linear forms α = (s + Xu)/2 and β = (s − Xu)/2 (arXiv 2410.22311, section 3,
 //! in the reduced order d + n + c). `docs/mathematics.md` derives the change of variables.
 
+mod coupling;
 mod cut;
 mod factor;
 mod forms;
@@ -22,6 +23,7 @@ pub use scan::{Violation, scan_cuts, scan_violations};
 pub use tree::Forest;
 
 use crate::{Network, Result, TrainingProblem};
+use coupling::Coupling;
 use faer::{Mat, MatRef};
 
 /// One row of the loss: ½‖weight · p Vᵀ − target‖² for the form p of that index.
@@ -50,6 +52,8 @@ pub struct Lifting {
     pub head_decay: Vec<f64>,
     /// g, the weight decay of V.
     pub output_decay: f64,
+    /// What a price adds to diag(Γ, gI); none without a price.
+    coupling: Option<Coupling>,
     /// The objective of the training problem is `scale` × (scaled objective + `constant`).
     pub scale: f64,
     /// The part of the scaled loss that no network can change.
@@ -104,6 +108,7 @@ impl Lifting {
             fit_targets,
             head_decay,
             output_decay,
+            coupling: None,
             scale,
             constant,
             outputs,

@@ -1,6 +1,6 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
-use super::{ROUNDS, Run, stop_status};
+use super::{ROUNDS, Run, Warm, stop_status};
 use crate::checkpoint::LevelState;
 use crate::dual::{RepairSettings, dual_point};
 use crate::lifting::Lifting;
@@ -57,6 +57,7 @@ pub(super) fn solve(
     let factor = solver.factor();
     let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
     run.hidden = Some(lifted.hidden.clone());
+    run.warm = Warm::of(run, &solver, &lifted);
     run.factor = Some(lifted);
     Ok(())
 }

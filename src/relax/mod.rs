@@ -3,16 +3,18 @@
 mod interior;
 mod low_rank;
 mod method;
+mod priced;
 
 pub use method::Method;
+pub(crate) use priced::{PricedSolution, Warm, relax_priced};
 
 use crate::checkpoint::{LevelState, WholeLedger};
 use crate::cuts::propose;
-use crate::dual::{DualPoint, RepairSettings, repair};
+use crate::dual::{DualPoint, RepairSettings, repair, repair_priced};
 use crate::lifting::{Cut, Geometry, LiftedFactor, Lifting};
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
-use crate::{Control, Cuts, Error, Network, Observer, Result, TrainingProblem};
+use crate::{Control, Cuts, Error, HeadDecay, Network, Observer, Result, TrainingProblem};
 use faer::Mat;
 use std::time::Instant;
 
@@ -34,6 +36,8 @@ pub(crate) struct Relaxation {
     pub(crate) hidden: Option<Mat<f64>>,
     /// The low-rank factor in the coordinates of the problem; none where another solver did the work.
     pub(crate) factor: Option<LiftedFactor>,
+    /// Where the low-rank solver ended, to go on from with prices; none where another solver did the work.
+    pub(crate) warm: Option<Warm>,
 }
 
 /// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
@@ -53,6 +57,7 @@ pub(crate) fn relax(
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let mut run = Run {
         problem,
+        head: None,
         lifting: &lifting,
         tolerance: settings.tolerance,
         cuts: settings.cuts,
@@ -67,6 +72,7 @@ pub(crate) fn relax(
         hidden: None,
         ledger,
         factor: None,
+        warm: None,
     };
     let stopped = control.should_stop();
     run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
@@ -84,7 +90,13 @@ pub(crate) fn relax(
         }
     }
     run.relaxed.bound = run.best_bound;
-    Ok(Relaxation { dual: run.best_dual, relaxed: run.relaxed, hidden: run.hidden, factor: run.factor })
+    Ok(Relaxation {
+        dual: run.best_dual,
+        relaxed: run.relaxed,
+        hidden: run.hidden,
+        factor: run.factor,
+        warm: run.warm,
+    })
 }
 
 fn stop_status(control: &Control) -> Status {
@@ -113,6 +125,8 @@ pub(crate) fn check_size(problem: &TrainingProblem, blocks: usize) -> Result<()>
 /// What a run has brought so far, whichever solver is at work.
 struct Run<'a> {
     problem: &'a TrainingProblem,
+    /// The weight decay of (u, v), where it is not γ.
+    head: Option<&'a HeadDecay>,
     lifting: &'a Lifting,
     tolerance: f64,
     cuts: Cuts,
@@ -130,6 +144,7 @@ struct Run<'a> {
     /// Where the state of the low-rank solver is kept.
     ledger: Option<&'a mut WholeLedger>,
     factor: Option<LiftedFactor>,
+    warm: Option<Warm>,
 }
 
 impl Run<'_> {
@@ -189,7 +204,10 @@ impl Run<'_> {
         if self.lifting.order() > DIRECTION_LIMIT {
             return Ok(false);
         }
-        let repaired = repair(self.problem, &dual, settings, self.control)?;
+        let repaired = match self.head {
+            Some(head) => repair_priced(self.problem, head, &dual, settings, self.control)?,
+            None => repair(self.problem, &dual, settings, self.control)?,
+        };
         let better = repaired.estimated_bound > self.best_bound;
         if better {
             self.best_bound = repaired.estimated_bound;

@@ -35,7 +35,10 @@ impl BlockPreconditioner {
         self.diagonal.clear();
         self.diagonal.extend_from_slice(&lifting.head_decay);
         self.diagonal.resize(order + 1, 0.0);
-        self.diagonal[order] = lifting.output_decay;
+        let outputs = lifting.head()..lifting.head() + lifting.outputs;
+        let largest = outputs.map(|a| lifting.coupling_entry(a, a)).fold(0.0, f64::max);
+        self.diagonal[order] = lifting.output_decay + largest;
+        (0..lifting.head()).for_each(|a| self.diagonal[a] += lifting.coupling_entry(a, a));
         self.blocks.clear();
         self.blocks.resize((order + 1) * r * r, 0.0);
         self.shared.clear();

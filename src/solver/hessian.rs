@@ -79,6 +79,10 @@ impl HessianAssembler {
         for (a, gamma) in lagrangian.lifting.head_decay.iter().enumerate() {
             self.slack[(a, a)] = *gamma;
         }
+        let head = lagrangian.lifting.head();
+        for b in 0..head {
+            (0..head).for_each(|a| self.slack[(a, b)] += lagrangian.lifting.coupling_entry(a, b));
+        }
         let equalities = set.equalities.iter().zip(&work.equality_weight).map(|(c, &w)| (c, w));
         let pairs = set.pairs.iter().zip(&work.next).map(|(c, &t)| (c, -t));
         for (constraint, weight) in equalities.chain(pairs).filter(|(_, weight)| *weight != 0.0) {
@@ -95,7 +99,8 @@ impl HessianAssembler {
         &self.slack
     }
 
-    /// Fᵀ diag(w) misfit, order × c: the derivative of the loss with respect to R is this times V.
+    /// Fᵀ diag(w) misfit, order × c, and the coupling of u with v: what V is multiplied by in the derivative with
+    /// respect to R.
     pub fn loss_moment(lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> Mat<f64> {
         let lifting = lagrangian.lifting;
         let c = lifting.outputs;
@@ -107,16 +112,16 @@ impl HessianAssembler {
                 }
             });
         }
-        moment
+        lifting.with_coupling(moment)
     }
 
-    /// The dual slack of (u, δ): the constraint form less (1/g) C Cᵀ with C the loss moment.
+    /// The dual slack of (u, δ): the constraint form less C G⁻¹ Cᵀ with C the moment and G = gI, or what a price makes of
+    /// it.
     pub fn dual_slack(&mut self, lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> Mat<f64> {
         let moment = Self::loss_moment(lagrangian, work);
-        let inverse = 1.0 / lagrangian.lifting.output_decay;
-        let product = product(moment.as_ref(), moment.transpose());
+        let product = product(lagrangian.lifting.over_outputs(&moment).as_ref(), moment.transpose());
         let form = self.constraint_form(lagrangian, work);
-        Mat::from_fn(form.nrows(), form.ncols(), |a, b| form[(a, b)] - inverse * product[(a, b)])
+        Mat::from_fn(form.nrows(), form.ncols(), |a, b| form[(a, b)] - product[(a, b)])
     }
 
     /// Writes the lower triangle of the Hessian; variables are (R, V), row-major.
@@ -258,6 +263,10 @@ impl HessianAssembler {
                 let block = &mut hessian.col_as_slice_mut((q + j) * r + l)[(q + j) * r..][..r];
                 axpy(1.0, &gram[l * r..][..r], block);
                 block[l] += lifting.output_decay;
+                let k = lifting.head();
+                for i in j..c {
+                    hessian[((q + i) * r + l, (q + j) * r + l)] += lifting.coupling_entry(k + i, k + j);
+                }
             }
         }
     }

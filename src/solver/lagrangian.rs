@@ -95,6 +95,7 @@ impl<'a> AugmentedLagrangian<'a> {
             let row = &factor.r()[a * r..][..r];
             decay += gamma * dot(row, row);
         }
+        decay += lifting.coupling_form(factor.r(), v, r);
         work.objective = 0.5 * (loss + decay);
 
         let mut value = work.objective;
@@ -150,6 +151,7 @@ impl<'a> AugmentedLagrangian<'a> {
         for (a, gamma) in lifting.head_decay.iter().enumerate() {
             axpy(*gamma, &factor.r()[a * r..][..r], &mut dr[a * r..][..r]);
         }
+        lifting.add_coupling(factor.r(), v, r, dr, dv);
     }
 }
 

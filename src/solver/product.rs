@@ -64,6 +64,7 @@ pub fn hessian_product(
     for (a, gamma) in lifting.head_decay.iter().enumerate() {
         axpy(*gamma, &dr[a * r..][..r], &mut out_r[a * r..][..r]);
     }
+    lifting.add_coupling(dr, dv, r, out_r, out_v);
 }
 
 /// What the loss puts into the forms' rows and into the rows of V.

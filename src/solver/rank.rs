@@ -28,16 +28,15 @@ pub(super) fn grow(
 ) -> bool {
     let mut work = Workspace::default();
     let gain = if lagrangian.set.cuts().is_empty() { GROWTH_GAIN } else { GROWTH_GAIN_WITH_CUTS };
+    let over_outputs = lagrangian.lifting.over_outputs(moment);
     let mut grown = false;
     for (_, vector) in lowest.iter().filter(|(value, _)| *value < -GRADIENT_MARGIN * gradient) {
         if factor.columns >= limit {
             break;
         }
-        // The v part that minimises the full slack's form for this (u, δ): v = −Cᵀx/g.
-        let outputs = (0..moment.ncols()).map(|j| {
-            -vector.iter().enumerate().map(|(a, x)| moment[(a, j)] * x).sum::<f64>()
-                / lagrangian.lifting.output_decay
-        });
+        // The v part that minimises the full slack's form for this (u, δ): v = −G⁻¹Cᵀx, G = gI without a price.
+        let outputs = (0..over_outputs.ncols())
+            .map(|j| -vector.iter().enumerate().map(|(a, x)| over_outputs[(a, j)] * x).sum::<f64>());
         let column: Vec<f64> = vector.iter().copied().chain(outputs).collect();
         let current = lagrangian.value(factor, &mut work);
         let best = (0..24)

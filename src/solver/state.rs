@@ -1,6 +1,6 @@
 //! The solver's state as plain numbers, to go on from elsewhere.
 
-use super::{Factor, HessianAssembler, LowRankSolver, NewtonMinimizer, SolverSettings};
+use super::{Factor, REOPENED_SMOOTHING, REOPENED_TOLERANCE, HessianAssembler, LowRankSolver, NewtonMinimizer, SolverSettings};
 use crate::Result;
 use crate::lifting::{Lifting, PairKey, PairSet};
 
@@ -98,6 +98,19 @@ impl SolverState {
             regularization,
             lowest,
         })
+    }
+}
+
+impl SolverState {
+    /// Smoothing and tolerance some levels back, because the optimum has moved.
+    pub(crate) fn reopened(&self, settings: &SolverSettings) -> Self {
+        let first = settings.initial_smoothing * self.scale / self.keys.len().max(1) as f64;
+        Self {
+            smoothing: self.smoothing.max(REOPENED_SMOOTHING * first),
+            gradient_tolerance: self.gradient_tolerance.max(REOPENED_TOLERANCE),
+            last_error: 0.0,
+            ..self.clone()
+        }
     }
 }
 
