@@ -5,7 +5,9 @@
 use faer::Mat;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::training::{TrainingSettings, train};
-use relucert::{Blocks, CertifySettings, Control, Observer, Prices, Progress, TrainingProblem, certify_network};
+use relucert::{
+    Blocks, CertifySettings, Control, Observer, Prices, Progress, TrainingProblem, certify_network,
+};
 
 struct Lines;
 

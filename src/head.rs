@@ -42,15 +42,7 @@ impl HeadDecay {
         else {
             return Err(Error::Input("the prices leave a weight decay that is not positive".into()));
         };
-        Ok(Self {
-            outputs_inverse,
-            inverse,
-            prices: prices.clone(),
-            form,
-            weight_decay,
-            inputs,
-            least,
-        })
+        Ok(Self { outputs_inverse, inverse, prices: prices.clone(), form, weight_decay, inputs, least })
     }
 
     /// M.
@@ -114,7 +106,8 @@ impl HeadDecay {
     pub(crate) fn of_inputs(&self) -> Mat<f64> {
         let d = self.inputs;
         let coupling = self.outputs_per_input();
-        self.form.submatrix(0, 0, d, d) - product(self.form.submatrix(0, d, d, self.outputs()), coupling.as_ref())
+        self.form.submatrix(0, 0, d, d)
+            - product(self.form.submatrix(0, d, d, self.outputs()), coupling.as_ref())
     }
 
     /// H_vv⁻¹H_vu, c × d.
@@ -138,7 +131,11 @@ const LEAST_PART: f64 = 1e-6;
 /// [U; V].
 fn stacked(hidden: MatRef<'_, f64>, output: MatRef<'_, f64>) -> Mat<f64> {
     let d = hidden.nrows();
-    Mat::from_fn(d + output.nrows(), hidden.ncols(), |i, j| {
-        if i < d { hidden[(i, j)] } else { output[(i - d, j)] }
-    })
+    Mat::from_fn(
+        d + output.nrows(),
+        hidden.ncols(),
+        |i, j| {
+            if i < d { hidden[(i, j)] } else { output[(i - d, j)] }
+        },
+    )
 }

@@ -40,6 +40,9 @@ impl Blocks {
     }
 }
 
+/// Most rounds of prices of [`Prices::Auto`]: what there is to win is won by then.
+const PRICE_ROUNDS: usize = 20;
+
 /// Whether blocks trade weight decay with each other once they are solved, to win back part of what dividing lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -54,11 +57,11 @@ pub enum Prices {
 }
 
 impl Prices {
-    /// Most rounds, of which `auto` are the most for [`Prices::Auto`].
-    pub(crate) fn rounds(self, auto: usize) -> usize {
+    /// Most rounds.
+    pub(crate) fn rounds(self) -> usize {
         match self {
             Self::None => 0,
-            Self::Auto => auto,
+            Self::Auto => PRICE_ROUNDS,
             Self::Rounds(rounds) => rounds,
         }
     }
@@ -122,13 +125,16 @@ impl Default for CertifySettings {
 impl CertifySettings {
     /// Refuses a value out of its range.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.tolerance > 0.0 && self.tolerance < 1.0 {
-            return Ok(());
+        if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
+            return Err(Error::Parameter {
+                name: "tolerance",
+                value: format!("{:?}", self.tolerance),
+                range: "between 0 and 1",
+            });
         }
-        Err(Error::Parameter {
-            name: "tolerance",
-            value: format!("{:?}", self.tolerance),
-            range: "between 0 and 1",
-        })
+        if self.prices != Prices::None && self.cuts != Cuts::None {
+            return Err(Error::Input("prices and cuts do not go together; leave out one of the two".into()));
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
-use relucert::{Blocks, Cuts, Prices, Method};
+use relucert::{Blocks, Cuts, Method, Prices};
 use std::path::PathBuf;
 use std::time::Duration;
 

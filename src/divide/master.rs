@@ -1,20 +1,21 @@
 //! The master over the prices: a proximal bundle method on K symmetric matrices that add up to zero.
 //!
 //! D_k(M), the value of block k at the price M, is concave, and a solution at M′ with value f and moments Λ says that
-//! D_k(M) ≤ f + ½⟨M − M′, Λ⟩ for every M. The master maximises the sum of those models less ‖M − centre‖²/2t.
+//! D_k(M) ≤ f + ½⟨M − M′, Λ⟩ for every M. The master maximises the sum of those models less ‖M − centre‖²/2t. Distances are
+//! plain: measured by the mean moments, which is invariant, the same rounds win half as much.
 
-use crate::linalg::{product, symmetric_eigen, symmetric_eigenvalues};
+use crate::linalg::symmetric_eigenvalues;
 use faer::{Mat, MatRef};
 
-/// Directions of (u, v) with less than this part of the largest moment count as if they had it.
-const FLOOR: f64 = 1e-2;
 /// Part of the weight decay that the first step may move at most.
 const FIRST_MOVE: f64 = 0.4;
+/// Factor of a step that would leave a block less than it must keep.
+const SHORTENED: f64 = 0.7;
 /// Least part of its share of the weight decay that a block keeps in every direction.
 const KEPT: f64 = 0.05;
 /// A step is taken when it brings this part of what the models foresee, and lengthened from this part on.
 const TAKEN: f64 = 0.1;
-const LENGTHENED: f64 = 0.5;
+const LENGTHENED: f64 = 0.75;
 /// Sweeps over the models, and the part of the foreseen gain that is small enough to end them.
 const SWEEPS: usize = 400;
 const SETTLED: f64 = 1e-4;
@@ -23,7 +24,7 @@ const SETTLED: f64 = 1e-4;
 struct Model {
     /// Value at the price zero of the linear model.
     intercept: f64,
-    /// ½Λ in the master's coordinates, order² numbers.
+    /// ½Λ, order² numbers.
     slope: Vec<f64>,
     weight: f64,
 }
@@ -32,9 +33,6 @@ struct Model {
 pub(super) struct Master {
     order: usize,
     share: f64,
-    /// S^{1/2} and S^{−1/2} for the mean moments S: prices are S^{−1/2}·S^{−1/2}.
-    root: Mat<f64>,
-    inverse_root: Mat<f64>,
     models: Vec<Vec<Model>>,
     /// The best prices so far, order² numbers for each block, and the bound there.
     centre: Vec<Vec<f64>>,
@@ -48,23 +46,9 @@ impl Master {
     /// From the blocks' values and moments at price zero, their bound together, and the share of the weight decay.
     pub(super) fn new(solved: &[(f64, Mat<f64>)], bound: f64, share: f64) -> Option<Self> {
         let order = solved.first()?.1.nrows();
-        let count = solved.len() as f64;
-        let mean = Mat::from_fn(order, order, |i, j| {
-            solved.iter().map(|(_, moments)| moments[(i, j)]).sum::<f64>() / count
-        });
-        let (values, vectors) = symmetric_eigen(mean.as_ref())?;
-        let largest = values.last().copied().filter(|value| *value > 0.0 && value.is_finite())?;
-        let power = |exponent: f64| {
-            let scaled = Mat::from_fn(order, order, |i, j| {
-                vectors[(i, j)] * (values[j].max(FLOOR * largest)).powf(exponent)
-            });
-            product(scaled.as_ref(), vectors.transpose())
-        };
         let mut master = Self {
             order,
             share,
-            root: power(0.5),
-            inverse_root: power(-0.5),
             models: solved.iter().map(|_| Vec::new()).collect(),
             centre: vec![vec![0.0; order * order]; solved.len()],
             bound,
@@ -86,15 +70,15 @@ impl Master {
 
     /// The next prices to try: symmetric matrices that add up to zero but for rounding.
     pub(super) fn propose(&mut self) -> Vec<Mat<f64>> {
-        self.settle();
-        let mut moves = self.moves(self.step);
-        let mut prices = self.at(&moves);
+        let (mut moves, mut prices) = (Vec::new(), Vec::new());
         for _ in 0..40 {
+            self.settle();
+            moves = self.moves(self.step);
+            prices = self.at(&moves);
             if prices.iter().all(|price| self.is_allowed(price.as_ref())) {
                 break;
             }
-            moves.iter_mut().flatten().for_each(|value| *value *= 0.8);
-            prices = self.at(&moves);
+            self.step *= SHORTENED;
         }
         let foreseen: f64 = (0..self.models.len())
             .map(|k| {
@@ -108,8 +92,7 @@ impl Master {
 
     /// Takes in what the blocks came to at the prices proposed; says whether their bound is the best so far.
     pub(super) fn judge(&mut self, prices: &[Mat<f64>], solved: &[(f64, Mat<f64>)], bound: f64) -> bool {
-        let tried: Vec<Vec<f64>> =
-            prices.iter().map(|price| flat(&congruent(&self.root, price.as_ref()))).collect();
+        let tried: Vec<Vec<f64>> = prices.iter().map(flat).collect();
         self.learn(&tried, solved);
         let won = bound - self.bound;
         if won > LENGTHENED * self.foreseen {
@@ -127,8 +110,7 @@ impl Master {
 
     fn learn(&mut self, at: &[Vec<f64>], solved: &[(f64, Mat<f64>)]) {
         for ((models, at), (value, moments)) in self.models.iter_mut().zip(at).zip(solved) {
-            let slope: Vec<f64> =
-                flat(&congruent(&self.inverse_root, moments.as_ref())).iter().map(|s| 0.5 * s).collect();
+            let slope: Vec<f64> = flat(moments).iter().map(|s| 0.5 * s).collect();
             let first = models.is_empty();
             models.push(Model {
                 intercept: value - dot(&slope, at),
@@ -203,10 +185,9 @@ impl Master {
             .iter()
             .zip(moves)
             .map(|(centre, moves)| {
-                let both = Mat::from_fn(self.order, self.order, |i, j| {
+                Mat::from_fn(self.order, self.order, |i, j| {
                     centre[j * self.order + i] + moves[j * self.order + i]
-                });
-                congruent(&self.inverse_root, both.as_ref())
+                })
             })
             .collect();
         let count = prices.len() as f64;
@@ -225,7 +206,7 @@ impl Master {
     /// Largest eigenvalue, by magnitude, of a move as a price.
     fn widest(&self, moves: &[f64]) -> f64 {
         let matrix = Mat::from_fn(self.order, self.order, |i, j| moves[j * self.order + i]);
-        symmetric_eigenvalues(congruent(&self.inverse_root, matrix.as_ref()).as_ref())
+        symmetric_eigenvalues(matrix.as_ref())
             .map_or(f64::INFINITY, |values| values.iter().fold(0.0, |m: f64, v| m.max(v.abs())))
     }
 
@@ -250,11 +231,6 @@ fn mean(rows: &[Vec<f64>]) -> Vec<f64> {
         mean.iter_mut().zip(row).for_each(|(m, r)| *m += r / rows.len() as f64);
     }
     mean
-}
-
-/// R A R for symmetric R.
-fn congruent(root: &Mat<f64>, matrix: MatRef<'_, f64>) -> Mat<f64> {
-    product(product(root.as_ref(), matrix).as_ref(), root.as_ref())
 }
 
 fn flat(matrix: &Mat<f64>) -> Vec<f64> {

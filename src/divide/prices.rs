@@ -2,16 +2,13 @@
 
 use super::Division;
 use super::master::Master;
-use crate::certificate::{Certificate, Partition, Proof, priced_share, prove_with, provable_point};
+use crate::certificate::{Certificate, Partition, Proof, priced_share, provable_point, prove_with};
 use crate::dual::DualPoint;
 use crate::relax::{PricedSolution, Warm, relax_priced};
 use crate::report::Relaxed;
 use crate::{Control, HeadDecay, Result};
 use faer::Mat;
 use rayon::prelude::*;
-
-/// Rounds that [`Prices::Auto`](crate::Prices::Auto) allows.
-const ROUNDS: usize = 20;
 
 /// What a round of priced blocks came to.
 pub(super) struct Round {
@@ -41,7 +38,7 @@ impl Division<'_> {
         control: &Control,
         mut report: impl FnMut(usize, &Round),
     ) -> Result<Option<Round>> {
-        let (count, rounds) = (self.blocks(), self.settings.prices.rounds(ROUNDS));
+        let (count, rounds) = (self.blocks(), self.settings.prices.rounds());
         let order = self.problem.inputs() + self.problem.outputs();
         let zero = Mat::zeros(order, order);
         let mut told = Vec::with_capacity(count);
@@ -85,17 +82,15 @@ impl Division<'_> {
         control: &Control,
     ) -> Result<Option<(Round, Vec<(f64, Mat<f64>)>)>> {
         let count = heads.len();
-        let mut round = Round {
-            heads,
-            duals: Vec::with_capacity(count),
-            bound: 0.0,
-            relaxed: Relaxed::nothing(),
-        };
+        let mut round =
+            Round { heads, duals: Vec::with_capacity(count), bound: 0.0, relaxed: Relaxed::nothing() };
         let mut told = Vec::with_capacity(count);
         let all: Vec<usize> = (0..count).collect();
         for group in all.chunks(self.at_once.min(2 * rayon::current_num_threads())) {
-            let solved: Vec<Result<Solved>> =
-                group.par_iter().map(|&k| self.priced_block(k, &round.heads[k], warm[k].0.as_ref(), control)).collect();
+            let solved: Vec<Result<Solved>> = group
+                .par_iter()
+                .map(|&k| self.priced_block(k, &round.heads[k], warm[k].0.as_ref(), control))
+                .collect();
             for (&k, solved) in group.iter().zip(solved) {
                 let solved = solved?;
                 let Some(next) = solved.warm.filter(|_| !control.should_stop()) else { return Ok(None) };
@@ -109,7 +104,13 @@ impl Division<'_> {
         Ok(Some((round, told)))
     }
 
-    fn priced_block(&self, block: usize, price: &Mat<f64>, warm: Option<&Warm>, control: &Control) -> Result<Solved> {
+    fn priced_block(
+        &self,
+        block: usize,
+        price: &Mat<f64>,
+        warm: Option<&Warm>,
+        control: &Control,
+    ) -> Result<Solved> {
         let share = priced_share(self.problem, self.blocks());
         let problem = self.problem.subset(self.samples(block), share)?;
         let head = HeadDecay::new(share, price, problem.inputs())?;

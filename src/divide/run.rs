@@ -132,11 +132,18 @@ impl Run<'_> {
         seconds.solve += trading.elapsed().as_secs_f64();
         let Some(best) = best else { return Ok(divided) };
         let proving = Instant::now();
-        let (certificate, proof) = division.prove_round(&best)?;
+        let proved = division.prove_round(&best);
         seconds.certify += proving.elapsed().as_secs_f64();
-        if proof.grade() == Grade::None || proof.lower_bound() <= bound {
-            return Ok(divided);
-        }
+        let (certificate, proof) = match proved {
+            Ok((certificate, proof)) if proof.grade() != Grade::None && proof.lower_bound() > bound => {
+                (certificate, proof)
+            }
+            Ok(_) => return Ok(divided),
+            Err(error) => {
+                observer.warning(&format!("the bound without prices is kept: {error}"));
+                return Ok(divided);
+            }
+        };
         // The estimate of the whole does not change, the part of it that is reached does.
         let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
         let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));

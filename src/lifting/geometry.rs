@@ -144,9 +144,8 @@ impl Geometry {
 
     /// Hidden weights (d × m) from whitened, scaled ones (rank × m).
     pub fn unwhiten_hidden(&self, whitened: MatRef<'_, f64>) -> Mat<f64> {
-        let stretched = Mat::from_fn(self.rank, whitened.ncols(), |a, j| {
-            whitened[(a, j)] * self.hidden_unit(a)
-        });
+        let stretched =
+            Mat::from_fn(self.rank, whitened.ncols(), |a, j| whitened[(a, j)] * self.hidden_unit(a));
         product(self.basis.as_ref(), stretched.as_ref())
     }
 }

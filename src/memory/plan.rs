@@ -21,6 +21,10 @@ const TRAINING: f64 = 32.0;
 const COPIES: f64 = 4.0;
 /// Numbers for each entry of the interior-point method's Newton system.
 const NEWTON: f64 = 1.0;
+/// Numbers for each sample that a solved block keeps for rounds of prices: its factor, pairs, multipliers and dual point.
+const KEPT: f64 = 120.0;
+/// Matrices of order d + c for each block that the master over the prices keeps in a round.
+const MODELS: f64 = 4.0;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
 
@@ -52,7 +56,8 @@ pub fn estimated_memory_bytes(
     at_once: usize,
 ) -> u64 {
     let width = crate::training::TrainingSettings::default().width;
-    Sizes { samples, inputs, outputs, width, method: Method::Auto }.total(blocks.max(1), at_once) as u64
+    Sizes { samples, inputs, outputs, width, method: Method::Auto, rounds: 0 }.total(blocks.max(1), at_once)
+        as u64
 }
 
 /// What the memory depends on.
@@ -63,6 +68,8 @@ struct Sizes {
     outputs: usize,
     width: usize,
     method: Method,
+    /// Most rounds of prices.
+    rounds: usize,
 }
 
 impl Sizes {
@@ -72,11 +79,19 @@ impl Sizes {
         low_rank + 8.0 * NEWTON * (self.method.newton_rows(samples as usize, self.outputs) as f64).powi(2)
     }
 
+    /// What is kept of every block between rounds of prices.
+    fn prices(&self, blocks: usize) -> f64 {
+        let order = (self.inputs + self.outputs) as f64;
+        let models = MODELS * self.rounds as f64 * blocks as f64 * order * order;
+        if self.rounds == 0 { 0.0 } else { 8.0 * (KEPT * self.samples as f64 + models) }
+    }
+
     /// The training is over when the blocks begin.
     fn total(&self, blocks: usize, at_once: usize) -> f64 {
         let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
         let [data, training] = shared_bytes(n, d, c, self.width as f64);
-        data + training.max(self.block(blocks) * at_once.min(blocks) as f64)
+        let solving = self.block(blocks) * at_once.min(blocks) as f64;
+        data + training.max(solving + self.prices(blocks))
     }
 }
 
@@ -96,6 +111,7 @@ impl Plan {
             outputs: problem.outputs(),
             width: settings.training.width,
             method: settings.method,
+            rounds: settings.prices.rounds(),
         };
         let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
         let wanted = settings.blocks.count(sizes.samples)?;

@@ -1,11 +1,16 @@
 //! The solver's state as plain numbers, to go on from elsewhere.
 
-use super::{Factor, REOPENED_SMOOTHING, REOPENED_TOLERANCE, HessianAssembler, LowRankSolver, NewtonMinimizer, SolverSettings};
+use super::{Factor, HessianAssembler, LowRankSolver, NewtonMinimizer, REOPENED_TOLERANCE, SolverSettings};
 use crate::Result;
 use crate::lifting::{Lifting, PairKey, PairSet};
 
 /// Numbers besides the arrays.
 const NUMBERS: usize = 11;
+
+/// Smoothing (as a part of the first) and penalty (as a part of the last) that a change of the price goes back to: with the
+/// penalty of the end a round takes twice the Newton steps.
+const PRICED_SMOOTHING: f64 = 8e-3;
+const PRICED_PENALTY: f64 = 0.1;
 
 /// What a [`LowRankSolver`] goes on from: everything but the memory of its preconditioner.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,12 +107,13 @@ impl SolverState {
 }
 
 impl SolverState {
-    /// Smoothing and tolerance some levels back, because the optimum has moved.
+    /// Smoothing, tolerance and penalty some levels back, because the optimum has moved.
     pub(crate) fn reopened(&self, settings: &SolverSettings) -> Self {
         let first = settings.initial_smoothing * self.scale / self.keys.len().max(1) as f64;
         Self {
-            smoothing: self.smoothing.max(REOPENED_SMOOTHING * first),
+            smoothing: self.smoothing.max(PRICED_SMOOTHING * first),
             gradient_tolerance: self.gradient_tolerance.max(REOPENED_TOLERANCE),
+            penalty: PRICED_PENALTY * self.penalty,
             last_error: 0.0,
             ..self.clone()
         }
