@@ -23,6 +23,8 @@ pub struct Progress {
     pub seconds: f64,
     /// Blocks done, and blocks in all; none where the problem is not divided.
     pub blocks: Option<(usize, usize)>,
+    /// Round of prices that has just ended, 0 before the first; none outside them. Value and bound are then the round's own.
+    pub price_round: Option<usize>,
     /// ESTIMATE of the seconds left, from the blocks done so far; none where there is nothing to tell it from.
     pub seconds_left: Option<f64>,
 }

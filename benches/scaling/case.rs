@@ -1,7 +1,9 @@
 //! One run, in a process of its own.
 
 use relucert::data::{TeacherSettings, teacher};
-use relucert::{Blocks, CertifySettings, Control, Observer, Progress, certify, estimated_memory_bytes};
+use relucert::{
+    Blocks, CertifySettings, Control, Observer, Prices, Progress, certify, estimated_memory_bytes,
+};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::Path;
@@ -17,6 +19,8 @@ pub struct Case {
     pub outputs: usize,
     pub blocks: usize,
     pub tolerance: f64,
+    /// Rounds of prices.
+    pub rounds: usize,
 }
 
 /// A line of the CSV files.
@@ -56,6 +60,46 @@ pub struct Moment {
     /// Estimated on the way; proved at the end, which is the last line.
     pub lower_bound: f64,
     pub iterations: usize,
+    /// Whether it is a round of prices.
+    pub priced: bool,
+}
+
+/// A round of prices, or, as round 0, the blocks without.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Round {
+    pub samples: usize,
+    pub blocks: usize,
+    pub round: usize,
+    pub lower_bound: f64,
+    /// Best bound so far, over that of round 0.
+    pub won: f64,
+    /// Seconds of the blocks and of the rounds so far, over those of the blocks.
+    pub cost: f64,
+}
+
+impl Case {
+    /// The rounds of a run: the best bound so far and what it took, both against the blocks without prices.
+    pub fn rounds(&self) -> Outcome<Vec<Round>> {
+        let (row, moments) = self.measure()?;
+        let Some(first) = moments.iter().position(|moment| moment.priced) else { return Ok(Vec::new()) };
+        let base = moments[first];
+        let blocks = moments[..first].last().map_or(0.0, |last| last.seconds - row.train_seconds);
+        let mut best = base.lower_bound;
+        let rounds = moments[first..].iter().filter(|moment| moment.priced).enumerate();
+        Ok(rounds
+            .map(|(round, moment)| {
+                best = best.max(moment.lower_bound);
+                Round {
+                    samples: self.samples,
+                    blocks: self.blocks,
+                    round,
+                    lower_bound: moment.lower_bound,
+                    won: best / base.lower_bound - 1.0,
+                    cost: 1.0 + (moment.seconds - base.seconds) / blocks,
+                }
+            })
+            .collect())
+    }
 }
 
 #[derive(Default)]
@@ -67,7 +111,11 @@ impl Observer for Log {
             seconds: progress.seconds,
             value: progress.value,
             lower_bound: progress.lower_bound,
-            iterations: if progress.blocks.is_none() { progress.iteration } else { 0 },
+            iterations: match (progress.blocks, progress.price_round) {
+                (None, None) => progress.iteration,
+                _ => 0,
+            },
+            priced: progress.price_round.is_some(),
         });
     }
 }
@@ -75,10 +123,10 @@ impl Observer for Log {
 impl Case {
     /// Runs it in a process of its own.
     pub fn measure(&self) -> Outcome<(Row, Vec<Moment>)> {
-        let sizes = [self.samples, self.features, self.outputs, self.blocks].map(|size| size.to_string());
+        let sizes = [self.samples, self.features, self.outputs, self.blocks, self.rounds];
         let output = Command::new(std::env::current_exe()?)
             .arg("one")
-            .args(sizes)
+            .args(sizes.map(|size| size.to_string()))
             .arg(self.tolerance.to_string())
             .stderr(std::process::Stdio::inherit())
             .output()?;
@@ -107,14 +155,16 @@ impl Case {
 
 /// The other side of [`Case::measure`]: the row and the levels as JSON on standard output.
 pub fn run_here(arguments: &[String]) -> Outcome<()> {
-    let [samples, features, outputs, blocks, tolerance] = arguments else {
-        return Err("one SAMPLES FEATURES OUTPUTS BLOCKS TOLERANCE".into());
+    let [samples, features, outputs, blocks, rounds, tolerance] = arguments else {
+        return Err("one SAMPLES FEATURES OUTPUTS BLOCKS ROUNDS TOLERANCE".into());
     };
     let (samples, features, outputs) = (samples.parse()?, features.parse()?, outputs.parse()?);
     let (blocks, tolerance) = (blocks.parse()?, tolerance.parse()?);
     let data = TeacherSettings { samples, features, outputs, seed: 1, ..TeacherSettings::default() };
     let problem = teacher(&data)?.problem(samples as f64 / 100.0)?;
-    let settings = CertifySettings { tolerance, blocks: Blocks::Count(blocks), ..CertifySettings::default() };
+    let prices = Prices::Rounds(rounds.parse()?);
+    let settings =
+        CertifySettings { tolerance, blocks: Blocks::Count(blocks), prices, ..CertifySettings::default() };
     let mut log = Log::default();
     let certified = certify(&problem, &settings, &Control::new(), &mut log)?;
     let (report, threads) = (certified.report, std::thread::available_parallelism()?.get());
@@ -153,6 +203,7 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
         value: report.relaxation_value,
         lower_bound: report.lower_bound,
         iterations: row.iterations,
+        priced: false,
     };
     log.0.push(last);
     println!("{}", serde_json::to_string(&(row, log.0))?);
@@ -161,6 +212,10 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
 
 pub fn write_rows(path: &Path, rows: &[Row]) -> Outcome<()> {
     write(path, rows)
+}
+
+pub fn write_rounds(path: &Path, rounds: &[Round]) -> Outcome<()> {
+    write(path, rounds)
 }
 
 pub fn write_trace(path: &Path, moments: &[Moment]) -> Outcome<()> {

@@ -2,7 +2,8 @@
 //! the size of the blocks. Writes CSV and SVG under target/scaling/; `docs/scaling.md` reads them.
 //!
 //! cargo bench --bench scaling                 minutes
-//! cargo bench --bench scaling -- large        hours: up to 10,000 samples in one piece, 100,000 divided
+//! cargo bench --bench scaling -- large        hours: up to 5,000 samples in one piece, 100,000 divided
+//! cargo bench --bench scaling -- prices       an hour: what rounds of prices win, by the number and size of blocks
 //!
 //! Every run is a process of its own, so that its peak memory is its own.
 
@@ -11,7 +12,7 @@ mod plots;
 
 use case::{Case, Row};
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What is measured.
 struct Study {
@@ -61,12 +62,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !arguments.iter().any(|argument| argument == "--bench") {
         return Ok(());
     }
-    let large = arguments.iter().any(|argument| argument == "large");
-    let study = if large { LARGE } else { SMALL };
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/scaling");
     std::fs::create_dir_all(&folder)?;
-
-    let base = Case { samples: 0, features: 10, outputs: 3, blocks: 1, tolerance: 1e-2 };
+    if arguments.iter().any(|argument| argument == "prices") {
+        return prices(&folder);
+    }
+    let large = arguments.iter().any(|argument| argument == "large");
+    let study = if large { LARGE } else { SMALL };
+    let base = Case { samples: 0, features: 10, outputs: 3, blocks: 1, tolerance: 1e-2, rounds: 0 };
     let at = |samples: usize| Case { samples, ..base };
     let series = |name: &'static str, cases: Vec<Case>| -> Result<(&'static str, Vec<Row>), Box<dyn Error>> {
         let mut rows = Vec::new();
@@ -114,6 +117,41 @@ fn main() -> Result<(), Box<dyn Error>> {
     )?;
     plots::block_size(&folder.join("block-size.svg"), &parts.1)?;
     plots::trace(&folder.join("trace.svg"), &trace)?;
+    println!("written to {}", folder.display());
+    Ok(())
+}
+
+/// Blocks and samples of each where prices are studied.
+const PRICED: [(usize, usize); 9] =
+    [(2, 250), (4, 250), (10, 250), (30, 250), (100, 250), (4, 500), (4, 1_000), (4, 2_000), (2, 4_000)];
+const ROUNDS: usize = 4;
+
+fn prices(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let mut rounds = Vec::new();
+    for (blocks, size) in PRICED {
+        let case = Case {
+            samples: blocks * size,
+            features: 10,
+            outputs: 3,
+            blocks,
+            tolerance: 2e-3,
+            rounds: ROUNDS,
+        };
+        rounds.push(case.rounds()?);
+        for round in
+            rounds.iter().flatten().filter(|round| (round.samples, round.blocks) == (blocks * size, blocks))
+        {
+            println!(
+                "{blocks:3} blocks of {size:4}, round {}: bound {:10.3}, won {:6.2} %, cost {:5.2}",
+                round.round,
+                round.lower_bound,
+                100.0 * round.won,
+                round.cost
+            );
+        }
+        case::write_rounds(&folder.join("prices.csv"), &rounds.concat())?;
+        plots::prices(&folder.join("prices.svg"), &rounds)?;
+    }
     println!("written to {}", folder.display());
     Ok(())
 }

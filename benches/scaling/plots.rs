@@ -1,6 +1,6 @@
 //! The pictures, as SVG.
 
-use super::case::{Moment, Row};
+use super::case::{Moment, Round, Row};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use std::error::Error;
@@ -117,6 +117,44 @@ pub fn block_size(path: &Path, rows: &[Row]) -> Drawn {
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart.configure_series_labels().position(SeriesLabelPosition::LowerRight).draw()?;
+    Ok(area.present()?)
+}
+
+/// What rounds of prices win against what they cost, a line a division.
+pub fn prices(path: &Path, divisions: &[Vec<Round>]) -> Drawn {
+    let area = SVGBackend::new(path, (900, 520)).into_drawing_area();
+    area.fill(&WHITE)?;
+    let all = || divisions.iter().flatten();
+    let across = 1.0..all().map(|round| round.cost).fold(2.0, f64::max);
+    let up = 0.0..1.1 * all().map(|round| 100.0 * round.won).fold(1.0, f64::max);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(12)
+        .caption("What rounds of prices win (%), against their time", (FONT, 18))
+        .x_label_area_size(40)
+        .y_label_area_size(60)
+        .build_cartesian_2d(across, up)?;
+    chart
+        .configure_mesh()
+        .light_line_style(TRANSPARENT)
+        .label_style((FONT, 13))
+        .x_desc("time, with that of the blocks without prices as 1")
+        .draw()?;
+    for (k, rounds) in divisions.iter().enumerate() {
+        let Some(first) = rounds.first() else { continue };
+        let colour = Palette99::pick(k).to_rgba();
+        let points: Vec<(f64, f64)> = rounds.iter().map(|round| (round.cost, 100.0 * round.won)).collect();
+        chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
+        chart
+            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+            .label(format!("{} blocks of {}", first.blocks, first.samples / first.blocks))
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.85))
+        .label_font((FONT, 13))
+        .draw()?;
     Ok(area.present()?)
 }
 

@@ -53,6 +53,11 @@ impl Observer for LiveLine {
             ));
             return;
         }
+        if let Some(round) = progress.price_round {
+            let (bound, value) = (progress.lower_bound, progress.value);
+            self.bar.set_message(format!("prices, round {round}  bound {bound:.4} of {value:.4}"));
+            return;
+        }
         let gap = 100.0 * Report::relative_gap(progress.upper_bound, progress.lower_bound);
         // Short enough, with the elapsed time, for eighty columns.
         self.bar.set_message(format!(

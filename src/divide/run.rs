@@ -77,6 +77,7 @@ impl Run<'_> {
                 pairs: total.pairs,
                 seconds: self.started.elapsed().as_secs_f64(),
                 blocks: Some((solved.len(), count)),
+                price_round: None,
                 seconds_left: (fresh > 0).then(|| begun.elapsed().as_secs_f64() / fresh as f64 * left),
             });
         }
@@ -116,18 +117,23 @@ impl Run<'_> {
         let division = self.division;
         let trading = Instant::now();
         let (upper, bound) = (division.network.objective(division.problem), divided.proof.lower_bound());
-        let best = division.trade(warm, bound, self.control, |number, round| {
+        let mut tell = |round: usize, relaxed: &Relaxed, bound: f64| {
             observer.progress(&Progress {
-                iteration: number,
-                value: round.relaxed.value,
-                lower_bound: round.bound,
+                iteration: round,
+                value: relaxed.value,
+                lower_bound: bound,
                 upper_bound: upper,
-                infeasibility: round.relaxed.infeasibility,
-                rank: round.relaxed.rank,
-                pairs: round.relaxed.pairs,
+                infeasibility: relaxed.infeasibility,
+                rank: relaxed.rank,
+                pairs: relaxed.pairs,
                 seconds: self.started.elapsed().as_secs_f64(),
+                price_round: Some(round),
                 ..Progress::default()
             });
+        };
+        tell(0, &divided.relaxed, bound);
+        let best = division.trade(warm, bound, self.control, |number, round| {
+            tell(number, &round.relaxed, round.bound);
         })?;
         seconds.solve += trading.elapsed().as_secs_f64();
         let Some(best) = best else { return Ok(divided) };

@@ -115,6 +115,8 @@ impl SolverState {
             gradient_tolerance: self.gradient_tolerance.max(REOPENED_TOLERANCE),
             penalty: PRICED_PENALTY * self.penalty,
             last_error: 0.0,
+            // With the lower penalty conjugate gradients are fast again.
+            slow: false,
             ..self.clone()
         }
     }
