@@ -11,7 +11,7 @@ use faer::linalg::svd::{self, ComputeSvdVectors};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Orders from which a factorisation is shared between two threads; a constant, because bits depend on it.
-const PARALLEL_ORDER: usize = 1024;
+const PARALLEL_ORDER: usize = 768;
 
 /// Orders from which a factorisation is shared between eight threads.
 const WIDE_ORDER: usize = 6144;

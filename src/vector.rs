@@ -22,3 +22,17 @@ pub(crate) fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
         *y += a * x;
     }
 }
+
+/// Numbers from which a pass over them is worth a second thread.
+pub(crate) const PARALLEL: usize = 1 << 14;
+
+/// Does both, on two threads where that is said to be worth it: the caller's split must not depend on their number.
+#[inline(always)]
+pub(crate) fn both(worth: bool, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
+    if worth {
+        rayon::join(first, second);
+    } else {
+        first();
+        second();
+    }
+}

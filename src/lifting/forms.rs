@@ -1,9 +1,10 @@
 //! Linear forms in (u, δ): a dense head and a sparse tail each.
 
 use super::{Forest, Geometry};
-use crate::vector::axpy;
+use crate::vector::{PARALLEL, axpy, both};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use std::ops::Range;
 
 /// A list of linear forms; evaluated at the factor, form f is a row p_f ∈ R^r.
 ///
@@ -76,16 +77,27 @@ impl Forms {
 
     /// P = F·R for the factor R ((head + G) × columns) into P (len × columns), both row-major.
     pub fn evaluate(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
+        let middle = self.middle(columns);
+        let (first, second) = out.split_at_mut(middle * columns);
+        both(
+            middle > 0,
+            || self.evaluate_some(0..middle, factor, columns, first),
+            || self.evaluate_some(middle..self.len(), factor, columns, second),
+        );
+    }
+
+    /// The rows of P of some of the forms.
+    fn evaluate_some(&self, forms: Range<usize>, factor: &[f64], columns: usize, out: &mut [f64]) {
         let (head, tail) = factor.split_at(self.head * columns);
         matmul(
-            MatMut::from_row_major_slice_mut(out, self.len(), columns),
+            MatMut::from_row_major_slice_mut(out, forms.len(), columns),
             Accum::Replace,
-            self.head_matrix(),
+            self.head_matrix(forms.clone()),
             MatRef::from_row_major_slice(head, self.head, columns),
             1.0,
             Par::Seq,
         );
-        for (form, row) in out.chunks_exact_mut(columns).enumerate() {
+        for (form, row) in forms.zip(out.chunks_exact_mut(columns)) {
             let (index, coefficient) = self.tail(form);
             for (&i, &c) in index.iter().zip(coefficient) {
                 axpy(c, &tail[i * columns..][..columns], row);
@@ -96,25 +108,38 @@ impl Forms {
     /// out += Fᵀ·P, the adjoint of [`Forms::evaluate`].
     pub fn accumulate_adjoint(&self, rows: &[f64], columns: usize, out: &mut [f64]) {
         let (head, tail) = out.split_at_mut(self.head * columns);
-        matmul(
-            MatMut::from_row_major_slice_mut(head, self.head, columns),
-            Accum::Add,
-            self.head_matrix().transpose(),
-            MatRef::from_row_major_slice(rows, self.len(), columns),
-            1.0,
-            Par::Seq,
+        both(
+            self.middle(columns) > 0,
+            || {
+                matmul(
+                    MatMut::from_row_major_slice_mut(head, self.head, columns),
+                    Accum::Add,
+                    self.head_matrix(0..self.len()).transpose(),
+                    MatRef::from_row_major_slice(rows, self.len(), columns),
+                    1.0,
+                    Par::Seq,
+                );
+            },
+            || {
+                for (form, row) in rows.chunks_exact(columns).enumerate() {
+                    let (index, coefficient) = self.tail(form);
+                    for (&i, &c) in index.iter().zip(coefficient) {
+                        axpy(c, row, &mut tail[i * columns..][..columns]);
+                    }
+                }
+            },
         );
-        for (form, row) in rows.chunks_exact(columns).enumerate() {
-            let (index, coefficient) = self.tail(form);
-            for (&i, &c) in index.iter().zip(coefficient) {
-                axpy(c, row, &mut tail[i * columns..][..columns]);
-            }
-        }
     }
 
-    /// Coefficients on u of all forms, len × head.
-    fn head_matrix(&self) -> MatRef<'_, f64> {
-        MatRef::from_row_major_slice(&self.heads, self.len(), self.head)
+    /// Where the forms are split between two threads; 0 where that is not worth it. By the sizes alone.
+    fn middle(&self, columns: usize) -> usize {
+        if self.len() * columns < PARALLEL { 0 } else { self.len() / 2 }
+    }
+
+    /// Coefficients on u of some of the forms, a row each.
+    fn head_matrix(&self, forms: Range<usize>) -> MatRef<'_, f64> {
+        let heads = &self.heads[forms.start * self.head..forms.end * self.head];
+        MatRef::from_row_major_slice(heads, forms.len(), self.head)
     }
 }
 

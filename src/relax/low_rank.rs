@@ -21,6 +21,8 @@ const LEVEL_LIMIT: usize = 100;
 const LEVEL_ASCENT: usize = 6;
 /// Samples above which the shifts that estimate a level's bound are guessed from its lowest eigenvalue.
 const SEARCH_LIMIT: usize = 500;
+/// A gap of at most so many tolerances is worth a thorough search.
+const NEARLY: f64 = 2.5;
 /// Levels in a row without a better bound before the solver counts as stalled.
 const PATIENCE: usize = 12;
 
@@ -96,7 +98,7 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
     while count.levels < LEVEL_LIMIT {
         let level = solver.advance(run.control);
         if level.inner.status == InnerStatus::Stopped {
-            consider_level(run, &level)?;
+            consider_level(run, &level, false)?;
             if first {
                 note(run, &level);
             }
@@ -109,7 +111,13 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
         let value = run.relaxed.value;
         let error = level.objective_error * run.lifting.scale;
         count.levels += 1;
-        count.since_better = if consider_level(run, &level)? { 0 } else { count.since_better + 1 };
+        let gap = |run: &Run<'_>| (value + error - run.best_bound) / value;
+        let mut better = consider_level(run, &level, false)?;
+        // Another level costs far more than a thorough search for the shifts of this one.
+        if gap(run) > 0.9 * run.tolerance && gap(run) <= NEARLY * run.tolerance && is_guessed(run) {
+            better |= consider_level(run, &level, true)?;
+        }
+        count.since_better = if better { 0 } else { count.since_better + 1 };
         run.observer.progress(&Progress {
             iteration: solver.newton_steps(),
             value,
@@ -122,7 +130,7 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
             ..Progress::default()
         });
         // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
-        let close = value + error - run.best_bound <= 0.9 * run.tolerance * value;
+        let close = gap(run) <= 0.9 * run.tolerance;
         let feasible = error <= 0.3 * run.tolerance * value;
         let complete = level.added == 0 || level.infeasibility <= 1e-4;
         if close && feasible && complete {
@@ -169,14 +177,19 @@ fn note(run: &mut Run<'_>, level: &Level) {
     };
 }
 
+/// Whether a level's shifts are guessed, because to search for them costs as much as the level.
+fn is_guessed(run: &Run<'_>) -> bool {
+    run.problem.samples() > SEARCH_LIMIT
+}
+
 /// Estimates the bound of a level's multipliers and keeps them if it is the best.
-fn consider_level(run: &mut Run<'_>, level: &Level) -> Result<bool> {
+fn consider_level(run: &mut Run<'_>, level: &Level, thorough: bool) -> Result<bool> {
     let dual = dual_point(run.problem, run.lifting, &level.multipliers, &level.misfit);
     let mut rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
-    if run.problem.samples() > SEARCH_LIMIT {
+    if is_guessed(run) {
         let least = (-level.slack_eigenvalue).max(f64::MIN_POSITIVE);
         rough.likely = Some(least * run.lifting.leverage_unit());
-        rough.ascent_steps = 1;
+        rough.ascent_steps = if thorough { LEVEL_ASCENT } else { 1 };
     }
     run.consider(dual, &rough)
 }

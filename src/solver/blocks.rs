@@ -3,7 +3,7 @@
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::lifting::{Constraint, Forms};
-use crate::vector::{axpy, dot};
+use crate::vector::{PARALLEL, axpy, both, dot};
 
 /// Blocks at one point, inverted for one regularisation.
 #[derive(Debug, Default)]
@@ -129,21 +129,41 @@ impl BlockPreconditioner {
     pub(super) fn invert(&mut self, regularization: f64) {
         let r = self.columns;
         self.inverse.clone_from(&self.blocks);
-        for (block, &diagonal) in self.inverse.chunks_exact_mut(r * r).zip(&self.diagonal) {
-            let trace: f64 = (0..r).map(|l| block[l * r + l]).sum();
-            // Far above rounding, far below what matters: the block is positive definite for certain.
-            let shift = diagonal + regularization + 1e-10 * trace + f64::MIN_POSITIVE;
-            (0..r).for_each(|l| block[l * r + l] += shift);
-            invert(block, r);
-        }
+        let each = |blocks: &mut [f64], diagonal: &[f64]| {
+            for (block, &diagonal) in blocks.chunks_exact_mut(r * r).zip(diagonal) {
+                let trace: f64 = (0..r).map(|l| block[l * r + l]).sum();
+                // Far above rounding, far below what matters: the block is positive definite for certain.
+                let shift = diagonal + regularization + 1e-10 * trace + f64::MIN_POSITIVE;
+                (0..r).for_each(|l| block[l * r + l] += shift);
+                invert(block, r);
+            }
+        };
+        let middle = self.diagonal.len() / 2;
+        let (first, second) = self.inverse.split_at_mut(middle * r * r);
+        let (low, high) = self.diagonal.split_at(middle);
+        both(self.blocks.len() >= PARALLEL, || each(first, low), || each(second, high));
     }
 
     /// out = P⁻¹x.
     pub(super) fn apply(&self, x: &[f64], out: &mut [f64]) {
         let r = self.columns;
+        let middle = x.len() / r / 2 * r;
+        let (first, second) = out.split_at_mut(middle);
+        both(
+            x.len() >= PARALLEL,
+            || self.apply_from(0, &x[..middle], first),
+            || {
+                self.apply_from(middle / r, &x[middle..], second);
+            },
+        );
+    }
+
+    /// Some of the rows, from that one on.
+    fn apply_from(&self, start: usize, x: &[f64], out: &mut [f64]) {
+        let r = self.columns;
         let last = self.diagonal.len() - 1;
         for (row, (x, out)) in x.chunks_exact(r).zip(out.chunks_exact_mut(r)).enumerate() {
-            let block = &self.inverse[row.min(last) * r * r..][..r * r];
+            let block = &self.inverse[(start + row).min(last) * r * r..][..r * r];
             for (out, line) in out.iter_mut().zip(block.chunks_exact(r)) {
                 *out = dot(line, x);
             }

@@ -3,8 +3,9 @@
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::lifting::Constraint;
-use crate::vector::{axpy, dot};
+use crate::vector::{PARALLEL, axpy, dot};
 use pulp::Arch;
+use std::ops::Range;
 
 /// A pair matters to the Hessian from this fraction of the penalty, or of the largest multiplier, on.
 const NEGLIGIBLE: f64 = 1e-5;
@@ -14,6 +15,8 @@ const NEGLIGIBLE: f64 = 1e-5;
 pub struct ProductScratch {
     forms: Vec<f64>,
     rows: Vec<f64>,
+    /// The second half's, where two threads share the work.
+    others: Vec<f64>,
     /// The pairs that count; all of them until [`ProductScratch::neglect`] says otherwise.
     live: Option<Vec<usize>>,
 }
@@ -54,13 +57,38 @@ pub fn hessian_product(
     scratch.rows.resize(work.p.len(), 0.0);
     out.fill(0.0);
     let (out_r, out_v) = out.split_at_mut(factor.order * r);
-    let live = scratch.live.as_deref();
+    let ProductScratch { forms, rows, others, live } = scratch;
+    let (forms, live, pairs) = (&forms[..], live.as_deref(), set.pairs.len());
+    let pairs = live.map_or(pairs, <[usize]>::len);
     // The widest vectors the machine has; sums keep their order, so that the result is the same on all.
-    Arch::new().dispatch(|| {
-        loss_rows(lagrangian, factor, work, dv, &scratch.forms, &mut scratch.rows, out_v);
-        constraint_rows(lagrangian, work, r, live, &scratch.forms, &mut scratch.rows);
-    });
-    set.forms.accumulate_adjoint(&scratch.rows, r, out_r);
+    if rows.len() < PARALLEL {
+        Arch::new().dispatch(|| {
+            loss_rows(lagrangian, factor, work, dv, forms, rows, out_v);
+            equality_rows(lagrangian, work, r, forms, rows);
+            pair_rows(lagrangian, work, r, live, 0..pairs, forms, rows);
+        });
+    } else {
+        // Each half has rows of its own, whether or not there is a thread for it.
+        others.clear();
+        others.resize(rows.len(), 0.0);
+        let middle = pairs / 2;
+        rayon::join(
+            || {
+                Arch::new().dispatch(|| {
+                    loss_rows(lagrangian, factor, work, dv, forms, rows, out_v);
+                    pair_rows(lagrangian, work, r, live, middle..pairs, forms, rows);
+                });
+            },
+            || {
+                Arch::new().dispatch(|| {
+                    equality_rows(lagrangian, work, r, forms, others);
+                    pair_rows(lagrangian, work, r, live, 0..middle, forms, others);
+                });
+            },
+        );
+        axpy(1.0, others, rows);
+    }
+    set.forms.accumulate_adjoint(rows, r, out_r);
     for (a, gamma) in lifting.head_decay.iter().enumerate() {
         axpy(*gamma, &dr[a * r..][..r], &mut out_r[a * r..][..r]);
     }
@@ -98,28 +126,37 @@ fn loss_rows(
     axpy(lifting.output_decay, dv, out_v);
 }
 
-/// What equalities and pairs put into the forms' rows.
+/// What the equalities put into the forms' rows.
 #[inline(always)]
-fn constraint_rows(
+fn equality_rows(
+    lagrangian: &AugmentedLagrangian<'_>,
+    work: &Workspace,
+    r: usize,
+    forms: &[f64],
+    rows: &mut [f64],
+) {
+    for (constraint, &weight) in lagrangian.set.equalities.iter().zip(&work.equality_weight) {
+        add(constraint, lagrangian.equality_penalty, weight, &work.p, forms, rows, r);
+    }
+}
+
+/// What some of the pairs (of the live ones, if they are known) put into the forms' rows.
+#[expect(clippy::too_many_arguments, reason = "what a product needs, and which part of it")]
+#[inline(always)]
+fn pair_rows(
     lagrangian: &AugmentedLagrangian<'_>,
     work: &Workspace,
     r: usize,
     live: Option<&[usize]>,
+    some: Range<usize>,
     forms: &[f64],
     rows: &mut [f64],
 ) {
-    let set = lagrangian.set;
-    for (constraint, &weight) in set.equalities.iter().zip(&work.equality_weight) {
-        add(constraint, lagrangian.equality_penalty, weight, &work.p, forms, rows, r);
-    }
-    let mut add_pair = |e: usize| {
+    for place in some {
+        let e = live.map_or(place, |live| live[place]);
         if work.next[e] > 0.0 {
-            add(&set.pairs[e], work.curvature[e], -work.next[e], &work.p, forms, rows, r);
+            add(&lagrangian.set.pairs[e], work.curvature[e], -work.next[e], &work.p, forms, rows, r);
         }
-    };
-    match live {
-        Some(live) => live.iter().for_each(|&e| add_pair(e)),
-        None => (0..set.pairs.len()).for_each(add_pair),
     }
 }
 
