@@ -17,12 +17,21 @@ pub struct Forms {
     start: Vec<usize>,
     index: Vec<usize>,
     coefficient: Vec<f64>,
+    /// G, where forms G…2G−1 are forms 0…G−1 with the head reversed (β beside α); 0 where nothing is known.
+    mirrored: usize,
 }
 
 impl Forms {
     /// No forms yet, over a head of that dimension.
     pub fn new(head: usize) -> Self {
-        Self { head, heads: Vec::new(), start: vec![0], index: Vec::new(), coefficient: Vec::new() }
+        Self {
+            head,
+            heads: Vec::new(),
+            start: vec![0],
+            index: Vec::new(),
+            coefficient: Vec::new(),
+            mirrored: 0,
+        }
     }
 
     /// Number of forms.
@@ -52,6 +61,7 @@ impl Forms {
 
     /// Drops all forms from that index on.
     pub fn truncate(&mut self, len: usize) {
+        debug_assert!(len >= 2 * self.mirrored, "base forms stay");
         self.heads.truncate(len * self.head);
         self.start.truncate(len + 1);
         let entries = self.start[len];
@@ -77,18 +87,59 @@ impl Forms {
 
     /// P = F·R for the factor R ((head + G) × columns) into P (len × columns), both row-major.
     pub fn evaluate(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
-        let middle = self.middle(columns);
-        let (first, second) = out.split_at_mut(middle * columns);
+        let mirrored = self.mirrored;
+        let (alpha, rest) = out.split_at_mut(mirrored * columns);
+        let (beta, others) = rest.split_at_mut(mirrored * columns);
+        let middle = mirrored / 2;
+        let (alpha_low, alpha_high) = alpha.split_at_mut(middle * columns);
+        let (beta_low, beta_high) = beta.split_at_mut(middle * columns);
         both(
-            middle > 0,
-            || self.evaluate_some(0..middle, factor, columns, first),
-            || self.evaluate_some(middle..self.len(), factor, columns, second),
+            self.len() * columns >= PARALLEL,
+            || self.evaluate_mirrored(0, factor, columns, alpha_low, beta_low),
+            || {
+                self.evaluate_mirrored(middle, factor, columns, alpha_high, beta_high);
+                self.evaluate_plain(factor, columns, others);
+            },
         );
     }
 
-    /// The rows of P of some of the forms.
-    fn evaluate_some(&self, forms: Range<usize>, factor: &[f64], columns: usize, out: &mut [f64]) {
+    /// Rows of α from that one on, and the rows of β beside them: s + z and s − z.
+    fn evaluate_mirrored(
+        &self,
+        start: usize,
+        factor: &[f64],
+        columns: usize,
+        alpha: &mut [f64],
+        beta: &mut [f64],
+    ) {
         let (head, tail) = factor.split_at(self.head * columns);
+        let count = alpha.len() / columns;
+        matmul(
+            MatMut::from_row_major_slice_mut(alpha, count, columns),
+            Accum::Replace,
+            self.head_matrix(start..start + count),
+            MatRef::from_row_major_slice(head, self.head, columns),
+            1.0,
+            Par::Seq,
+        );
+        beta.fill(0.0);
+        let rows = alpha.chunks_exact_mut(columns).zip(beta.chunks_exact_mut(columns));
+        for (form, (alpha, beta)) in (start..).zip(rows) {
+            let (index, coefficient) = self.tail(form);
+            for (&i, &c) in index.iter().zip(coefficient) {
+                axpy(c, &tail[i * columns..][..columns], beta);
+            }
+            for (a, b) in alpha.iter_mut().zip(beta) {
+                let (z, s) = (*a, *b);
+                (*a, *b) = (s + z, s - z);
+            }
+        }
+    }
+
+    /// Rows of all forms that are no mirrored ones.
+    fn evaluate_plain(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
+        let (head, tail) = factor.split_at(self.head * columns);
+        let forms = 2 * self.mirrored..self.len();
         matmul(
             MatMut::from_row_major_slice_mut(out, forms.len(), columns),
             Accum::Replace,
@@ -105,23 +156,39 @@ impl Forms {
         }
     }
 
-    /// out += Fᵀ·P, the adjoint of [`Forms::evaluate`].
-    pub fn accumulate_adjoint(&self, rows: &[f64], columns: usize, out: &mut [f64]) {
+    /// out += Fᵀ·P, the adjoint of [`Forms::evaluate`]; P is used up.
+    pub fn accumulate_adjoint(&self, rows: &mut [f64], columns: usize, out: &mut [f64]) {
+        let mirrored = self.mirrored;
+        let (alpha, rest) = rows.split_at_mut(mirrored * columns);
+        let (beta, _) = rest.split_at_mut(mirrored * columns);
+        for (a, b) in alpha.iter_mut().zip(beta) {
+            let (x, y) = (*a, *b);
+            (*a, *b) = (x - y, x + y);
+        }
+        let rows = &*rows;
         let (head, tail) = out.split_at_mut(self.head * columns);
+        let adjoint = |forms: Range<usize>, head: &mut [f64]| {
+            matmul(
+                MatMut::from_row_major_slice_mut(head, self.head, columns),
+                Accum::Add,
+                self.head_matrix(forms.clone()).transpose(),
+                MatRef::from_row_major_slice(
+                    &rows[forms.start * columns..forms.end * columns],
+                    forms.len(),
+                    columns,
+                ),
+                1.0,
+                Par::Seq,
+            );
+        };
         both(
-            self.middle(columns) > 0,
+            self.len() * columns >= PARALLEL,
             || {
-                matmul(
-                    MatMut::from_row_major_slice_mut(head, self.head, columns),
-                    Accum::Add,
-                    self.head_matrix(0..self.len()).transpose(),
-                    MatRef::from_row_major_slice(rows, self.len(), columns),
-                    1.0,
-                    Par::Seq,
-                );
+                adjoint(0..mirrored, head);
+                adjoint(2 * mirrored..self.len(), head);
             },
             || {
-                for (form, row) in rows.chunks_exact(columns).enumerate() {
+                for (form, row) in rows.chunks_exact(columns).enumerate().skip(mirrored) {
                     let (index, coefficient) = self.tail(form);
                     for (&i, &c) in index.iter().zip(coefficient) {
                         axpy(c, row, &mut tail[i * columns..][..columns]);
@@ -129,11 +196,6 @@ impl Forms {
                 }
             },
         );
-    }
-
-    /// Where the forms are split between two threads; 0 where that is not worth it. By the sizes alone.
-    fn middle(&self, columns: usize) -> usize {
-        if self.len() * columns < PARALLEL { 0 } else { self.len() / 2 }
     }
 
     /// Coefficients on u of some of the forms, a row each.
@@ -154,5 +216,6 @@ pub(super) fn base_forms(geometry: &Geometry, forest: &Forest) -> Forms {
             );
         }
     }
+    forms.mirrored = geometry.groups();
     forms
 }

@@ -147,7 +147,7 @@ impl<'a> AugmentedLagrangian<'a> {
                 scatter(constraint, -next, &work.p, &mut work.dp, r);
             }
         }
-        set.forms.accumulate_adjoint(&work.dp, r, dr);
+        set.forms.accumulate_adjoint(&mut work.dp, r, dr);
         for (a, gamma) in lifting.head_decay.iter().enumerate() {
             axpy(*gamma, &factor.r()[a * r..][..r], &mut dr[a * r..][..r]);
         }
