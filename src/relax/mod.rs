@@ -76,7 +76,7 @@ pub(crate) fn relax(
     run.consider(targets, &RepairSettings::default())?;
     if lifting.groups() > 0 && !stopped && !run.network_is_close() {
         // A state that was kept is the low-rank solver's.
-        let interior = earlier.is_none() && settings.method.is_interior(&lifting);
+        let interior = earlier.is_none() && settings.method.is_interior(&lifting, settings.cuts);
         let solved = interior && interior::solve(&mut run)?;
         // What dense algebra could not finish the other solver may.
         if !interior || settings.method == Method::Auto && !solved {
