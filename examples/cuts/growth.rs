@@ -2,7 +2,7 @@
 
 use crate::sets::smooth;
 use crate::whole::timed;
-use relucert::{Cuts, Result};
+use relucert::{Control, Cuts, Result};
 
 /// Samples of a block, and most cuts for each.
 const BLOCK: usize = 25;
@@ -18,8 +18,8 @@ pub fn table() -> Result<()> {
     for samples in [250, 500, 1000, 2000, 4000] {
         let problem = smooth(samples, 3, DECAY * samples as f64)?;
         let blocks = samples / BLOCK;
-        let (plain, _) = timed(&problem, blocks, Cuts::None)?;
-        let (tight, _) = timed(&problem, blocks, Cuts::Count(CUTS))?;
+        let (plain, _) = timed(&problem, blocks, Cuts::None, &Control::new())?;
+        let (tight, _) = timed(&problem, blocks, Cuts::Count(CUTS), &Control::new())?;
         let seconds = |report: &relucert::Report| report.seconds.solve + report.seconds.certify;
         println!(
             "| {samples} | {blocks} | {:.4} | {:.1} | {:.4} | {:.1} % | {} | {:.1} | {:.1} | {:.2} |",

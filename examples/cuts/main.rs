@@ -1,6 +1,6 @@
 //! How much sublinear forms raise the bound, and what that costs.
 //!
-//! `cargo run --release --example cuts -- TABLE FOLDER [PIMA.csv]`, with TABLE one of
+//! `cargo run --release --example cuts -- TABLE FOLDER [PIMA.csv [NAME]]`, with TABLE one of
 //!
 //! - `earlier`: the rows of the first measurement of these constraints, beside the figures it gave;
 //! - `families`: the reference solver with nearest, random and separated forms;
@@ -11,6 +11,7 @@
 //!
 //! FOLDER holds random_00.csv … random_04.csv, spiral.csv and iris_train.csv of the published experiments, PIMA.csv is the
 //! Pima Indians diabetes set with all its 768 samples; rows of sets that are not there are left out.
+//! With NAME the table `certify` has only the rows of data whose name contains it.
 
 mod dimensions;
 mod earlier;
@@ -29,7 +30,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if wanted != "all" && !TABLES.contains(&wanted.as_str()) {
         return Err(format!("{wanted}: no such table; name one of {} or all", TABLES.join(", ")).into());
     }
-    let sets = Sets { folder: arguments.next().unwrap_or_default().into(), pima: arguments.next() };
+    let sets = Sets {
+        folder: arguments.next().unwrap_or_default().into(),
+        pima: arguments.next(),
+        only: arguments.next().unwrap_or_default(),
+    };
     for table in TABLES.into_iter().filter(|table| wanted == "all" || wanted == *table) {
         println!("{table}\n");
         match table {

@@ -16,6 +16,8 @@ const PIMA: [usize; 20] =
 pub struct Sets {
     pub folder: PathBuf,
     pub pima: Option<String>,
+    /// What the names of the data in the table of the whole road contain.
+    pub only: String,
 }
 
 impl Sets {
