@@ -199,8 +199,8 @@ pub(crate) fn propose(
     if room == 0 {
         return Vec::new();
     }
-    if lifting.head() == 2 && setting.limit(lifting) >= lifting.groups() {
-        return if held.is_empty() { nearest(lifting) } else { Vec::new() };
+    if held.is_empty() && lifting.head() == 2 && room >= lifting.groups() {
+        return nearest(lifting);
     }
     let asks = Asks { limit: room, seed, ..Asks::default() };
     separate(lifting, rows, columns, held, &asks)

@@ -61,8 +61,7 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
 /// bring nothing more.
 fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: ReferenceSolution) -> Result<()> {
     let settings = ReferenceSettings { max_rows: ROWS_WITH_CUTS, ..settings.clone() };
-    // In the plane one round is all.
-    let mut rough = run.lifting.head() > 2;
+    let mut rough = true;
     for round in 0..ROUNDS {
         let (rows, columns) = solution.base_rows(run.lifting);
         let cuts = run.more_cuts(round, &rows, columns, solution.pairs.cuts());
