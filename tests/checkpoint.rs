@@ -7,7 +7,7 @@ use relucert::data::{TeacherSettings, teacher};
 use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{
-    Blocks, Certified, CertifySettings, Checkpoint, Control, Error, Method, Observer, Progress, Result,
+    Blocks, Certified, CertifySettings, Checkpoint, Control, Cuts, Error, Method, Observer, Progress, Result,
     Silent, TrainingProblem, certify,
 };
 use std::fs;
@@ -287,7 +287,7 @@ fn a_forged_state_of_the_solver_is_refused_and_never_makes_a_bound() {
     refused("keys", &|data| data.iter_mut().for_each(|byte| *byte = 0));
     refused("multipliers", &numbers(|_, value| -1.0 - value));
     refused("equality_multipliers", &numbers(|_, _| f64::INFINITY));
-    for index in 0..11 {
+    for index in 0..12 {
         refused("numbers", &numbers(move |at, value| if at == index { f64::NAN } else { value }));
     }
     refused("numbers", &numbers(|at, value| if at == 0 { 1e12 } else { value }));
@@ -308,6 +308,64 @@ fn a_forged_state_of_the_solver_is_refused_and_never_makes_a_bound() {
         assert!(bound <= value * (1.0 + 1e-4), "{array}: {bound} above {value}");
         assert!(found.report.grade == Grade::None || prove(&problem, &found.certificate).is_ok());
     }
+}
+
+/// Regression on a line with a bias, which is loose without cuts.
+fn loose() -> TrainingProblem {
+    let (x, y): (Vec<f64>, Vec<f64>) = (0..8)
+        .map(|i| {
+            let x = -1.4 + 0.37 * f64::from(i) + 0.05 * f64::from(i * i % 5);
+            (x, (3.0 * x).sin())
+        })
+        .unzip();
+    let x = faer::Mat::from_fn(8, 2, |i, j| if j == 1 { 1.0 } else { x[i] });
+    TrainingProblem::new(x, faer::Mat::from_fn(8, 1, |i, _| y[i]), 0.05).unwrap()
+}
+
+#[test]
+fn a_run_with_cuts_goes_on_with_them() {
+    let (problem, folder) = (loose(), tempfile::tempdir().unwrap());
+    let path = file(&folder);
+    let plain = |path| CertifySettings { tolerance: 1e-5, ..settings(1, path) };
+    let with = |path| CertifySettings { cuts: Cuts::Auto, ..plain(path) };
+    let never = usize::MAX;
+    let (without, levels) = stopped_after(&problem, &plain(None), never);
+    let (whole, all) = stopped_after(&problem, &with(None), never);
+    let (loose, tight) = (without.report.lower_bound, whole.report.lower_bound);
+    assert!(tight > 1.02 * loose && whole.report.cuts > 0, "{tight} {loose}");
+    // Into the rounds of cuts, each time from where the last run was stopped.
+    let (mut done, mut bound, mut steps) = (0, 0.0, 0);
+    for reports in [levels.seen.len() + 2, 2] {
+        let (stopped, stopper) = stopped_after(&problem, &with(Some(&path)), reports);
+        assert_eq!(stopped.report.status, Status::Cancelled);
+        assert!(stopper.seen[0].iteration > steps && stopper.seen[0].lower_bound >= bound * (1.0 - 1e-9));
+        let last = &stopper.seen[reports - 1];
+        (done, bound, steps) = (done + reports, last.lower_bound, last.iteration);
+        assert!(last.pairs > levels.seen.last().unwrap().pairs);
+    }
+    let honest = fs::read(&path).unwrap();
+    let (resumed, stopper) = stopped_after(&problem, &with(Some(&path)), never);
+    assert_eq!(resumed.report.status, Status::Converged);
+    // Every level was done once: a run that begins its cuts anew would need the first rounds again.
+    assert!(stopper.seen[0].iteration > steps && stopper.seen[0].lower_bound >= bound * (1.0 - 1e-9));
+    assert!(done + stopper.seen.len() < all.seen.len() + levels.seen.len());
+    let difference = (resumed.report.lower_bound - tight).abs();
+    assert!(difference <= 1e-3 * tight, "{difference} of {tight}");
+    assert!(resumed.report.cuts > 0);
+    // Forged cuts are refused.
+    let refused = |array: &str, change: Change<'_>| {
+        fs::write(&path, forge(&honest, array, change)).unwrap();
+        let message = run(&problem, &with(Some(&path))).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("damaged checkpoint"), "{array}: {message}");
+    };
+    refused("cut_target", &|data| data[0] = 99);
+    refused("cut_index", &|data| data[0] = 99);
+    refused("cut_index", &|data| data.reverse());
+    refused("cut_indptr", &|data| data[8] = 77);
+    refused("cut_coef", &numbers(|_, _| f64::NAN));
+    refused("cut_coef", &numbers(|index, value| if index == 0 { 1.01 * value } else { value }));
+    refused("levels", &numbers(|at, value| if at == 2 { 0.5 } else { value }));
+    refused("levels", &numbers(|at, value| if at == 3 { -1.0 } else { value }));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use relucert::data::{TeacherSettings, teacher};
 use relucert::training::TrainingSettings;
 use relucert::{
-    Blocks, CertifySettings, Control, Error, Observer, Progress, Silent, TrainingProblem, certify,
-    estimated_memory_bytes,
+    Blocks, CertifySettings, Control, Cuts, Error, Method, Observer, Progress, Silent, TrainingProblem,
+    certify, estimated_memory_bytes,
 };
 
 fn problem(samples: usize) -> TrainingProblem {
@@ -93,5 +93,72 @@ fn the_estimate_grows_with_everything_it_depends_on() {
     ] {
         let [samples, inputs, outputs, blocks, at_once] = larger;
         assert!(estimated_memory_bytes(samples, inputs, outputs, blocks, at_once) > base, "{larger:?}");
+    }
+}
+
+/// The estimate in the message of a refusal, in bytes.
+fn estimate(problem: &TrainingProblem, settings: &CertifySettings) -> f64 {
+    let settings = CertifySettings { memory_limit: Some(1_000_000), ..settings.clone() };
+    let message =
+        certify(problem, &settings, &Control::new(), &mut Silent).map(|_| ()).unwrap_err().to_string();
+    let number = message.split("estimated to take ").nth(1).unwrap().split(' ').next().unwrap();
+    let unit = if message.contains("MB of memory") { 1e6 } else { 1e9 };
+    number.parse::<f64>().unwrap() * unit
+}
+
+#[test]
+fn cuts_are_counted() {
+    let problem = problem(100);
+    let settings = settings(Blocks::Count(1), None);
+    for method in [Method::Auto, Method::LowRank, Method::InteriorPoint] {
+        let with = |cuts| CertifySettings { cuts, method, ..settings.clone() };
+        let (without, with_cuts) =
+            (estimate(&problem, &with(Cuts::None)), estimate(&problem, &with(Cuts::Auto)));
+        assert!(with_cuts > 3.0 * without, "{method:?}: {without} {with_cuts}");
+        // The run that fits without cuts is refused with them, and the message names the way out.
+        let limit = Some((0.5 * with_cuts) as u64);
+        let tight = CertifySettings { memory_limit: limit, ..with(Cuts::Auto) };
+        let message =
+            certify(&problem, &tight, &Control::new(), &mut Silent).map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("--blocks") || message.contains("leave out the cuts"), "{message}");
+        let stopped = Control::new().within(std::time::Duration::ZERO);
+        let loose = CertifySettings { memory_limit: limit, ..with(Cuts::None) };
+        assert!(certify(&problem, &loose, &stopped, &mut Silent).is_ok());
+    }
+    // Smaller blocks take less, and what is named is enough.
+    let divided =
+        |blocks| CertifySettings { blocks: Blocks::Count(blocks), cuts: Cuts::Auto, ..settings.clone() };
+    assert!(estimate(&problem, &divided(5)) < 0.3 * estimate(&problem, &divided(1)));
+}
+
+/// A process of its own, so that its peak is that of the run.
+#[test]
+#[cfg(feature = "cli")]
+fn a_run_with_cuts_takes_no_more_than_the_estimate() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wave.csv");
+    let rows = (0..30).map(|i| {
+        let x = -1.5 + 0.1 * f64::from(i) + 0.01 * f64::from(i * i % 7);
+        let z = (1.7 * f64::from(i)).sin();
+        format!("{x},{z},{}", (3.0 * x).sin() + (x * z).cos())
+    });
+    let lines: Vec<String> = std::iter::once("x,z,y".to_owned()).chain(rows).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let problem = relucert::data::load(path.to_str().unwrap(), &relucert::data::CsvOptions::default());
+    let problem = problem.unwrap().with_bias().problem(0.1).unwrap();
+    for (method, name) in [(Method::LowRank, "low-rank"), (Method::InteriorPoint, "interior-point")] {
+        let settings = CertifySettings { cuts: Cuts::Auto, method, ..CertifySettings::default() };
+        let estimated = estimate(&problem, &CertifySettings { blocks: Blocks::Count(1), ..settings });
+        let mut command = assert_cmd::Command::cargo_bin("relucert").unwrap();
+        command
+            .arg("certify")
+            .arg(&path)
+            .args(["--gamma", "0.1", "--bias", "--cuts", "auto", "--blocks", "1"]);
+        command.args(["--method", name, "--time-limit", "5s", "--json", "--quiet"]);
+        let report: serde_json::Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let Some(peak) = report["peak_memory_bytes"].as_f64() else { return };
+        assert!(report["cuts"].as_f64() > Some(0.0));
+        assert!(peak <= estimated, "{name}: {peak} of {estimated}");
+        assert!(peak >= 0.1 * estimated, "{name}: {peak} is far below {estimated}");
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -
     array(out, "pairs", &[dual.pairs.len() as u64, 2], pairs)?;
     array(out, "N", &[dual.n.len() as u64], dual.n.iter().copied())?;
     if !dual.cuts.is_empty() {
-        cut_forms(out, &dual.cuts)?;
+        put_forms(out, "form", &dual.cuts)?;
     }
     let Some(partition) = certificate.partition() else { return Ok(()) };
     let block = partition.block();
@@ -128,16 +128,22 @@ pub(crate) fn take_certificate<R: Read + Seek>(file: &mut Archive<'_, R>) -> Res
             _ => return Err(file.bad("pairs has a negative index")),
         }
     }
-    let dual = DualPoint { w, y, pairs, n, cuts: cuts(file)? };
+    let dual = DualPoint { w, y, pairs, n, cuts: take_forms(file, "form")? };
     Ok(match partition(file)? {
         Some(partition) => Certificate::of_blocks(dual, partition),
         None => Certificate::new(dual),
     })
 }
 
-fn cuts<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<CutForms> {
-    const NAMES: [&str; 4] = ["form_target", "form_indptr", "form_index", "form_coef"];
-    if NAMES.iter().all(|name| !file.has(name)) {
+/// Arrays of representations, each name with this before it.
+fn form_names(prefix: &str) -> [String; 4] {
+    ["target", "indptr", "index", "coef"].map(|name| format!("{prefix}_{name}"))
+}
+
+/// What [`put_forms`] wrote; no forms where there are no such arrays. Whether they are sound is for others to say.
+pub(crate) fn take_forms<R: Read + Seek>(file: &mut Archive<'_, R>, prefix: &str) -> Result<CutForms> {
+    let names = form_names(prefix);
+    if names.iter().all(|name| !file.has(name)) {
         return Ok(CutForms::new());
     }
     let mut numbers = |name: &str| {
@@ -148,10 +154,10 @@ fn cuts<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<CutForms> {
             _ => Err(file.bad(&format!("{name} must be a row of numbers from 0"))),
         }
     };
-    let (target, offsets, index) = (numbers(NAMES[0])?, numbers(NAMES[1])?, numbers(NAMES[2])?);
-    let (shape, coefficient) = file.array::<f64>(NAMES[3])?;
+    let (target, offsets, index) = (numbers(&names[0])?, numbers(&names[1])?, numbers(&names[2])?);
+    let (shape, coefficient) = file.array::<f64>(&names[3])?;
     if shape.len() != 1 {
-        return Err(file.bad("form_coef must have one dimension"));
+        return Err(file.bad(&format!("{} must have one dimension", names[3])));
     }
     CutForms::from_rows(target, &offsets, index, coefficient)
 }
@@ -204,13 +210,15 @@ fn readable_by_others() -> tempfile::Builder<'static, 'static> {
     tempfile::Builder::new()
 }
 
-fn cut_forms(out: &mut Writer<'_>, cuts: &CutForms) -> io::Result<()> {
+/// Representations in CSR, under names that begin with the prefix.
+pub(crate) fn put_forms(out: &mut Writer<'_>, prefix: &str, cuts: &CutForms) -> io::Result<()> {
     let count = cuts.len() as u64;
     let entries = [cuts.indices().len() as u64];
-    array(out, "form_target", &[count], cuts.targets().iter().map(|k| *k as i64))?;
-    array(out, "form_indptr", &[count + 1], cuts.offsets().map(|offset| offset as i64))?;
-    array(out, "form_index", &entries, cuts.indices().iter().map(|i| *i as i64))?;
-    array(out, "form_coef", &entries, cuts.coefficients().iter().copied())
+    let [target, offsets, index, coefficient] = form_names(prefix);
+    array(out, &target, &[count], cuts.targets().iter().map(|k| *k as i64))?;
+    array(out, &offsets, &[count + 1], cuts.offsets().map(|offset| offset as i64))?;
+    array(out, &index, &entries, cuts.indices().iter().map(|i| *i as i64))?;
+    array(out, &coefficient, &entries, cuts.coefficients().iter().copied())
 }
 
 pub(crate) type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;

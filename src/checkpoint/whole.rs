@@ -3,8 +3,9 @@
 use super::{Saver, Stage, figures};
 use crate::certificate::Certificate;
 use crate::certificate::archive::Archive;
-use crate::certificate::files::{array, put_certificate};
-use crate::dual::DualPoint;
+use crate::certificate::files::{array, put_certificate, put_forms, take_forms};
+use crate::dual::{CutForms, DualPoint};
+use crate::lifting::Cut;
 use crate::report::{Relaxed, Seconds};
 use crate::solver::SolverState;
 use crate::{Error, Network, Result};
@@ -21,6 +22,10 @@ pub(crate) struct LevelState {
     pub(crate) levels: usize,
     /// Levels since the bound was last improved.
     pub(crate) since_better: usize,
+    /// Rounds of cuts begun so far.
+    pub(crate) round: usize,
+    /// The bound with which the last of them began.
+    pub(crate) before: f64,
 }
 
 /// Keeps the state of a run in one piece.
@@ -51,11 +56,11 @@ impl WholeLedger {
     /// Writes the state down.
     pub(crate) fn record(&mut self, state: &LevelState) {
         let certificate = Certificate::new(state.dual.clone());
-        let counts = [state.levels as f64, state.since_better as f64];
+        let counts = [state.levels as f64, state.since_better as f64, state.round as f64, state.before];
         self.saver.write(|out| {
             put_certificate(out, &certificate)?;
             array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(&state.relaxed).into_iter())?;
-            array(out, "levels", &[2], counts.into_iter())?;
+            array(out, "levels", &[4], counts.into_iter())?;
             let solver = &state.solver;
             let numbers = solver.numbers();
             array(out, "numbers", &[numbers.len() as u64], numbers.into_iter())?;
@@ -67,7 +72,12 @@ impl WholeLedger {
             {
                 array(out, name, &[values.len() as u64], values.iter().copied())?;
             }
-            Ok(())
+            // Over directions, not samples: the certificate has forms of its own.
+            let mut cuts = CutForms::new();
+            for cut in &solver.cuts {
+                cuts.push(cut.target, cut.support.iter().copied());
+            }
+            if cuts.is_empty() { Ok(()) } else { put_forms(out, "cut", &cuts) }
         });
     }
 
@@ -106,14 +116,22 @@ pub(super) fn take<R: Read + Seek>(
     let (shape, keys) = archive.array::<u32>("keys")?;
     let (_, multipliers) = archive.array::<f64>("multipliers")?;
     let (_, equality_multipliers) = archive.array::<f64>("equality_multipliers")?;
-    let &[levels, since_better] = counts.as_slice() else { return Ok(None) };
-    let (Some(levels), Some(since_better)) = (figures::whole(levels), figures::whole(since_better)) else {
+    let cuts = take_forms(archive, "cut")?;
+    let cuts = (0..cuts.len()).map(|f| Cut { target: cuts.targets()[f], support: cuts.row(f).collect() });
+    let &[levels, since_better, round, before] = counts.as_slice() else { return Ok(None) };
+    let (Some(levels), Some(since_better), Some(round), Some(before)) = (
+        figures::whole(levels),
+        figures::whole(since_better),
+        figures::whole(round),
+        figures::measure(before),
+    ) else {
         return Ok(None);
     };
     if shape.len() != 2 || shape[1] != 2 {
         return Ok(None);
     }
     let keys = keys.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-    let solver = SolverState::from_parts(&numbers, factor, keys, multipliers, equality_multipliers);
-    Ok(solver.map(|solver| LevelState { solver, dual, relaxed, levels, since_better }))
+    let solver =
+        SolverState::from_parts(&numbers, factor, keys, cuts.collect(), multipliers, equality_multipliers);
+    Ok(solver.map(|solver| LevelState { solver, dual, relaxed, levels, since_better, round, before }))
 }

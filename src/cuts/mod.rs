@@ -32,7 +32,7 @@ pub struct Asks {
 
 impl Default for Asks {
     fn default() -> Self {
-        Self { forms: 64, per_direction: 2, limit: usize::MAX, tolerance: 1e-5, seed: 0 }
+        Self { forms: 64, per_direction: 1, limit: usize::MAX, tolerance: 1e-5, seed: 0 }
     }
 }
 
@@ -118,7 +118,8 @@ fn signs(cut: &Cut) -> (usize, Vec<(usize, bool)>) {
 
 /// The cuts that the moments violate most, but for those held; `rows` holds the base forms at a factor (2G × columns, row-major).
 ///
-/// Costs about a hundred products of all directions with a vector for each form asked and feature.
+/// The forms of the cuts held are asked like α and β, as many as the settings say again: those that belong to near
+/// directions. Costs about a hundred products of all directions with a vector for each form asked and feature.
 pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, held: &[Cut], asks: &Asks) -> Vec<Cut> {
     let (groups, d) = (lifting.groups(), lifting.head());
     let all = directions(lifting);
@@ -126,11 +127,15 @@ pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, held: &[Cut], a
     let s: Vec<f64> = alpha.iter().zip(beta).map(|(a, b)| a + b).collect();
     let mean_square = s.iter().map(|v| v * v).sum::<f64>() / groups.max(1) as f64;
     let tolerance = asks.tolerance * mean_square;
+    let rows = with_held(lifting, &rows[..2 * groups * columns], &s, columns, held);
     let find = |k: usize| {
         let order = by_angle(&all, d, k);
         let Some(mut simplex) = Simplex::new(&all, d, k, order.iter().copied()) else { return Vec::new() };
         let mut found: Vec<(f64, Cut)> = Vec::new();
-        let forms = chosen(groups, k, &order, asks);
+        let mut forms = chosen(groups, k, &order, asks);
+        let near = &order[..groups.min(asks.forms / 4)];
+        let close = held.iter().enumerate().filter(|(_, cut)| near.contains(&cut.target));
+        forms.extend(close.map(|(f, _)| 2 * groups + f).take(asks.forms));
         // Costs of all forms at once: a column each.
         let chosen_rows: Vec<f64> =
             forms.iter().flat_map(|g| rows[g * columns..][..columns].iter().copied()).collect();
@@ -162,6 +167,22 @@ pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, held: &[Cut], a
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.target.cmp(&b.1.target)));
     found.truncate(asks.limit);
     found.into_iter().map(|(_, cut)| cut).collect()
+}
+
+/// The base forms at a factor, then those of the cuts held; `s` holds α + β.
+fn with_held(lifting: &Lifting, base: &[f64], s: &[f64], columns: usize, held: &[Cut]) -> Vec<f64> {
+    let mut rows = base.to_vec();
+    for cut in held {
+        let scale = cut.scale(lifting);
+        let terms = cut.support.iter().map(|(i, b)| (*i, b.abs())).chain([(cut.target, -1.0)]);
+        let first = rows.len();
+        rows.resize(first + columns, 0.0);
+        for (g, weight) in terms {
+            let own = &mut rows[first..];
+            own.iter_mut().zip(&s[g * columns..]).for_each(|(r, s)| *r += weight / scale * s);
+        }
+    }
+    rows
 }
 
 /// What a round adds to the cuts held: in the plane the nearest neighbours of every direction first, which imply all

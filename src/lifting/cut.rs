@@ -12,7 +12,26 @@ pub struct Cut {
     pub support: Vec<(usize, f64)>,
 }
 
+/// What the equality of a representation may miss by, as a part of its terms.
+const EQUALITY: f64 = 1e-9;
+
 impl Cut {
+    /// Whether this is a representation of a direction of the lifted problem by others, up to rounding.
+    pub(super) fn fits(&self, lifting: &Lifting) -> bool {
+        let ascending = self.support.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let in_range = |g: usize| g < lifting.groups();
+        let others = self.support.iter().all(|(i, b)| in_range(*i) && *i != self.target && b.is_finite());
+        if self.support.is_empty() || !ascending || !others || !in_range(self.target) {
+            return false;
+        }
+        let mut rest = lifting.geometry.direction(self.target).to_vec();
+        for &(i, b) in &self.support {
+            rest.iter_mut().zip(lifting.geometry.direction(i)).for_each(|(r, x)| *r -= b * x);
+        }
+        let size = 1.0 + self.support.iter().map(|(_, b)| b.abs()).sum::<f64>();
+        rest.iter().all(|r| r.abs() <= EQUALITY * size)
+    }
+
     /// Coefficients of Σ|b_i| s_i − s_k on δ, and their length t.
     ///
     /// Along the path that all its directions share to the root only Σ|b_i| − 1 is left, which is small.

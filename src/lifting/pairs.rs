@@ -99,15 +99,23 @@ impl PairSet {
         set
     }
 
-    /// The equalities and these pairs with their normalised multipliers; none where they do not fit the lifted problem.
+    /// The equalities and these pairs and cuts with their normalised multipliers; none where they do not fit the lifted
+    /// problem.
     pub(crate) fn restored(
         lifting: &Lifting,
         keys: Vec<PairKey>,
+        cuts: Vec<Cut>,
         multipliers: Vec<f64>,
         equality_multipliers: Vec<f64>,
     ) -> Option<Self> {
-        let (groups, forms) = (lifting.groups(), lifting.base.len());
-        let sound = |&(i, j): &PairKey| i < j && (j as usize) < forms && j as usize != i as usize + groups;
+        if !cuts.iter().all(|cut| cut.fits(lifting)) {
+            return None;
+        }
+        let (groups, base) = (lifting.groups(), lifting.base.len());
+        let forms = base + cuts.len();
+        // α and β of one direction have an equality instead.
+        let opposite = |i: usize, j: usize| j < base && j == i + groups;
+        let sound = |&(i, j): &PairKey| i < j && (j as usize) < forms && !opposite(i as usize, j as usize);
         let ascending = keys.windows(2).all(|pair| pair[0] < pair[1]);
         let mut set = Self::new(lifting, 0);
         let counts = multipliers.len() == keys.len() && equality_multipliers.len() == set.equalities.len();
@@ -115,6 +123,7 @@ impl PairSet {
             return None;
         }
         set.equality_multipliers = equality_multipliers;
+        set.add_cuts(lifting, cuts);
         set.rebuild(lifting, keys, multipliers);
         Some(set)
     }

@@ -5,7 +5,8 @@
 use super::{available, resident};
 use crate::relax::Method;
 use crate::settings::{Blocks, CertifySettings};
-use crate::{Error, Result, TrainingProblem};
+use crate::solver::DIRECT_ORDER;
+use crate::{Cuts, Error, Result, TrainingProblem};
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
 const MATRICES: f64 = 5.5;
@@ -25,6 +26,10 @@ const NEWTON: f64 = 1.0;
 const KEPT: f64 = 120.0;
 /// Matrices of order d + c for each block that the master over the prices keeps in a round.
 const MODELS: f64 = 4.0;
+/// Columns that the factor comes to have with cuts, about.
+const COLUMNS_WITH_CUTS: f64 = 48.0;
+/// Dense matrices of the order of the Newton system: with cuts conjugate gradients are slow.
+const DENSE: f64 = 2.0;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
 
@@ -46,8 +51,8 @@ fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2]
     [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
 }
 
-/// ESTIMATE of the peak memory of a run, in bytes: n samples of d features and c outputs in so many blocks, of which so
-/// many are solved at once.
+/// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs in so many blocks,
+/// of which so many are solved at once.
 pub fn estimated_memory_bytes(
     samples: usize,
     inputs: usize,
@@ -56,8 +61,8 @@ pub fn estimated_memory_bytes(
     at_once: usize,
 ) -> u64 {
     let width = crate::training::TrainingSettings::default().width;
-    Sizes { samples, inputs, outputs, width, method: Method::Auto, rounds: 0 }.total(blocks.max(1), at_once)
-        as u64
+    let (method, cuts) = (Method::Auto, Cuts::None);
+    Sizes { samples, inputs, outputs, width, method, cuts, rounds: 0 }.total(blocks.max(1), at_once) as u64
 }
 
 /// What the memory depends on.
@@ -70,13 +75,24 @@ struct Sizes {
     method: Method,
     /// Most rounds of prices.
     rounds: usize,
+    cuts: Cuts,
 }
 
 impl Sizes {
     fn block(&self, blocks: usize) -> f64 {
-        let samples = self.samples.div_ceil(blocks) as f64;
-        let low_rank = block_bytes(samples, self.inputs as f64, self.outputs as f64, columns(self.outputs));
-        low_rank + 8.0 * NEWTON * (self.method.newton_rows(samples as usize, self.outputs) as f64).powi(2)
+        let samples = self.samples.div_ceil(blocks);
+        let (n, d, c) = (samples as f64, self.inputs as f64, self.outputs as f64);
+        let square = |matrices: f64, order: f64| 8.0 * matrices * order * order;
+        if self.cuts == Cuts::None {
+            let rows = self.method.newton_rows(samples, self.outputs) as f64;
+            return block_bytes(n, d, c, columns(self.outputs)) + square(NEWTON, rows);
+        }
+        let columns = columns(self.outputs).max(COLUMNS_WITH_CUTS);
+        // One solver after the other, or only one of them.
+        let order = columns * (n + d);
+        let dense = if order <= DIRECT_ORDER as f64 { square(DENSE, order) } else { 0.0 };
+        let rows = self.method.newton_rows_with_cuts(samples, self.outputs) as f64;
+        block_bytes(n, d, c, columns) + dense.max(square(NEWTON, rows))
     }
 
     /// What is kept of every block between rounds of prices.
@@ -112,6 +128,7 @@ impl Plan {
             width: settings.training.width,
             method: settings.method,
             rounds: settings.prices.rounds(),
+            cuts: settings.cuts,
         };
         let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
         let wanted = settings.blocks.count(sizes.samples)?;
@@ -143,6 +160,9 @@ fn refusal(sizes: &Sizes, blocks: usize, limit: f64) -> Error {
     let enough = (blocks + 1..=sizes.samples / 2).find(|blocks| sizes.total(*blocks, 1) <= limit);
     let remedy = match enough {
         Some(enough) => format!("divide the samples into {enough} blocks or more (--blocks {enough})"),
+        None if sizes.cuts != Cuts::None => {
+            "no number of blocks helps: raise the limit, or leave out the cuts".into()
+        }
         None => "no number of blocks helps: raise the limit, or leave out samples or features".into(),
     };
     Error::Input(format!(

@@ -3,10 +3,11 @@
 use crate::lifting::{Cut, Lifting, PairSet, scan_cuts};
 use crate::{Cuts, Error, Result};
 
-/// Pairs with less than this part of the largest multiplier are not taken into the next round of cuts.
-const CARRIES: f64 = 1e-7;
+/// Pairs with less than this part of the largest multiplier are not taken into the next round of cuts: what is missed
+/// the scan finds again, and each pair held costs its share of a cubic factorisation.
+const CARRIES: f64 = 1e-2;
 /// Products of each new cut that are held from the start.
-const PRODUCTS: usize = 8;
+const PRODUCTS: usize = 2;
 
 /// Settings of the reference solver; the defaults suit every problem it is practical for.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 //! The relaxation by the dense interior-point method, which gives the multipliers directly.
 
+use super::method::ROWS_WITH_CUTS;
 use super::{ROUNDS, Run, stop_status};
 use crate::dual::{RepairSettings, dual_point};
 use crate::lifting::PairSet;
@@ -11,6 +12,8 @@ use crate::{Error, Progress, Result};
 
 /// Accuracies tried one after the other, as parts of the tolerance: a proof may cost a little more than the first leaves.
 const PARTS: [f64; 2] = [0.3, 5e-3];
+/// How much rougher the rounds of cuts are solved as long as that raises the bound.
+const ROUGH: f64 = 10.0;
 
 /// Solves by the interior-point method and says whether that ended as it should; stalled is what it did not bring to the
 /// tolerance.
@@ -54,29 +57,39 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
     Ok(false)
 }
 
-/// Adds cuts in rounds, as long as they raise the bound; each round is a solve of its own.
+/// Adds cuts in rounds, as long as they raise the bound; each round is a solve of its own, a rough one until rough ones
+/// bring nothing more.
 fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: ReferenceSolution) -> Result<()> {
+    let settings = ReferenceSettings { max_rows: ROWS_WITH_CUTS, ..settings.clone() };
+    // In the plane the first round has all forms that matter.
+    let mut rough = run.lifting.head() > 2;
     for round in 0..ROUNDS {
         let (rows, columns) = solution.base_rows(run.lifting);
         let cuts = run.more_cuts(round, &rows, columns, solution.pairs.cuts());
-        if cuts.is_empty() {
+        let last = cuts.is_empty() || round + 1 == ROUNDS;
+        // Nothing more to take in: the last rough solve is done again, unless it is good enough.
+        let enough = !rough || round == 0 || run.network_is_close() || run.is_close(solution.value);
+        if run.control.should_stop() || cuts.is_empty() && enough {
             break;
         }
+        rough &= !last;
+        let accuracy = settings.tolerance * if rough { ROUGH } else { 1.0 };
         let before = run.best_bound;
-        let next = match attempt(run, settings, solution.pairs_with(run.lifting, cuts)) {
+        let pairs = solution.pairs_with(run.lifting, cuts);
+        let next = match attempt(run, &ReferenceSettings { tolerance: accuracy, ..settings.clone() }, pairs) {
             Err(Error::Numerical(_)) => break,
             outcome => outcome?,
         };
-        let better = next.value > solution.value;
-        if next.status.is_solved() && better {
-            take_over(run, &next)?;
-        } else {
+        if !next.status.is_solved() {
             // What it did not bring to an end may still be worth something.
             consider(run, &next)?;
-        }
-        if !next.status.is_solved() || !better || !run.pays(before) {
             break;
         }
+        take_over(run, &next)?;
+        if last || !rough && !run.pays(before) {
+            break;
+        }
+        rough &= run.pays(before);
         solution = next;
     }
     if run.control.should_stop() {

@@ -39,8 +39,8 @@ pub(super) fn solve(
     solver_settings.final_infeasibility = solver_settings.final_infeasibility.min(0.1 * run.tolerance);
     let mut count = Count::default();
     let mut solver = match earlier.map(|state| *state) {
-        Some(LevelState { solver, dual, relaxed, levels, since_better }) => {
-            count = Count { levels, since_better };
+        Some(LevelState { solver, dual, relaxed, levels, since_better, round, before }) => {
+            count = Count { levels, since_better, round, before };
             run.go_on_from(dual, &relaxed);
             match LowRankSolver::resume(lifting, solver_settings, solver)? {
                 Some(solver) => solver,
@@ -53,8 +53,9 @@ pub(super) fn solve(
         }
     };
     run.relaxed.status = levels(run, &mut solver, count)?;
-    if run.relaxed.status == Status::Converged {
-        tighten(run, &mut solver)?;
+    // Cuts in rounds, as long as they raise the bound; the factor and the multipliers are where the last round left them.
+    while run.relaxed.status == Status::Converged && next_round(run, &mut solver, &mut count) {
+        run.relaxed.status = levels(run, &mut solver, count)?;
     }
     let factor = solver.factor();
     let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
@@ -64,21 +65,18 @@ pub(super) fn solve(
     Ok(())
 }
 
-/// Adds cuts in rounds, as long as they raise the bound; the factor and the multipliers are where the last round left them.
-fn tighten(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>) -> Result<()> {
-    for round in 0..ROUNDS {
-        let (rows, columns) = (solver.base_rows(), solver.factor().columns);
-        let cuts = run.more_cuts(round, &rows, columns, solver.pairs().cuts());
-        if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
-            break;
-        }
-        let before = run.best_bound;
-        run.relaxed.status = levels(run, solver, Count::default())?;
-        if run.relaxed.status != Status::Converged || !run.pays(before) {
-            break;
-        }
+/// Takes in the cuts of another round; false where the last one did not pay or there is nothing to take in.
+fn next_round(run: &Run<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) -> bool {
+    if count.round == ROUNDS || count.round > 0 && !run.pays(count.before) {
+        return false;
     }
-    Ok(())
+    let (rows, columns) = (solver.base_rows(), solver.factor().columns);
+    let cuts = run.more_cuts(count.round, &rows, columns, solver.pairs().cuts());
+    if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
+        return false;
+    }
+    *count = Count { round: count.round + 1, before: run.best_bound, ..Count::default() };
+    true
 }
 
 fn first_columns(lifting: &Lifting) -> usize {
@@ -86,11 +84,15 @@ fn first_columns(lifting: &Lifting) -> usize {
     wanted.min(lifting.order())
 }
 
-/// Levels so far, and those since the bound was last improved.
+/// Levels of this round so far, and those since the bound was last improved.
 #[derive(Clone, Copy, Default)]
 struct Count {
     levels: usize,
     since_better: usize,
+    /// Rounds of cuts begun.
+    round: usize,
+    /// The bound with which this one began.
+    before: f64,
 }
 
 fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
@@ -152,17 +154,15 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
 
 /// Writes down where the solver stands.
 fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
-    // A run that goes on begins with the cuts anew: the state before the first of them is the last that is kept.
-    if !solver.pairs().cuts().is_empty() {
-        return;
-    }
-    let Count { levels, since_better } = count;
+    let Count { levels, since_better, round, before } = count;
     run.keep(stopped, |dual, relaxed| LevelState {
         solver: solver.state(),
         dual,
         relaxed,
         levels,
         since_better,
+        round,
+        before,
     });
 }
 

@@ -1,5 +1,6 @@
 //! Which of the two solvers takes a problem.
 
+use crate::Cuts;
 use crate::lifting::Lifting;
 
 /// The solver of the relaxation.
@@ -25,6 +26,10 @@ const STIFF_ROWS: usize = 2_500;
 const STIFF_SHARE: usize = 20;
 /// Pairs that the interior-point method comes to hold for each direction, about.
 const PAIRS: usize = 9;
+/// The same with cuts.
+const PAIRS_WITH_CUTS: usize = 60;
+/// Most rows with cuts, where the pairs grow from round to round: 290 MB, and some seconds an iteration.
+pub(super) const ROWS_WITH_CUTS: usize = 6_000;
 
 impl Method {
     /// Rows of the interior-point method's Newton system for so many samples, none where it will not take them. That
@@ -38,12 +43,24 @@ impl Method {
         }
     }
 
-    /// Whether the interior-point method takes this problem.
-    pub(super) fn is_interior(self, lifting: &Lifting) -> bool {
+    /// The same with cuts, samples that are nearly parallel included.
+    pub(crate) fn newton_rows_with_cuts(self, samples: usize, outputs: usize) -> usize {
+        let rows = samples * (outputs + 1);
+        let (first, last) = (rows + samples * PAIRS, rows + samples * PAIRS_WITH_CUTS);
+        match self {
+            Self::Auto if first <= STIFF_ROWS => last.min(ROWS_WITH_CUTS),
+            // The solve without cuts may take more.
+            Self::InteriorPoint => last.min(ROWS_WITH_CUTS).max(first),
+            Self::Auto | Self::LowRank => 0,
+        }
+    }
+
+    /// Whether the interior-point method takes this problem. With cuts the low-rank solver is slow on all of them.
+    pub(super) fn is_interior(self, lifting: &Lifting, cuts: Cuts) -> bool {
         match self {
             Self::Auto => {
                 let edges = lifting.forest.parent.iter().flatten().count();
-                let stiff = STIFF_SHARE * edges > lifting.groups();
+                let stiff = cuts != Cuts::None || STIFF_SHARE * edges > lifting.groups();
                 let rows = lifting.fit_targets.len() + lifting.groups() * (1 + PAIRS);
                 rows <= if stiff { STIFF_ROWS } else { ROWS }
             }

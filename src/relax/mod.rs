@@ -22,7 +22,7 @@ use std::time::Instant;
 const DIRECTION_LIMIT: usize = 6_000;
 
 /// Most rounds of cuts.
-const ROUNDS: u64 = 12;
+const ROUNDS: usize = 12;
 /// A round of cuts that raises the bound by less than this part of the tolerance is the last.
 const LEAST_GAIN: f64 = 0.3;
 
@@ -82,7 +82,7 @@ pub(crate) fn relax(
     run.consider(targets, &RepairSettings::default())?;
     if lifting.groups() > 0 && !stopped && !run.network_is_close() {
         // A state that was kept is the low-rank solver's.
-        let interior = earlier.is_none() && settings.method.is_interior(&lifting);
+        let interior = earlier.is_none() && settings.method.is_interior(&lifting, settings.cuts);
         let solved = interior && interior::solve(&mut run)?;
         // What dense algebra could not finish the other solver may.
         if !interior || settings.method == Method::Auto && !solved {
@@ -149,11 +149,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     /// The cuts worth another round, beside those held; none where enough are held or the bound is good enough.
-    fn more_cuts(&self, round: u64, rows: &[f64], columns: usize, held: &[Cut]) -> Vec<Cut> {
+    fn more_cuts(&self, round: usize, rows: &[f64], columns: usize, held: &[Cut]) -> Vec<Cut> {
         if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
             return Vec::new();
         }
-        propose(self.lifting, rows, columns, held, self.cuts, self.seed.wrapping_add(round))
+        propose(self.lifting, rows, columns, held, self.cuts, self.seed.wrapping_add(round as u64))
     }
 
     /// Whether a round of cuts that began with this bound has raised it enough for another.

@@ -1,6 +1,6 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
-use super::{Run, low_rank};
+use super::{ROUNDS, Run, low_rank};
 use crate::checkpoint::LevelState;
 use crate::dual::{DualPoint, RepairSettings};
 use crate::lifting::{LiftedFactor, Lifting};
@@ -94,6 +94,9 @@ pub(crate) fn relax_priced(
                 relaxed: run.relaxed,
                 levels: 0,
                 since_better: 0,
+                // No rounds of cuts.
+                round: ROUNDS,
+                before: 0.0,
             })
         });
         low_rank::solve(&mut run, network, settings, earlier)?;

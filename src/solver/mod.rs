@@ -23,6 +23,7 @@ pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
 pub use start::start;
 pub(crate) use state::SolverState;
+pub(crate) use system::DIRECT_ORDER;
 
 use crate::lifting::{Cut, Lifting, PairSet, scan_cuts, scan_violations};
 use crate::{Control, Result};

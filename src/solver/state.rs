@@ -2,10 +2,10 @@
 
 use super::{Factor, HessianAssembler, LowRankSolver, NewtonMinimizer, REOPENED_TOLERANCE, SolverSettings};
 use crate::Result;
-use crate::lifting::{Lifting, PairKey, PairSet};
+use crate::lifting::{Cut, Lifting, PairKey, PairSet};
 
 /// Numbers besides the arrays.
-const NUMBERS: usize = 11;
+const NUMBERS: usize = 12;
 
 /// Smoothing (as a part of the first) and penalty (as a part of the last) that a change of the price goes back to: with the
 /// penalty of the end a round takes twice the Newton steps.
@@ -18,11 +18,13 @@ pub(crate) struct SolverState {
     /// R then V, row-major.
     pub(crate) factor: Vec<f64>,
     pub(crate) keys: Vec<PairKey>,
+    pub(crate) cuts: Vec<Cut>,
     /// Of the normalised constraints.
     pub(crate) multipliers: Vec<f64>,
     pub(crate) equality_multipliers: Vec<f64>,
     columns: usize,
     newton_steps: usize,
+    spare_columns: usize,
     slow: bool,
     penalty: f64,
     smoothing: f64,
@@ -49,6 +51,7 @@ impl SolverState {
             self.last_error,
             self.regularization,
             self.lowest,
+            self.spare_columns as f64,
         ]
     }
 
@@ -57,6 +60,7 @@ impl SolverState {
         numbers: &[f64],
         factor: Vec<f64>,
         keys: Vec<PairKey>,
+        cuts: Vec<Cut>,
         multipliers: Vec<f64>,
         equality_multipliers: Vec<f64>,
     ) -> Option<Self> {
@@ -72,13 +76,15 @@ impl SolverState {
             last_error,
             regularization,
             lowest,
+            spare_columns,
         ] = numbers
         else {
             return None;
         };
         let count = |value: f64| value >= 0.0 && value.fract() == 0.0 && value <= 1e15;
         let positive = [penalty, gradient_tolerance, scale, mean_square, regularization];
-        let counts = count(columns) && columns >= 1.0 && count(steps) && (slow == 0.0 || slow == 1.0);
+        let counts = count(columns) && columns >= 1.0 && count(steps) && count(spare_columns);
+        let counts = counts && (slow == 0.0 || slow == 1.0);
         let sound = counts
             && numbers.iter().chain(&factor).chain(&equality_multipliers).all(|value| value.is_finite())
             && positive.iter().all(|value| *value > 0.0)
@@ -89,10 +95,12 @@ impl SolverState {
         sound.then_some(Self {
             factor,
             keys,
+            cuts,
             multipliers,
             equality_multipliers,
             columns: columns as usize,
             newton_steps: steps as usize,
+            spare_columns: spare_columns as usize,
             slow: slow == 1.0,
             penalty,
             smoothing,
@@ -129,10 +137,12 @@ impl<'a> LowRankSolver<'a> {
         SolverState {
             factor: self.factor.values.clone(),
             keys: self.set.keys.clone(),
+            cuts: self.set.cuts().to_vec(),
             multipliers: self.set.multipliers.clone(),
             equality_multipliers: self.set.equality_multipliers.clone(),
             columns: self.factor.columns,
             newton_steps: self.newton_steps,
+            spare_columns: self.spare_columns,
             slow,
             penalty: self.penalty,
             smoothing: self.smoothing,
@@ -156,7 +166,8 @@ impl<'a> LowRankSolver<'a> {
         if state.columns > rows.max(settings.rank_limit) || state.factor.len() != rows * state.columns {
             return Ok(None);
         }
-        let set = PairSet::restored(lifting, state.keys, state.multipliers, state.equality_multipliers);
+        let set =
+            PairSet::restored(lifting, state.keys, state.cuts, state.multipliers, state.equality_multipliers);
         let Some(set) = set else { return Ok(None) };
         let factor = Factor { values: state.factor, columns: state.columns, order: lifting.order() };
         let mut newton = NewtonMinimizer::new(HessianAssembler::new(lifting), state.scale);
@@ -174,7 +185,7 @@ impl<'a> LowRankSolver<'a> {
             scale: state.scale,
             mean_square: state.mean_square,
             newton_steps: state.newton_steps,
-            spare_columns: super::rank::SPARE_COLUMNS,
+            spare_columns: state.spare_columns,
             last_error: state.last_error,
         }))
     }

@@ -14,7 +14,7 @@ const ITERATIVE_ORDER: usize = 700;
 /// Orders from which an old factorisation is tried as a preconditioner before a new one is made.
 const OLD_FACTOR_ORDER: usize = 1500;
 /// Orders above which no dense matrix is formed: two of them would take 2.6 GB.
-const DIRECT_ORDER: usize = 13_000;
+pub(crate) const DIRECT_ORDER: usize = 13_000;
 /// Conjugate-gradient steps with an old factorisation after which a new one is the cheaper way.
 const OLD_FACTOR_STEPS: usize = 60;
 /// Multiplications of a dense factorisation in the time of one in a product with the Hessian.

@@ -1,87 +1,16 @@
 //! What is accepted, checked again in exact arithmetic: every stored number is a dyadic rational.
 
+mod cuts;
+mod dyadic;
+
+use dyadic::{Dyadic, Stream, is_semidefinite};
 use faer::Mat;
-use num_bigint::{BigInt, Sign};
+use num_bigint::BigInt;
 use relucert::certificate::{
     Certificate, Grade, Proof, ProofSettings, certify_blocks, certify_dual, prove, prove_with,
 };
 use relucert::dual::DualPoint;
 use relucert::{Network, TrainingProblem};
-use std::ops::{Add, Mul, Neg};
-
-/// mantissa · 2^exponent.
-#[derive(Clone, Debug)]
-struct Dyadic {
-    mantissa: BigInt,
-    exponent: i64,
-}
-
-impl Dyadic {
-    fn zero() -> Self {
-        Self { mantissa: BigInt::ZERO, exponent: 0 }
-    }
-
-    fn new(value: f64) -> Self {
-        assert!(value.is_finite());
-        let bits = value.to_bits();
-        let field = (bits >> 52 & 0x7ff) as i64;
-        let fraction = (bits & ((1 << 52) - 1)) as i64;
-        let (mantissa, exponent) =
-            if field == 0 { (fraction, -1074) } else { (fraction | 1 << 52, field - 1075) };
-        Self { mantissa: BigInt::from(if value < 0.0 { -mantissa } else { mantissa }), exponent }.reduced()
-    }
-
-    fn reduced(mut self) -> Self {
-        match self.mantissa.trailing_zeros() {
-            Some(zeros) => {
-                self.mantissa >>= zeros;
-                self.exponent += zeros as i64;
-                self
-            }
-            None => Self::zero(),
-        }
-    }
-
-    fn at(&self, exponent: i64) -> BigInt {
-        if self.mantissa == BigInt::ZERO {
-            BigInt::ZERO
-        } else {
-            &self.mantissa << (self.exponent - exponent)
-        }
-    }
-
-    fn is_negative(&self) -> bool {
-        self.mantissa.sign() == Sign::Minus
-    }
-}
-
-impl Add for &Dyadic {
-    type Output = Dyadic;
-    fn add(self, other: &Dyadic) -> Dyadic {
-        match (self.mantissa.sign(), other.mantissa.sign()) {
-            (Sign::NoSign, _) => return other.clone(),
-            (_, Sign::NoSign) => return self.clone(),
-            _ => {}
-        }
-        let exponent = self.exponent.min(other.exponent);
-        Dyadic { mantissa: self.at(exponent) + other.at(exponent), exponent }.reduced()
-    }
-}
-
-impl Mul for &Dyadic {
-    type Output = Dyadic;
-    fn mul(self, other: &Dyadic) -> Dyadic {
-        Dyadic { mantissa: &self.mantissa * &other.mantissa, exponent: self.exponent + other.exponent }
-            .reduced()
-    }
-}
-
-impl Neg for &Dyadic {
-    type Output = Dyadic;
-    fn neg(self) -> Dyadic {
-        Dyadic { mantissa: -&self.mantissa, exponent: self.exponent }
-    }
-}
 
 /// The dense factorisation, and the sparse one.
 fn proofs(problem: &TrainingProblem, certificate: &Certificate) -> [Option<Proof>; 2] {
@@ -92,15 +21,21 @@ fn proofs(problem: &TrainingProblem, certificate: &Certificate) -> [Option<Proof
     both
 }
 
-/// 4γ·q in the original (u, s): 2α_i = (x_i, e_i), 2β_i = (−x_i, e_i).
+/// 4γ·q in the original (u, s): 2α_i = (x_i, e_i), 2β_i = (−x_i, e_i), 2ℓ = (0, 2Σ|a_i|e_i − 2e_k).
 fn exact_slack(problem: &TrainingProblem, dual: &DualPoint) -> Vec<Vec<Dyadic>> {
     let (n, d) = (problem.samples(), problem.inputs());
     let order = d + n;
     let gamma = Dyadic::new(problem.weight_decay());
     let form = |k: usize| -> Vec<Dyadic> {
-        let (i, sign) = if k < n { (k, 1.0) } else { (k - n, -1.0) };
-        let u = (0..d).map(|j| Dyadic::new(sign * problem.features()[(i, j)]));
-        u.chain((0..n).map(|j| Dyadic::new(f64::from(u8::from(i == j))))).collect()
+        let Some(cut) = k.checked_sub(2 * n) else {
+            let (i, sign) = if k < n { (k, 1.0) } else { (k - n, -1.0) };
+            let u = (0..d).map(|j| Dyadic::new(sign * problem.features()[(i, j)]));
+            return u.chain((0..n).map(|j| Dyadic::new(f64::from(u8::from(i == j))))).collect();
+        };
+        let mut form = vec![Dyadic::zero(); order];
+        dual.cuts.row(cut).for_each(|(i, a)| form[d + i] = Dyadic::new(2.0 * a.abs()));
+        form[d + dual.cuts.targets()[cut]] = Dyadic::new(-2.0);
+        form
     };
     let mut q = vec![vec![Dyadic::zero(); order]; order];
     let mut subtract = |a: &[Dyadic], b: &[Dyadic], factor: &Dyadic| {
@@ -133,47 +68,16 @@ fn exact_slack(problem: &TrainingProblem, dual: &DualPoint) -> Vec<Vec<Dyadic>> 
     q
 }
 
-/// Positive semidefiniteness by fraction-free elimination with diagonal pivots.
-fn is_semidefinite(q: &[Vec<Dyadic>]) -> bool {
-    let order = q.len();
-    let entries = q.iter().flatten().filter(|v| v.mantissa != BigInt::ZERO);
-    let exponent = entries.map(|v| v.exponent).min().unwrap_or(0);
-    let mut m: Vec<Vec<BigInt>> = q.iter().map(|row| row.iter().map(|v| v.at(exponent)).collect()).collect();
-    let mut previous = BigInt::from(1);
-    for k in 0..order {
-        if (k..order).any(|i| m[i][i] < BigInt::ZERO) {
-            return false;
+/// Whether the bound of a proof is at most ⟨W, Y⟩ − ½‖W‖².
+fn bound_is_covered(problem: &TrainingProblem, point: &DualPoint, proof: &Proof) -> bool {
+    let mut value = Dyadic::zero();
+    for i in 0..problem.samples() {
+        for k in 0..problem.outputs() {
+            let (w, y) = (Dyadic::new(point.w[(i, k)]), Dyadic::new(problem.targets()[(i, k)]));
+            value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
         }
-        let Some(p) = (k..order).find(|&i| m[i][i] > BigInt::ZERO) else {
-            return (k..order).all(|i| (k..order).all(|j| m[i][j] == BigInt::ZERO));
-        };
-        m.swap(k, p);
-        m.iter_mut().for_each(|row| row.swap(k, p));
-        for i in k + 1..order {
-            for j in k + 1..order {
-                m[i][j] = (&m[k][k] * &m[i][j] - &m[i][k] * &m[k][j]) / &previous;
-            }
-        }
-        previous = m[k][k].clone();
     }
-    true
-}
-
-struct Stream(u64);
-
-impl Stream {
-    fn next(&mut self) -> f64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (self.0 >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    }
-
-    fn below(&mut self, count: usize) -> usize {
-        ((self.next() + 1.0) * 0.5 * count as f64) as usize % count
-    }
-
-    fn matrix(&mut self, rows: usize, columns: usize) -> Mat<f64> {
-        Mat::from_fn(rows, columns, |_, _| self.next())
-    }
+    proof.lower_bound() == 0.0 || !(&value + &-&Dyadic::new(proof.lower_bound())).is_negative()
 }
 
 /// What makes a case awkward.
@@ -266,15 +170,7 @@ fn what_is_accepted_is_semidefinite_exactly() {
                 };
                 accepted[method][kind] += 1;
                 assert!(exact, "kind {kind}, seed {seed}: accepted beyond the boundary: {point:?}");
-                let mut value = Dyadic::zero();
-                for i in 0..problem.samples() {
-                    for k in 0..problem.outputs() {
-                        let (w, y) = (Dyadic::new(point.w[(i, k)]), Dyadic::new(problem.targets()[(i, k)]));
-                        value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
-                    }
-                }
-                let left = &value + &-&Dyadic::new(proof.lower_bound());
-                assert!(proof.lower_bound() == 0.0 || !left.is_negative(), "kind {kind}, seed {seed}");
+                assert!(bound_is_covered(&problem, &point, proof), "kind {kind}, seed {seed}");
             }
         };
         positive[kind] += usize::from(proof.lower_bound() > 0.0);
