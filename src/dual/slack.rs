@@ -33,7 +33,7 @@ pub struct Slack {
 impl Slack {
     /// Scaled coordinates: columns of XV and rows of the whitened X about 1. Refuses a malformed point.
     pub fn new(problem: &TrainingProblem, dual: &DualPoint) -> Result<Self> {
-        let basis = Basis::new(problem.features());
+        let basis = Basis::of(problem);
         let mut slack = Self::unscaled(problem, dual, &basis)?;
         slack.scale = natural_scale(slack.g.as_ref(), &basis.singular);
         Ok(slack)
