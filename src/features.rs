@@ -109,14 +109,6 @@ impl Features {
         }
     }
 
-    /// Stored entries that are not zero, or all of a dense matrix.
-    pub(crate) fn entries(&self) -> usize {
-        match self {
-            Self::Dense(matrix) => matrix.nrows() * matrix.ncols(),
-            Self::Sparse(matrix) => matrix.nnz(),
-        }
-    }
-
     pub(crate) fn squared_norm(&self) -> f64 {
         match self {
             Self::Dense(matrix) => matrix.squared_norm_l2(),

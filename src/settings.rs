@@ -12,6 +12,9 @@ const WHOLE: usize = 3_500;
 /// Samples of a block: the more the less is lost, and from here on the work grows much faster than they.
 const BLOCK: usize = 2_500;
 
+/// Samples of a block of sparse features where there are more features than these.
+const WIDE: usize = 500;
+
 /// How many blocks of samples a problem is divided into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -36,6 +39,16 @@ impl Blocks {
                 value: count.to_string(),
                 range: "between 1 and half the number of samples",
             }),
+        }
+    }
+
+    /// The same for sparse features: a block of more features than samples has as many features as samples in the end,
+    /// and all its matrices are dense in them.
+    pub(crate) fn count_sparse(self, samples: usize, inputs: usize) -> Result<usize> {
+        match self {
+            Self::Auto if samples <= WIDE => Ok(1),
+            Self::Auto if inputs > WIDE => Ok(samples.div_ceil(WIDE)),
+            _ => self.count(samples),
         }
     }
 }

@@ -4,10 +4,9 @@
 //! predictions and no larger weights, and a dual point that is feasible for X' is feasible for X
 //! (docs/certificate.md, section 12).
 
-use super::cholesky::{UNIT, gamma, runs_through};
+use super::cholesky::{gamma, runs_through};
 use crate::dual::power_of_two;
 use crate::features::by_rows;
-use crate::linalg::product;
 use crate::{Error, Features, Network, Result, TrainingProblem, memory, sparse};
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, MatRef, Par};
@@ -183,7 +182,7 @@ fn gram_factor(x: &CsMat<f64>, rows: &[usize]) -> Result<(Mat<f64>, Vec<f64>)> {
     }
     let trace: f64 = (0..order).map(|i| gram[(i, i)]).sum();
     let enlarged = enlargement(order, longest_row(x, rows), trace);
-    if !(enlarged < 0.01) {
+    if enlarged.is_nan() || enlarged >= MOST {
         return Err(Error::Numerical("the Gram matrix of sparse features"));
     }
     for i in 0..order {
@@ -203,14 +202,18 @@ fn gram_factor(x: &CsMat<f64>, rows: &[usize]) -> Result<(Mat<f64>, Vec<f64>)> {
     Ok((gram, scale))
 }
 
+/// A greater enlargement would change the problem.
+const MOST: f64 = 0.01;
+
 /// Entries of a factor that are set to zero: 2^-400.
 const TINY: f64 = 3.872_591_914_849_318e-121;
 
 /// d of [`gram_factor`]: an entry of the Gram matrix errs by at most γ_p |x_i||x_j| with p the entries of the fullest row,
 /// its factorisation by 2.1 γ_{N+4} √(b_ii b_jj); both bounds are matrices of rank one, whose norm is their trace.
 fn enlargement(order: usize, longest: usize, trace: f64) -> f64 {
-    // 1.1 pays for d in the trace of B, for the rounding of this and for the exact norms; the rest for underflow.
-    1.1 * (2.1 * gamma(order + 4) + gamma(longest + 2)) * (trace + order as f64 * UNIT) + 2f64.powi(-100)
+    // 0.01 is more than d adds to an entry of the trace; 1.1 pays for the rounding of all this and for the exact norms,
+    // 2^-100 for every underflow.
+    1.1 * (2.1 * gamma(order + 4) + gamma(longest + 2)) * (trace + MOST * order as f64) + 2f64.powi(-100)
 }
 
 fn longest_row(x: &CsMat<f64>, rows: &[usize]) -> usize {

@@ -5,7 +5,7 @@
 use super::{available, resident};
 use crate::relax::Method;
 use crate::settings::{Blocks, CertifySettings};
-use crate::{Error, Result, TrainingProblem};
+use crate::{Error, Features, Result, TrainingProblem};
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
 const MATRICES: f64 = 5.5;
@@ -17,6 +17,8 @@ const BLOCKS: f64 = 2.0;
 const PAIRS: f64 = 700.0;
 /// Numbers for each sample and neuron of the training.
 const TRAINING: f64 = 32.0;
+/// Numbers for each feature and neuron of the training of sparse features.
+const REMEMBERED: f64 = 24.0;
 /// Copies of the data: the problem's own, and those of whitening, training and blocks.
 const COPIES: f64 = 4.0;
 /// Numbers for each entry of the interior-point method's Newton system.
@@ -42,6 +44,13 @@ fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2]
     [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
 }
 
+/// The same for sparse features with so many stored entries: what grows is the network, a number for each feature and
+/// neuron, and what its training remembers.
+fn sparse_bytes(samples: f64, inputs: f64, outputs: f64, entries: f64, width: f64) -> [f64; 2] {
+    let data = BASE + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
+    [data, 8.0 * (TRAINING * samples * width + REMEMBERED * inputs * width)]
+}
+
 /// ESTIMATE of the peak memory of a run, in bytes: n samples of d features and c outputs in so many blocks, of which so
 /// many are solved at once.
 pub fn estimated_memory_bytes(
@@ -52,7 +61,7 @@ pub fn estimated_memory_bytes(
     at_once: usize,
 ) -> u64 {
     let width = crate::training::TrainingSettings::default().width;
-    Sizes { samples, inputs, outputs, width, method: Method::Auto }.total(blocks.max(1), at_once) as u64
+    Sizes { samples, inputs, outputs, width, method: Method::Auto, entries: None }.total(blocks.max(1), at_once) as u64
 }
 
 /// What the memory depends on.
@@ -63,19 +72,31 @@ struct Sizes {
     outputs: usize,
     width: usize,
     method: Method,
+    /// Stored entries of sparse features; none for dense ones.
+    entries: Option<usize>,
 }
 
 impl Sizes {
+    /// Features of a block's dense problem: sparse ones are replaced by a factor of the Gram matrix where there are more
+    /// of them than samples.
+    fn block_inputs(&self, samples: usize) -> usize {
+        if self.entries.is_some() { self.inputs.min(samples) } else { self.inputs }
+    }
+
     fn block(&self, blocks: usize) -> f64 {
+        let inputs = self.block_inputs(self.samples.div_ceil(blocks)) as f64;
         let samples = self.samples.div_ceil(blocks) as f64;
-        let low_rank = block_bytes(samples, self.inputs as f64, self.outputs as f64, columns(self.outputs));
+        let low_rank = block_bytes(samples, inputs, self.outputs as f64, columns(self.outputs));
         low_rank + 8.0 * NEWTON * (self.method.newton_rows(samples as usize, self.outputs) as f64).powi(2)
     }
 
     /// The training is over when the blocks begin.
     fn total(&self, blocks: usize, at_once: usize) -> f64 {
         let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
-        let [data, training] = shared_bytes(n, d, c, self.width as f64);
+        let [data, training] = match self.entries {
+            None => shared_bytes(n, d, c, self.width as f64),
+            Some(entries) => sparse_bytes(n, d, c, entries as f64, self.width as f64),
+        };
         data + training.max(self.block(blocks) * at_once.min(blocks) as f64)
     }
 }
@@ -96,9 +117,16 @@ impl Plan {
             outputs: problem.outputs(),
             width: settings.training.width,
             method: settings.method,
+            entries: match problem.stored_features() {
+                Features::Dense(_) => None,
+                Features::Sparse(matrix) => Some(matrix.nnz()),
+            },
         };
         let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
-        let wanted = settings.blocks.count(sizes.samples)?;
+        let wanted = match sizes.entries {
+            Some(_) => settings.blocks.count_sparse(sizes.samples, sizes.inputs)?,
+            None => settings.blocks.count(sizes.samples)?,
+        };
         let fits = |blocks: usize| sizes.total(blocks, 1) <= limit;
         let blocks = match settings.blocks {
             // Twice as many again and again: blocks of less than a hundred samples would hardly bound anything.
