@@ -177,12 +177,19 @@ impl Stream {
 }
 
 /// What makes a case awkward.
-const KINDS: usize = 10;
+const AWKWARD: usize = 10;
+/// The same once more with sparse features, more of them than samples: the proof sees a factor of their Gram matrix.
+const KINDS: usize = 2 * AWKWARD;
 
 fn awkward(stream: &mut Stream, kind: usize) -> (TrainingProblem, DualPoint) {
+    let (kind, sparse) = (kind % AWKWARD, kind >= AWKWARD);
     let (n, d) = match kind {
         1 => (1, 1 + stream.below(3)),
         2 => (2, 5),
+        _ if sparse => {
+            let n = 2 + stream.below(3);
+            (n, n + 1 + stream.below(2))
+        }
         _ => (2 + stream.below(4), 1 + stream.below(3)),
     };
     let c = 1 + stream.below(2);
@@ -215,7 +222,15 @@ fn awkward(stream: &mut Stream, kind: usize) -> (TrainingProblem, DualPoint) {
         gamma *= power(60);
     }
     let unit = gamma / x.norm_max().powi(2).max(1e-300);
-    let problem = TrainingProblem::new(x, y, gamma).unwrap();
+    let problem = if sparse {
+        let mut entries = sprs::TriMat::new((n, d));
+        for (i, j) in (0..n).flat_map(|i| (0..d).map(move |j| (i, j))).filter(|(i, j)| (i + 2 * j) % 3 > 0) {
+            entries.add_triplet(i, j, x[(i, j)]);
+        }
+        TrainingProblem::new(entries.to_csr::<usize>(), y, gamma).unwrap()
+    } else {
+        TrainingProblem::new(x, y, gamma).unwrap()
+    };
     let mut dual = DualPoint { w: problem.targets().to_owned(), ..DualPoint::zero(n, c) };
     dual.y = (0..n).map(|_| (unit * (stream.next() - 0.8)).clamp(-1e20, 1e20)).collect();
     for a in 0..2 * n {

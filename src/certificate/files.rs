@@ -263,7 +263,12 @@ fn cut_forms(out: &mut Writer<'_>, cuts: &CutForms) -> io::Result<()> {
 fn compressed_rows(out: &mut Writer<'_>, x: &CsMat<f64>) -> io::Result<()> {
     let lengths = x.outer_iterator().map(|row| row.nnz() as i64);
     let mut end = 0;
-    let ends: Vec<i64> = std::iter::once(0).chain(lengths.map(|length| { end += length; end })).collect();
+    let ends: Vec<i64> = std::iter::once(0)
+        .chain(lengths.map(|length| {
+            end += length;
+            end
+        }))
+        .collect();
     let entries = [x.nnz() as u64];
     array(out, SHAPE, &[2], [x.rows() as i64, x.cols() as i64].into_iter())?;
     array(out, INDPTR, &[x.rows() as u64 + 1], ends.into_iter())?;

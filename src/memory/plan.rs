@@ -61,7 +61,8 @@ pub fn estimated_memory_bytes(
     at_once: usize,
 ) -> u64 {
     let width = crate::training::TrainingSettings::default().width;
-    Sizes { samples, inputs, outputs, width, method: Method::Auto, entries: None }.total(blocks.max(1), at_once) as u64
+    Sizes { samples, inputs, outputs, width, method: Method::Auto, entries: None }
+        .total(blocks.max(1), at_once) as u64
 }
 
 /// What the memory depends on.

@@ -182,9 +182,8 @@ impl ColumnSpace {
 
     /// F⁻¹ D⁻¹ of the rows of u that are not zero in X.
     pub fn pull(&self, hidden: MatRef<'_, f64>) -> Mat<f64> {
-        let scaled = Mat::from_fn(self.columns(), hidden.ncols(), |j, k| {
-            hidden[(self.place[j], k)] / self.scale[j]
-        });
+        let scaled =
+            Mat::from_fn(self.columns(), hidden.ncols(), |j, k| hidden[(self.place[j], k)] / self.scale[j]);
         self.corrected(scaled.as_ref(), |g| 1.0 / (1.0 + g) - 1.0)
     }
 

@@ -68,7 +68,12 @@ impl Coordinates {
             }
             _ => Space::Whitened(Whitened::new(problem.dense_features().ok()?, floor)?),
         };
-        Some(Self { targets: problem.targets().to_owned(), weight_decay: gamma, inputs: problem.inputs(), space })
+        Some(Self {
+            targets: problem.targets().to_owned(),
+            weight_decay: gamma,
+            inputs: problem.inputs(),
+            space,
+        })
     }
 
     /// n.
@@ -210,9 +215,7 @@ impl Coordinates {
     /// ⟨back · z, back · w⟩.
     pub fn inner(&self, z: &[f64], w: &[f64]) -> f64 {
         match &self.space {
-            Space::Whitened(space) => {
-                z.iter().zip(w).zip(&space.metric).map(|((z, w), m)| m * z * w).sum()
-            }
+            Space::Whitened(space) => z.iter().zip(w).zip(&space.metric).map(|((z, w), m)| m * z * w).sum(),
             Space::Columns(space) => space.inner(z, w),
         }
     }

@@ -160,11 +160,16 @@ pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -
 /// One descent from a random start with a whitening of choice and no limit on the work: the objective and how often it was
 /// evaluated, for measurements. `None` when X or Y is zero.
 #[doc(hidden)]
-pub fn descent(problem: &TrainingProblem, whitening: Whitening, settings: &TrainingSettings) -> Option<(f64, usize)> {
+pub fn descent(
+    problem: &TrainingProblem,
+    whitening: Whitening,
+    settings: &TrainingSettings,
+) -> Option<(f64, usize)> {
     let at = Coordinates::with(problem, whitening)?;
     let mut rng = generator(settings.seed, 0);
     // The same start in the features, whatever the coordinates.
-    let start = Mat::<f64>::from_fn(problem.inputs(), settings.width.max(1), |_, _| rng.sample(StandardNormal));
+    let start =
+        Mat::<f64>::from_fn(problem.inputs(), settings.width.max(1), |_, _| rng.sample(StandardNormal));
     let mut hidden = at.pull(start.as_ref());
     rescale(&at, &mut hidden);
     let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-7 };

@@ -4,8 +4,8 @@
 //! globally optimal (the weight decay is a norm of the infinite-width measure, and this is its dual norm).
 
 use super::coordinates::Coordinates;
-use super::whitened::Whitened;
 use super::lbfgs::{Limits, minimise};
+use super::whitened::Whitened;
 use crate::Control;
 use crate::vector::{axpy, dot};
 use faer::MatRef;
@@ -145,9 +145,8 @@ fn climb_from_many(
     control: &Control,
 ) -> Vec<Candidate> {
     let n = at.samples();
-    let mut order: Vec<(f64, usize)> = (0..n)
-        .map(|i| (residual.row(i).squared_norm_l2() * at.row_energy(i), i))
-        .collect();
+    let mut order: Vec<(f64, usize)> =
+        (0..n).map(|i| (residual.row(i).squared_norm_l2() * at.row_energy(i), i)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     (0..ascents)
         .into_par_iter()
