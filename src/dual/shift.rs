@@ -32,6 +32,7 @@ pub(crate) struct Outcome {
 
 impl Shifter {
     pub(crate) fn new(problem: &TrainingProblem, dual: &DualPoint, margin: f64) -> Result<Self> {
+        problem.dense_features()?;
         let basis = Basis::of(problem);
         let slack = Slack::unscaled(problem, dual, &basis)?;
         let (uu, su) = slack.head_blocks();
