@@ -12,7 +12,7 @@ use rand_pcg::Pcg64;
 use relucert::certificate::verify;
 use relucert::report::peak_memory_bytes;
 use relucert::training::{TrainingSettings, Whitening, descent};
-use relucert::{Blocks, CertifySettings, Control, Observer, Progress, TrainingProblem, certify};
+use relucert::{Blocks, CertifySettings, Control, Features, Observer, Progress, TrainingProblem, certify};
 use sprs::CsMat;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -62,24 +62,43 @@ impl Observer for Lines {
     }
 }
 
+/// The same with columns in units of their own, a hundred apart at most, and one that is in every sample.
+fn uneven(problem: &TrainingProblem) -> relucert::Result<TrainingProblem> {
+    let Features::Sparse(x) = problem.stored_features() else { return Ok(problem.clone()) };
+    let columns = x.cols() + 1;
+    let mut rows = CsMat::empty(sprs::CompressedStorage::CSR, columns);
+    for row in x.outer_iterator() {
+        let mut scaled = sprs::CsVec::<f64>::empty(columns);
+        row.iter().for_each(|(j, value)| scaled.append(j, value * 10f64.powi((j % 3) as i32 - 1)));
+        scaled.append(columns - 1, 1.0);
+        rows = rows.append_outer_csvec(scaled.view());
+    }
+    TrainingProblem::new(rows, problem.targets().to_owned(), problem.weight_decay())
+}
+
+/// Descents from the same starts in several coordinates: mean objectives of four, and seconds of one of 200 iterations.
 fn whitening() -> relucert::Result<()> {
+    const SEEDS: u64 = 4;
     println!(
-        "samples features density | coordinates | objective after 25, 50, 100, 200 iterations | seconds of the last"
+        "samples × features, density, columns | coordinates | after 25, 50, 100, 200 iterations | seconds"
     );
-    for (samples, features, density) in [(2000, 400, 0.02), (2000, 1000, 0.01), (3000, 2000, 0.005)] {
-        let problem = documents(samples, features, density, 2.0)?;
-        for whitening in [Whitening::Exact, Whitening::Randomised, Whitening::Columns, Whitening::None] {
-            let mut line = String::new();
-            let mut seconds = 0.0;
-            for iterations in [25, 50, 100, 200] {
-                let settings = TrainingSettings { width: 10, iterations, ..TrainingSettings::default() };
-                let started = Instant::now();
-                if let Some((value, _)) = descent(&problem, whitening, &settings) {
-                    line += &format!(" {value:.3}");
+    for (samples, features, density) in [(2000, 400, 0.02), (2000, 1000, 0.01)] {
+        let even = documents(samples, features, density, 2.0)?;
+        for (name, problem) in [("alike", even.clone()), ("uneven", uneven(&even)?)] {
+            for whitening in [Whitening::Exact, Whitening::Randomised, Whitening::Columns, Whitening::None] {
+                let (mut line, mut seconds) = (String::new(), 0.0);
+                for iterations in [25, 50, 100, 200] {
+                    let started = Instant::now();
+                    let descend = |seed| {
+                        let settings =
+                            TrainingSettings { width: 20, iterations, seed, ..TrainingSettings::default() };
+                        descent(&problem, whitening, &settings).map_or(f64::NAN, |(value, _)| value)
+                    };
+                    line += &format!(" {:.3}", (0..SEEDS).map(descend).sum::<f64>() / SEEDS as f64);
+                    seconds = started.elapsed().as_secs_f64() / SEEDS as f64;
                 }
-                seconds = started.elapsed().as_secs_f64();
+                println!("{samples} × {features}, {density}, {name} | {whitening:?} |{line} | {seconds:.2}");
             }
-            println!("{samples} {features} {density} | {whitening:?} |{line} | {seconds:.2}");
         }
     }
     Ok(())
@@ -102,7 +121,7 @@ fn main() -> relucert::Result<()> {
         0 => Blocks::Auto,
         count => Blocks::Count(count),
     };
-    let settings = CertifySettings { blocks, tolerance: 1e-2, ..CertifySettings::default() };
+    let settings = CertifySettings { blocks, tolerance: 3e-2, ..CertifySettings::default() };
     let control = Control::new().within(Duration::from_secs_f64(number(5, 60.0)));
     let certified = certify(&problem, &settings, &control, &mut Lines)?;
     let report = &certified.report;

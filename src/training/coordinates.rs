@@ -21,6 +21,10 @@ pub enum Whitening {
     None,
 }
 
+/// Sparse features have many weak directions: the floor under their lengths is as much higher, because the weights that a
+/// neuron gets are far below those of one that fits everything.
+const SPARSE_FLOOR: f64 = 50.0;
+
 /// Numbers of a dense copy that is as cheap as the sparse features are.
 const SMALL: usize = 1 << 20;
 /// Features whose singular value decomposition costs next to nothing.
@@ -62,6 +66,7 @@ impl Coordinates {
         }
         // Keeps the directions too weak to ever pay (σ‖Y‖ ≤ γ) from stretching the metric.
         let floor = 2.0 * gamma * gamma / energy;
+        let floor = if problem.stored_features().is_sparse() { SPARSE_FLOOR * floor } else { floor };
         let space = match (problem.stored_features(), whitening) {
             (Features::Sparse(x), Whitening::Columns | Whitening::Randomised | Whitening::None) => {
                 Space::Columns(ColumnSpace::new(x, floor, whitening)?)
