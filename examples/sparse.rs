@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example sparse` is a small case. With arguments: samples, features, density, γ, and then, each
 //! optional, blocks (0: as many as the program chooses), seconds, and a folder to save to:
-//! `cargo run --release --example sparse -- 20000 5000 0.002 60 40 600`. The word `whitening` in place of the numbers
+//! `cargo run --release --example sparse -- 20000 5000 0.002 240 250 1200`. The word `whitening` in place of the numbers
 //! compares the coordinates of the training instead.
 
 use faer::Mat;
