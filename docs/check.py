@@ -17,7 +17,15 @@ import numpy as np
 
 folder = Path(sys.argv[1])
 problem, certificate = np.load(folder / "problem.npz"), np.load(folder / "certificate.npz")
-X, Y, gamma = problem["X"], problem["Y"], float(problem["gamma"])
+Y, gamma = problem["Y"], float(problem["gamma"])
+if "X_shape" in problem:  # compressed rows; columns without an entry change nothing but the network's objective
+    shape, indptr, indices = (problem[f"X_{name}"] for name in ("shape", "indptr", "indices"))
+    assert indptr[0] == 0 and indptr[-1] == len(indices) and (np.diff(indptr) >= 0).all() and len(indptr) == shape[0] + 1
+    columns, place = np.unique(indices, return_inverse=True)
+    X = np.zeros((shape[0], max(len(columns), 1)))
+    np.add.at(X, (np.repeat(np.arange(shape[0]), np.diff(indptr)), place), problem["X_data"])
+else:
+    X, columns = problem["X"], slice(None)
 W, y, pairs, N = (certificate[name] for name in ("W", "y", "pairs", "N"))
 n, d = X.shape
 target, indptr, index, coef = (
@@ -64,7 +72,7 @@ print(f"lower bound          {bound:.10g}")
 if (folder / "network.npz").exists():
     network = np.load(folder / "network.npz")
     U, V = network["U"], network["V"]
-    objective = np.sum((np.maximum(X @ U, 0) @ V.T - Y) ** 2) / 2 + gamma / 2 * (np.sum(U * U) + np.sum(V * V))
+    objective = np.sum((np.maximum(X @ U[columns], 0) @ V.T - Y) ** 2) / 2 + gamma / 2 * (np.sum(U * U) + np.sum(V * V))
     print(f"network's objective  {objective:.10g}, gap {100 * (objective - bound) / max(objective, 1e-300):.4g} %")
 problems = []
 if not smallest >= -rounding:

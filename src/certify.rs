@@ -74,7 +74,6 @@ pub(crate) fn check_network(problem: &TrainingProblem, network: &Network) -> Res
             actual: format!("U for {hidden} features and V for {output} outputs"),
         });
     }
-    problem.dense_features()?;
     if !network.objective_upper(problem).is_finite() {
         return Err(Error::Input(
             "the objective of the network overflows; divide its weights by a constant".into(),
@@ -120,7 +119,6 @@ pub(crate) fn run(
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
     settings.check()?;
-    problem.dense_features()?;
     let plan = Plan::new(problem, settings)?;
     check_size(problem, plan.blocks)?;
     let (mut saver, saved) = match &settings.checkpoint {

@@ -1,8 +1,9 @@
 //! Features of a problem, dense or sparse.
 
-use crate::{Error, Result};
-use faer::Mat;
-use sprs::CsMat;
+use crate::linalg::product;
+use crate::{Error, Result, sparse};
+use faer::{Mat, MatRef};
+use sprs::{CompressedStorage::CSR, CsMat};
 use std::borrow::Cow;
 
 /// Entries of the largest dense copy made of sparse features, 2 GiB of them.
@@ -13,7 +14,7 @@ const LARGEST_DENSE_COPY: usize = 1 << 28;
 pub enum Features {
     /// Every entry stored.
     Dense(Mat<f64>),
-    /// The entries that are not stored are zero.
+    /// The entries that are not stored are zero. Problems and data sets keep it in compressed rows.
     Sparse(CsMat<f64>),
 }
 
@@ -24,8 +25,9 @@ impl From<Mat<f64>> for Features {
 }
 
 impl From<CsMat<f64>> for Features {
+    /// In compressed rows, whatever it was given in.
     fn from(matrix: CsMat<f64>) -> Self {
-        Self::Sparse(matrix)
+        Self::Sparse(if matrix.is_csr() { matrix } else { matrix.to_csr() })
     }
 }
 
@@ -79,16 +81,31 @@ impl Features {
                 Self::Dense(Mat::from_fn(rows.len(), matrix.ncols(), |i, j| matrix[(rows[i], j)]))
             }
             Self::Sparse(matrix) => {
-                let mut taken = sprs::TriMat::new((rows.len(), matrix.cols()));
-                let by_rows =
-                    if matrix.is_csr() { Cow::Borrowed(matrix) } else { Cow::Owned(matrix.to_csr()) };
-                for (i, &row) in rows.iter().enumerate() {
+                let by_rows = by_rows(matrix);
+                let mut taken = CsMat::empty(CSR, matrix.cols());
+                for &row in rows {
                     if let Some(row) = by_rows.outer_view(row) {
-                        row.iter().for_each(|(j, value)| taken.add_triplet(i, j, *value));
+                        taken = taken.append_outer_csvec(row);
                     }
                 }
-                Self::Sparse(taken.to_csr())
+                Self::Sparse(taken)
             }
+        }
+    }
+
+    /// XU, n × m, for U (d × m); sparse features are never filled.
+    pub(crate) fn times(&self, u: MatRef<'_, f64>) -> Mat<f64> {
+        match self {
+            Self::Dense(matrix) => product(matrix.as_ref(), u),
+            Self::Sparse(matrix) => sparse::times(&by_rows(matrix), u),
+        }
+    }
+
+    /// The largest magnitude.
+    pub(crate) fn norm_max(&self) -> f64 {
+        match self {
+            Self::Dense(matrix) => matrix.norm_max(),
+            Self::Sparse(matrix) => matrix.data().iter().fold(0.0, |largest, value| value.abs().max(largest)),
         }
     }
 
@@ -111,6 +128,11 @@ impl Features {
             }
         }
     }
+}
+
+/// The same matrix in compressed rows.
+pub(crate) fn by_rows(matrix: &CsMat<f64>) -> Cow<'_, CsMat<f64>> {
+    if matrix.is_csr() { Cow::Borrowed(matrix) } else { Cow::Owned(matrix.to_csr()) }
 }
 
 /// Whether a dense copy may be made.

@@ -61,6 +61,7 @@ pub mod report;
 pub mod rounding;
 mod settings;
 pub mod solver;
+mod sparse;
 pub mod training;
 mod vector;
 

@@ -1,7 +1,8 @@
 //! A two-layer ReLU network and its objective.
 
+use crate::features::by_rows;
 use crate::linalg::product;
-use crate::{Error, Result, TrainingProblem};
+use crate::{Error, Features, Result, TrainingProblem, sparse};
 use faer::{Mat, MatRef};
 
 /// x ↦ V (Uᵀx)₊ with hidden weights U (d × m) and output weights V (c × m).
@@ -53,7 +54,16 @@ impl Network {
 
     /// (XU)₊Vᵀ, n × c, for X (n × d).
     pub fn predict(&self, features: MatRef<'_, f64>) -> Mat<f64> {
-        let mut activation = product(features, self.hidden());
+        self.answer(product(features, self.hidden()))
+    }
+
+    /// (XU)₊Vᵀ, n × c, for dense or sparse X (n × d), which stays as it is.
+    pub fn predict_for(&self, features: &Features) -> Mat<f64> {
+        self.answer(features.times(self.hidden()))
+    }
+
+    /// (Z)₊Vᵀ.
+    fn answer(&self, mut activation: Mat<f64>) -> Mat<f64> {
         for column in activation.col_iter_mut() {
             column.iter_mut().for_each(|value| *value = value.max(0.0));
         }
@@ -62,7 +72,7 @@ impl Network {
 
     /// ½‖(XU)₊Vᵀ − Y‖² + (γ/2)(‖U‖² + ‖V‖²).
     pub fn objective(&self, problem: &TrainingProblem) -> f64 {
-        let residual = self.predict(problem.features()) - problem.targets();
+        let residual = self.predict_for(problem.stored_features()) - problem.targets();
         0.5 * residual.squared_norm_l2()
             + 0.5 * problem.weight_decay() * (self.hidden.squared_norm_l2() + self.output.squared_norm_l2())
     }
@@ -70,25 +80,24 @@ impl Network {
     /// An upper bound, proved in floating point, on the objective of exactly these weights and data.
     ///
     /// With u = 2⁻⁵³ and γ_k = ku/(1 − ku), a product of inner dimension k in any order of summation (fused or not)
-    /// errs by at most γ_k |A||B| + kη, η = 2⁻¹⁰⁷⁴ (Higham, Accuracy and Stability, section 3.1). The rectifier does
-    /// not expand errors. Everything after the two products is a sum of nonnegative terms in which each operation
-    /// is rounded to nearest and then moved one step up. Infinite when something overflows.
+    /// errs by at most γ_k |A||B| + kη, η = 2⁻¹⁰⁷⁴ (Higham, Accuracy and Stability, section 3.1); for sparse features k is
+    /// the number of entries stored in the fullest row. The rectifier does not expand errors. Everything after the two
+    /// products is a sum of nonnegative terms in which each operation is rounded to nearest and then moved one step up.
+    /// Infinite when something overflows.
     pub fn objective_upper(&self, problem: &TrainingProblem) -> f64 {
-        let (n, d, m) = (problem.samples(), problem.inputs(), self.width());
+        let (n, m) = (problem.samples(), self.width());
         let mut loss = 0.0;
-        let magnitude = |a: MatRef<'_, f64>| Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)].abs());
         let (hidden_size, output_size) = (magnitude(self.hidden()), magnitude(self.output()));
-        for from in (0..n).step_by(ROWS) {
-            let rows = ROWS.min(n - from);
-            let x = problem.features().subrows(from, rows);
+        let step = if problem.stored_features().is_sparse() { SPARSE_ROWS } else { ROWS };
+        for from in (0..n).step_by(step) {
+            let rows = step.min(n - from);
+            let (mut activation, mut error, terms) = self.preactivation(problem, from, rows, &hidden_size);
             let y = problem.targets().subrows(from, rows);
             // activation a with |a − exact| ≤ error, both n × m
-            let mut activation = product(x, self.hidden());
-            let mut error = product(magnitude(x).as_ref(), hidden_size.as_ref());
             for (a, e) in activation.col_iter_mut().zip(error.col_iter_mut()) {
                 for (a, e) in a.iter_mut().zip(e.iter_mut()) {
                     *a = a.max(0.0) + 0.0 * *a;
-                    *e = product_error(d, *e);
+                    *e = product_error(terms, *e);
                 }
             }
             let prediction = product(activation.as_ref(), self.output.transpose());
@@ -116,10 +125,40 @@ impl Network {
         let total = mul_up(0.5, add_up(loss, mul_up(problem.weight_decay(), weights)));
         if total.is_nan() { f64::INFINITY } else { total }
     }
+
+    /// XU and |X||U| for some of the samples, and the most products that an entry of them sums up.
+    fn preactivation(
+        &self,
+        problem: &TrainingProblem,
+        from: usize,
+        rows: usize,
+        hidden_size: &Mat<f64>,
+    ) -> (Mat<f64>, Mat<f64>, usize) {
+        match problem.stored_features() {
+            Features::Dense(x) => {
+                let x = x.as_ref().subrows(from, rows);
+                let size = product(magnitude(x).as_ref(), hidden_size.as_ref());
+                (product(x, self.hidden()), size, x.ncols())
+            }
+            Features::Sparse(x) => {
+                let x = by_rows(x).slice_outer(from..from + rows).to_owned();
+                let terms = x.outer_iterator().map(|row| row.nnz()).max().unwrap_or(0);
+                let size = sparse::times(&x.map(|value| value.abs()), hidden_size.as_ref());
+                (sparse::times(&x, self.hidden()), size, terms)
+            }
+        }
+    }
+}
+
+/// |A|.
+fn magnitude(a: MatRef<'_, f64>) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols(), |i, j| a[(i, j)].abs())
 }
 
 /// Samples handled at once by `objective_upper`.
 const ROWS: usize = 256;
+/// And of sparse features, for each such lot of which the hidden weights are rearranged.
+const SPARSE_ROWS: usize = 8192;
 
 /// |a + b|, rounded up; a sum that comes out as zero is exact.
 fn sum_of_two(a: f64, b: f64) -> f64 {

@@ -15,12 +15,14 @@ pub struct TrainingProblem {
     dense: OnceLock<Mat<f64>>,
     targets: Mat<f64>,
     weight_decay: f64,
+    /// Whether the columns of X are a good basis as they are.
+    plain_basis: bool,
 }
 
 impl TrainingProblem {
     /// Checks and stores X (n × d, dense or sparse), Y (n × c) and γ > 0.
     ///
-    /// Every value must be finite, and so must ‖X‖² and ½‖Y‖². Sparse features stay as they are.
+    /// Every value must be finite, and so must ‖X‖² and ½‖Y‖². Sparse features stay sparse, in compressed rows.
     pub fn new(features: impl Into<Features>, targets: Mat<f64>, weight_decay: f64) -> Result<Self> {
         let features = features.into();
         if features.nrows() != targets.nrows() {
@@ -55,7 +57,7 @@ impl TrainingProblem {
         if !features.squared_norm().is_finite() {
             return Err(Error::Input("‖features‖² overflows; divide the features by a constant".into()));
         }
-        let problem = Self { features, dense: OnceLock::new(), targets, weight_decay };
+        let problem = Self { features, dense: OnceLock::new(), targets, weight_decay, plain_basis: false };
         if !problem.zero_objective().is_finite() {
             return Err(Error::Input(format!(
                 "½‖targets‖² overflows (largest magnitude {:e}); divide the targets by a constant",
@@ -87,6 +89,15 @@ impl TrainingProblem {
     /// X as it was given, dense or sparse.
     pub fn stored_features(&self) -> &Features {
         &self.features
+    }
+
+    /// The same problem, whose features are a triangular factor: no rotation of them is worth its price.
+    pub(crate) fn with_plain_basis(self) -> Self {
+        Self { plain_basis: true, ..self }
+    }
+
+    pub(crate) fn has_plain_basis(&self) -> bool {
+        self.plain_basis
     }
 
     /// Y, n × c.

@@ -12,11 +12,15 @@ const WHOLE: usize = 3_500;
 /// Samples of a block: the more the less is lost, and from here on the work grows much faster than they.
 const BLOCK: usize = 2_500;
 
+/// Samples of a block of sparse features where there are more features than these: the work grows like their cube.
+const WIDE: usize = 250;
+
 /// How many blocks of samples a problem is divided into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Blocks {
-    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below; more where the memory is short.
+    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below; with more than 500 sparse features one
+    /// up to 500 samples, then 250 a block; more where the memory is short.
     #[default]
     Auto,
     /// As many as given, from 1 to half the number of samples.
@@ -36,6 +40,16 @@ impl Blocks {
                 value: count.to_string(),
                 range: "between 1 and half the number of samples",
             }),
+        }
+    }
+
+    /// The same for sparse features: a block of more features than samples has as many features as samples in the end,
+    /// and all its matrices are dense in them.
+    pub(crate) fn count_sparse(self, samples: usize, inputs: usize) -> Result<usize> {
+        match self {
+            Self::Auto if samples <= 2 * WIDE => Ok(1),
+            Self::Auto if inputs > 2 * WIDE => Ok(samples.div_ceil(WIDE)),
+            _ => self.count(samples),
         }
     }
 }

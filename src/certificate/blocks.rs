@@ -1,5 +1,6 @@
 //! A bound proved block by block: the weight decay is shared out, and each block is a problem of its own.
 
+use super::compact::most_inputs;
 use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::method::{Limits, Methods};
 use super::partition::Partition;
@@ -59,13 +60,18 @@ pub(super) fn slacks_are_semidefinite(
     let limits = Limits::new(settings);
     let mut sizes = Vec::with_capacity(parts.len());
     for part in &parts {
-        let methods = Methods::new(problem.inputs(), part, extra, &limits);
+        // A head matrix is one of all features.
+        let inputs = match partition.heads() {
+            Some(_) => problem.inputs(),
+            None => most_inputs(problem, part.y.len()),
+        };
+        let methods = Methods::new(inputs, part, extra, &limits);
         if partition.heads().is_some() && !methods.any() {
             return Ok(None);
         }
         sizes.push(match methods.sparse {
             Some(elimination) if !methods.dense => (elimination.bytes / 8.0) as usize,
-            _ => (problem.inputs() + part.y.len() + extra).pow(2),
+            _ => (inputs + part.y.len() + extra).pow(2),
         });
     }
     if let Some(heads) = partition.heads() {

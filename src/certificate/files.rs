@@ -3,21 +3,26 @@
 use super::archive::Archive;
 use super::{Certificate, Partition, Proof, prove};
 use crate::dual::{CutForms, DualPoint};
-use crate::{Error, Network, Result, TrainingProblem};
+use crate::features::by_rows;
+use crate::{Error, Features, Network, Result, TrainingProblem};
 use faer::{Mat, MatRef};
 use npyz::npz::NpzWriter;
 use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
 use npyz::{AutoSerialize, WriterBuilder};
+use sprs::CsMat;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
 use std::path::Path;
 
-/// Writes `problem.npz`: X (n × d), Y (n × c), gamma.
+/// Writes `problem.npz`: X (n × d), Y (n × c), gamma. Sparse features are, in place of X, the compressed rows X_shape (two
+/// numbers, int64), X_indptr (n + 1, int64), X_indices (int64) and X_data, as `scipy.sparse.csr_array` takes them.
 pub fn save_problem(path: &Path, problem: &TrainingProblem) -> Result<()> {
-    let features = problem.dense_features()?;
     write(path, |out| {
-        matrix(out, "X", features)?;
+        match problem.stored_features() {
+            Features::Dense(features) => matrix(out, "X", features.as_ref())?,
+            Features::Sparse(features) => compressed_rows(out, &by_rows(features))?,
+        }
         matrix(out, "Y", problem.targets())?;
         array(out, "gamma", &[], std::iter::once(problem.weight_decay()))
     })
@@ -98,11 +103,53 @@ pub(crate) fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {
 }
 
 fn problem<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<TrainingProblem> {
-    let (x, y) = (file.matrix("X")?, file.matrix("Y")?);
+    let x = if file.has(SHAPE) { sparse_features(&mut file)? } else { file.matrix("X")?.into() };
+    let y = file.matrix("Y")?;
     let (shape, gamma) = file.array::<f64>("gamma")?;
     match (shape.as_slice(), gamma.as_slice()) {
         ([] | [1], [gamma]) => TrainingProblem::new(x, y, *gamma),
         _ => Err(file.bad("gamma must be a single number")),
+    }
+}
+
+/// Names of the compressed rows of sparse features.
+const SHAPE: &str = "X_shape";
+const INDPTR: &str = "X_indptr";
+const INDICES: &str = "X_indices";
+const DATA: &str = "X_data";
+/// Most columns of sparse features: a file may claim any number at no cost, and some vectors have an entry for each.
+const MOST_COLUMNS: usize = 1 << 24;
+
+fn sparse_features<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Features> {
+    if file.has("X") {
+        return Err(file.bad("X comes with X_shape; keep either the dense or the sparse features"));
+    }
+    let mut numbers = |name: &str| {
+        let (shape, values) = file.array::<i64>(name)?;
+        let numbers: Option<Vec<usize>> = values.iter().map(|value| usize::try_from(*value).ok()).collect();
+        match (shape.len(), numbers) {
+            (1, Some(numbers)) => Ok(numbers),
+            _ => Err(file.bad(&format!("{name} must be a row of numbers from 0"))),
+        }
+    };
+    let (shape, indptr, indices) = (numbers(SHAPE)?, numbers(INDPTR)?, numbers(INDICES)?);
+    let (data_shape, data) = file.array::<f64>(DATA)?;
+    let [rows, columns] = shape[..] else { return Err(file.bad("X_shape must be two numbers")) };
+    if columns > MOST_COLUMNS {
+        return Err(file.bad(&format!("X_shape claims {columns} columns, more than {MOST_COLUMNS}")));
+    }
+    let fits = indptr.first() == Some(&0)
+        && indptr.last() == Some(&indices.len())
+        && indptr.len().checked_sub(1) == Some(rows)
+        && data_shape.len() == 1
+        && data.len() == indices.len();
+    if !fits {
+        return Err(file.bad("X_indptr, X_indices and X_data are not the compressed rows of X_shape"));
+    }
+    // Checks that offsets rise, and that the indices of a row rise and are in range.
+    match CsMat::try_new((rows, columns), indptr, indices, data) {
+        Ok(matrix) => Ok(matrix.into()),
+        Err((.., error)) => Err(file.bad(&format!("X is not a sparse matrix: {error}"))),
     }
 }
 
@@ -219,6 +266,22 @@ pub(crate) fn put_forms(out: &mut Writer<'_>, prefix: &str, cuts: &CutForms) -> 
     array(out, &offsets, &[count + 1], cuts.offsets().map(|offset| offset as i64))?;
     array(out, &index, &entries, cuts.indices().iter().map(|i| *i as i64))?;
     array(out, &coefficient, &entries, cuts.coefficients().iter().copied())
+}
+
+fn compressed_rows(out: &mut Writer<'_>, x: &CsMat<f64>) -> io::Result<()> {
+    let lengths = x.outer_iterator().map(|row| row.nnz() as i64);
+    let mut end = 0;
+    let ends: Vec<i64> = std::iter::once(0)
+        .chain(lengths.map(|length| {
+            end += length;
+            end
+        }))
+        .collect();
+    let entries = [x.nnz() as u64];
+    array(out, SHAPE, &[2], [x.rows() as i64, x.cols() as i64].into_iter())?;
+    array(out, INDPTR, &[x.rows() as u64 + 1], ends.into_iter())?;
+    array(out, INDICES, &entries, x.indices().iter().map(|j| *j as i64))?;
+    array(out, DATA, &entries, x.data().iter().copied())
 }
 
 pub(crate) type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;

@@ -24,6 +24,8 @@ pub(super) fn lifted_is_semidefinite(
 ) -> Result<Option<()>> {
     check_range(problem, dual)?;
     check_head_range(head)?;
+    // A head matrix weighs each feature by itself: sparse features have to be filled.
+    problem.dense_features()?;
     if is_zero(dual) {
         return heads_add_up(&[-head], problem.weight_decay())
             .map(Some)

@@ -4,6 +4,7 @@
 pub(crate) mod archive;
 mod blocks;
 mod cholesky;
+pub(crate) mod compact;
 mod elimination;
 pub(crate) mod files;
 mod head;
@@ -29,6 +30,7 @@ pub use prove::{DENSE_LIMIT, dense_limit};
 pub use random::{BoundedOperator, semidefinite_except};
 pub use settings::ProofSettings;
 
+use compact::Compact;
 use method::{Limits, Methods};
 
 use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
@@ -177,6 +179,10 @@ fn slack_is_semidefinite(
     prove::check_range(problem, dual)?;
     let part = prove::taking_part(problem, dual)?;
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
+    // From here on the features are dense: X itself, or X' with XXᵀ ⪯ X'X'ᵀ.
+    let compact = Compact::new(problem)?;
+    let problem = compact.problem();
+    prove::check_range(problem, dual)?;
     let proved = Methods::new(problem.inputs(), dual, 0, limits).try_each(
         |elimination| head::lifted_by_elimination(problem, dual, None, elimination),
         || prove::slack_is_semidefinite(problem, dual),
@@ -209,30 +215,34 @@ pub fn certify_dual_with(
 ) -> Result<(Certificate, Proof)> {
     settings.check()?;
     dual.check(problem)?;
+    let compact = Compact::new(problem)?;
+    let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
     // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
     let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
-            certify_repaired(problem, dual, dense, settings)?
+            certify_repaired(stated, problem, dual, dense, settings)?
         }
         _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
-            certify_inwards(problem, dual, 2.0 * dense, 16.0, settings)?
+            certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, settings)?
         }
-        _ => certify_inwards(problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
+        _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
     };
     if let Some(certified) = certified {
         return Ok(certified);
     }
     let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
-    let proof = prove_with(problem, &certificate, settings)?;
+    let proof = prove_with(stated, &certificate, settings)?;
     Ok((certificate, proof))
 }
 
 /// Part of the diagonal that Lanczos with the default number of steps needs at least.
 const LEAST_RANDOM_MARGIN: f64 = 2.5e-4;
 
+/// `stated` is the problem that the proof is for, `problem` its dense stand-in.
 fn certify_repaired(
+    stated: &TrainingProblem,
     problem: &TrainingProblem,
     dual: &DualPoint,
     mut margin: f64,
@@ -241,7 +251,7 @@ fn certify_repaired(
     let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
-        prove_with(problem, &certificate, settings).ok().map(|proof| (certificate, proof))
+        prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
     };
     // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
     let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
@@ -271,6 +281,7 @@ const TIGHTENING: usize = 3;
 const TIGHTENED: usize = 500;
 
 fn certify_inwards(
+    stated: &TrainingProblem,
     problem: &TrainingProblem,
     dual: &DualPoint,
     mut margin: f64,
@@ -280,7 +291,7 @@ fn certify_inwards(
     while margin < 0.3 {
         let Some(point) = with_margin(problem, dual, margin)? else { return Ok(None) };
         let certificate = Certificate::new(point);
-        if let Ok(proof) = prove_with(problem, &certificate, settings) {
+        if let Ok(proof) = prove_with(stated, &certificate, settings) {
             return Ok(Some((certificate, proof)));
         }
         margin *= growth;

@@ -32,7 +32,7 @@ pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint)
 
 /// A basis of feature space, proved to be one.
 pub(super) fn proved_basis(problem: &TrainingProblem) -> Result<Basis> {
-    let basis = Basis::new(problem.dense_features()?);
+    let basis = Basis::of(problem);
     if is_nonsingular(basis.v.as_ref()) {
         Ok(basis)
     } else {
@@ -107,7 +107,7 @@ pub(super) fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result
     let vector = |v: &[f64]| v.iter().fold(0.0f64, |a, b| a.max(b.abs()));
     let gamma = problem.weight_decay();
     let largest = [
-        problem.features().norm_max(),
+        problem.stored_features().norm_max(),
         problem.targets().norm_max(),
         dual.w.norm_max(),
         vector(&dual.y),
@@ -126,6 +126,9 @@ pub(super) fn check_range(problem: &TrainingProblem, dual: &DualPoint) -> Result
 /// Proves V nonsingular by ‖VᵀV − I‖_∞ < 1.
 fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
     let d = v.nrows();
+    if Basis::is_plain(v) {
+        return true;
+    }
     // A NaN ends in a row sum that is not below ½.
     if v.norm_max() > 1.5 {
         return false;
@@ -144,6 +147,10 @@ fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
 /// Ḡ with |Ĝ| ≤ Ḡ and |Ĝ − XV| ≤ 2u Ḡ: |Ĝ| + (γ_d²/u)|X||V|, generously rounded.
 pub(super) fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
     let (n, d) = (x.nrows(), x.ncols());
+    if Basis::is_plain(slack.v.as_ref()) {
+        // G is X itself.
+        return Mat::from_fn(n, d, |i, j| slack.g[(i, j)].abs());
+    }
     let absolute = |m: MatRef<'_, f64>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)].abs());
     let (left, right) = (absolute(x), absolute(slack.v.as_ref()));
     let mut product = Mat::zeros(n, d);

@@ -85,6 +85,14 @@ impl<'a> Division<'a> {
         settings: &CertifySettings,
         plan: Plan,
     ) -> Result<Self> {
+        let wide = problem.inputs() > problem.samples() / plan.blocks;
+        if settings.prices != Prices::None && problem.stored_features().is_sparse() && wide {
+            return Err(Error::Input(
+                "prices are on every feature, and there are more sparse ones than samples in a block; leave them out \
+                 (--prices none)"
+                    .into(),
+            ));
+        }
         let partition =
             Partition::from_blocks(&random_blocks(problem.samples(), plan.blocks, settings.seed))?;
         // Whatever rests on chance may fail in any block.

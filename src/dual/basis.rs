@@ -1,5 +1,6 @@
 //! A basis of feature space along the right singular vectors of X.
 
+use crate::TrainingProblem;
 use crate::linalg::{ThinSvd, triangular_factor};
 use faer::{Mat, MatRef};
 
@@ -11,6 +12,23 @@ pub(crate) struct Basis {
 }
 
 impl Basis {
+    /// That of the features of a problem. Where they are a triangular factor of a Gram matrix the identity, with the norms
+    /// of the columns: then G = X exactly, and nothing of the third order in d is computed.
+    pub(crate) fn of(problem: &TrainingProblem) -> Self {
+        let x = problem.features();
+        if !problem.has_plain_basis() {
+            return Self::new(x);
+        }
+        let d = x.ncols();
+        Self { v: Mat::identity(d, d), singular: x.col_iter().map(|column| column.norm_l2()).collect() }
+    }
+
+    /// Whether V is the identity.
+    pub(crate) fn is_plain(v: MatRef<'_, f64>) -> bool {
+        let entry = |i, j| v[(i, j)] == if i == j { 1.0 } else { 0.0 };
+        (0..v.ncols()).all(|j| (0..v.nrows()).all(|i| entry(i, j)))
+    }
+
     /// Right singular vectors of X through its QR factor; the identity if the decomposition breaks down.
     pub(crate) fn new(x: MatRef<'_, f64>) -> Self {
         let d = x.ncols();

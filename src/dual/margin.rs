@@ -22,7 +22,7 @@ pub(crate) fn with_margin(
         return Ok(None);
     }
     let gamma = problem.weight_decay();
-    let basis = Basis::new(problem.dense_features()?);
+    let basis = Basis::of(problem);
     let slack = Slack::unscaled(problem, dual, &basis)?;
     let eta: Vec<f64> = slack.sample_diagonal().iter().map(|value| margin * value.abs()).collect();
     let weighted = Mat::from_fn(slack.samples(), slack.inputs(), |i, j| eta[i] * slack.g[(i, j)]);

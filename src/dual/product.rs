@@ -1,5 +1,6 @@
 //! Matrix products as if in twice the working precision, for heads that cancel.
 
+use super::basis::Basis;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 
@@ -18,6 +19,9 @@ fn split(a: f64) -> (f64, f64) {
 /// Error of an entry without underflow: u|result| + γ_d²(|X||V|) (their Proposition 5.5), u = 2⁻⁵³.
 pub(crate) fn accurate_product(x: MatRef<'_, f64>, v: MatRef<'_, f64>) -> Mat<f64> {
     let (n, d) = (x.nrows(), x.ncols());
+    if Basis::is_plain(v) {
+        return x.to_owned();
+    }
     let columns: Vec<Vec<f64>> = (0..v.ncols())
         .into_par_iter()
         .map(|j| {

@@ -40,7 +40,8 @@ impl Shifter {
         head: Option<&HeadDecay>,
         margin: f64,
     ) -> Result<Self> {
-        let basis = Basis::new(problem.features());
+        problem.dense_features()?;
+        let basis = Basis::of(problem);
         let slack = Slack::unscaled(problem, dual, &basis)?;
         let leverage = leverage(slack.g.as_ref(), &basis.singular);
         let (slack, uu, su, ridge) = match head {

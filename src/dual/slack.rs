@@ -32,8 +32,10 @@ pub struct Slack {
 
 impl Slack {
     /// Scaled coordinates: columns of XV and rows of the whitened X about 1. Refuses a malformed point.
+    /// Sparse features are filled, as far as [`TrainingProblem::dense_features`] goes.
     pub fn new(problem: &TrainingProblem, dual: &DualPoint) -> Result<Self> {
-        let basis = Basis::new(problem.features());
+        problem.dense_features()?;
+        let basis = Basis::of(problem);
         let mut slack = Self::unscaled(problem, dual, &basis)?;
         slack.scale = natural_scale(slack.g.as_ref(), &basis.singular);
         Ok(slack)

@@ -1,6 +1,5 @@
 //! A low-rank solution of the relaxation in the coordinates of the training problem.
 
-use crate::linalg::product;
 use crate::{Network, TrainingProblem};
 use faer::Mat;
 
@@ -27,7 +26,7 @@ impl LiftedFactor {
 
     /// A network's neurons as columns: α = (Xu)₊ and β = (−Xu)₊ exactly.
     pub fn from_network(problem: &TrainingProblem, network: &Network) -> Self {
-        let z = product(problem.features(), network.hidden());
+        let z = problem.stored_features().times(network.hidden());
         Self {
             alpha: Mat::from_fn(z.nrows(), z.ncols(), |i, j| z[(i, j)].max(0.0)),
             beta: Mat::from_fn(z.nrows(), z.ncols(), |i, j| (-z[(i, j)]).max(0.0)),

@@ -6,7 +6,7 @@ use super::{available, resident};
 use crate::relax::Method;
 use crate::settings::{Blocks, CertifySettings};
 use crate::solver::DIRECT_ORDER;
-use crate::{Cuts, Error, Result, TrainingProblem};
+use crate::{Cuts, Error, Features, Result, TrainingProblem};
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
 const MATRICES: f64 = 5.5;
@@ -18,6 +18,8 @@ const BLOCKS: f64 = 2.0;
 const PAIRS: f64 = 700.0;
 /// Numbers for each sample and neuron of the training.
 const TRAINING: f64 = 32.0;
+/// Numbers for each feature and neuron of the training of sparse features.
+const REMEMBERED: f64 = 24.0;
 /// Copies of the data: the problem's own, and those of whitening, training and blocks.
 const COPIES: f64 = 4.0;
 /// Numbers for each entry of the interior-point method's Newton system.
@@ -51,6 +53,13 @@ fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2]
     [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
 }
 
+/// The same for sparse features with so many stored entries: what grows is the network, a number for each feature and
+/// neuron, and what its training remembers.
+fn sparse_bytes(samples: f64, inputs: f64, outputs: f64, entries: f64, width: f64) -> [f64; 2] {
+    let data = BASE + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
+    [data, 8.0 * (TRAINING * samples * width + REMEMBERED * inputs * width)]
+}
+
 /// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs in so many blocks,
 /// of which so many are solved at once.
 pub fn estimated_memory_bytes(
@@ -62,7 +71,8 @@ pub fn estimated_memory_bytes(
 ) -> u64 {
     let width = crate::training::TrainingSettings::default().width;
     let (method, cuts) = (Method::Auto, Cuts::None);
-    Sizes { samples, inputs, outputs, width, method, cuts, rounds: 0 }.total(blocks.max(1), at_once) as u64
+    let sizes = Sizes { samples, inputs, outputs, width, method, cuts, rounds: 0, entries: None };
+    sizes.total(blocks.max(1), at_once) as u64
 }
 
 /// What the memory depends on.
@@ -76,12 +86,20 @@ struct Sizes {
     /// Most rounds of prices.
     rounds: usize,
     cuts: Cuts,
+    /// Stored entries of sparse features; none for dense ones.
+    entries: Option<usize>,
 }
 
 impl Sizes {
+    /// Features of a block's dense problem: sparse ones are replaced by a factor of the Gram matrix where there are more
+    /// of them than samples.
+    fn block_inputs(&self, samples: usize) -> usize {
+        if self.entries.is_some() { self.inputs.min(samples) } else { self.inputs }
+    }
+
     fn block(&self, blocks: usize) -> f64 {
         let samples = self.samples.div_ceil(blocks);
-        let (n, d, c) = (samples as f64, self.inputs as f64, self.outputs as f64);
+        let (n, d, c) = (samples as f64, self.block_inputs(samples) as f64, self.outputs as f64);
         let square = |matrices: f64, order: f64| 8.0 * matrices * order * order;
         if self.cuts == Cuts::None {
             let rows = self.method.newton_rows(samples, self.outputs) as f64;
@@ -105,7 +123,10 @@ impl Sizes {
     /// The training is over when the blocks begin.
     fn total(&self, blocks: usize, at_once: usize) -> f64 {
         let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
-        let [data, training] = shared_bytes(n, d, c, self.width as f64);
+        let [data, training] = match self.entries {
+            None => shared_bytes(n, d, c, self.width as f64),
+            Some(entries) => sparse_bytes(n, d, c, entries as f64, self.width as f64),
+        };
         let solving = self.block(blocks) * at_once.min(blocks) as f64;
         data + training.max(solving + self.prices(blocks))
     }
@@ -129,9 +150,16 @@ impl Plan {
             method: settings.method,
             rounds: settings.prices.rounds(),
             cuts: settings.cuts,
+            entries: match problem.stored_features() {
+                Features::Dense(_) => None,
+                Features::Sparse(matrix) => Some(matrix.nnz()),
+            },
         };
         let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
-        let wanted = settings.blocks.count(sizes.samples)?;
+        let wanted = match sizes.entries {
+            Some(_) => settings.blocks.count_sparse(sizes.samples, sizes.inputs)?,
+            None => settings.blocks.count(sizes.samples)?,
+        };
         let fits = |blocks: usize| sizes.total(blocks, 1) <= limit;
         let blocks = match settings.blocks {
             // Twice as many again and again: blocks of less than a hundred samples would hardly bound anything.

@@ -8,6 +8,7 @@ mod priced;
 pub use method::Method;
 pub(crate) use priced::{PricedSolution, Warm, relax_priced};
 
+use crate::certificate::compact::{Compact, most_inputs};
 use crate::checkpoint::{LevelState, WholeLedger};
 use crate::cuts::propose;
 use crate::dual::{DualPoint, RepairSettings, repair, repair_priced};
@@ -43,6 +44,28 @@ pub(crate) struct Relaxation {
 /// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
 /// there is a ledger of one.
 pub(crate) fn relax(
+    problem: &TrainingProblem,
+    network: &Network,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+    started: Instant,
+    ledger: Option<&mut WholeLedger>,
+) -> Result<Relaxation> {
+    if !problem.stored_features().is_sparse() {
+        return relax_dense(problem, network, settings, control, observer, started, ledger);
+    }
+    let compact = Compact::new(problem)?;
+    let (problem, network) = (compact.problem(), compact.network(network)?);
+    let mut relaxation = relax_dense(problem, &network, settings, control, observer, started, ledger)?;
+    relaxation.hidden = relaxation.hidden.map(|hidden| compact.original_hidden(hidden.as_ref()));
+    if let Some(factor) = &mut relaxation.factor {
+        factor.hidden = compact.original_hidden(factor.hidden.as_ref());
+    }
+    Ok(relaxation)
+}
+
+fn relax_dense(
     problem: &TrainingProblem,
     network: &Network,
     settings: &CertifySettings,
@@ -106,16 +129,22 @@ fn stop_status(control: &Control) -> Status {
 /// Refuses blocks whose dense slack would not fit, before anything is spent on them.
 pub(crate) fn check_size(problem: &TrainingProblem, blocks: usize) -> Result<()> {
     let samples = problem.samples().div_ceil(blocks);
-    if problem.inputs() + samples <= DIRECTION_LIMIT {
+    let inputs = most_inputs(problem, samples);
+    if inputs + samples <= DIRECTION_LIMIT {
         return Ok(());
     }
     // Parallel samples share a direction, so there may be fewer of them.
     let some: Vec<usize> = (0..samples).collect();
-    let geometry = Geometry::new(&problem.subset(&some, problem.weight_decay())?)?;
+    let some = problem.subset(&some, problem.weight_decay())?;
+    let geometry = Geometry::new(Compact::new(&some)?.problem())?;
     if geometry.rank + geometry.groups() <= DIRECTION_LIMIT {
         return Ok(());
     }
-    let enough = problem.samples().div_ceil(DIRECTION_LIMIT.saturating_sub(problem.inputs()).max(1));
+    let room = match problem.stored_features().is_sparse() {
+        true => DIRECTION_LIMIT.saturating_sub(problem.inputs()).max(DIRECTION_LIMIT / 2),
+        false => DIRECTION_LIMIT.saturating_sub(problem.inputs()).max(1),
+    };
+    let enough = problem.samples().div_ceil(room);
     Err(Error::Input(format!(
         "{samples} samples are more than the {DIRECTION_LIMIT} that one factor is made for; divide them into {enough} \
          blocks or more (--blocks {enough})"

@@ -1,102 +1,262 @@
 //! Coordinates in which training is well conditioned.
 
-use crate::linalg::{ThinSvd, product};
-use crate::{Network, TrainingProblem};
-use faer::{Mat, MatRef};
+use super::columns::ColumnSpace;
+use super::whitened::Whitened;
+use crate::linalg::product;
+use crate::vector::{axpy, dot};
+use crate::{Features, Network, TrainingProblem};
+use faer::{Mat, MatMut, MatRef};
 
-/// Singular values below this fraction of the largest are rounding of zero.
-const RANK_TOLERANCE: f64 = 1e-12;
+/// How sparse features are brought near the identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[doc(hidden)]
+pub enum Whitening {
+    /// By the singular value decomposition of a dense copy.
+    Exact,
+    /// Each column divided by its norm.
+    Columns,
+    /// The same, and then a randomised low-rank correction for the directions that stand out.
+    Randomised,
+    /// Not at all.
+    None,
+}
 
-/// The training problem with hidden weights u = back · z, where z has the rank of X components.
-///
-/// With X = QΣPᵀ, back = P diag(√n / √(σ² + ε²)); the regulariser becomes (γ/2) zᵀ diag(metric) z. The floor
-/// ε² = 2γ²/‖Y‖² keeps the directions too weak to ever pay (σ‖Y‖ ≤ γ) from stretching the metric.
+/// Sparse features have many weak directions: the floor under their lengths is as much higher, because the weights that a
+/// neuron gets are far below those of one that fits everything.
+const SPARSE_FLOOR: f64 = 50.0;
+
+/// Numbers of a dense copy that is as cheap as the sparse features are.
+const SMALL: usize = 1 << 20;
+/// Features whose singular value decomposition costs next to nothing.
+const FEW: usize = 256;
+
+/// The training problem with hidden weights u = back · z, of k components.
 pub(super) struct Coordinates {
-    /// X · back, n × k.
-    pub features: Mat<f64>,
     /// Y, n × c.
     pub targets: Mat<f64>,
-    /// ‖back · z‖² = Σ metric_j z_j², k values, all positive.
-    pub metric: Vec<f64>,
     /// γ.
     pub weight_decay: f64,
-    back: Mat<f64>,
-    forth: Mat<f64>,
+    inputs: usize,
+    space: Space,
+}
+
+/// What the coordinates rest on.
+enum Space {
+    /// The singular value decomposition of dense features.
+    Whitened(Whitened),
+    /// Scaled columns of sparse ones.
+    Columns(ColumnSpace),
 }
 
 impl Coordinates {
     /// `None` when X or Y is zero (the empty network is optimal) or the decomposition fails.
     pub fn new(problem: &TrainingProblem) -> Option<Self> {
-        let x = problem.features();
-        let (samples, gamma) = (problem.samples(), problem.weight_decay());
-        let energy = problem.targets().squared_norm_l2();
-        let ThinSvd { u: q, singular: sigma, v: p } = ThinSvd::new(x)?;
-        let rank = (0..sigma.len())
-            .take_while(|&j| sigma[j] > RANK_TOLERANCE * sigma[0] && sigma[j].is_finite())
-            .count();
-        if rank == 0 || energy == 0.0 || !energy.is_finite() {
+        let small = problem.samples().saturating_mul(problem.inputs()) <= SMALL && problem.inputs() <= FEW;
+        match problem.stored_features() {
+            Features::Sparse(_) if !small => Self::with(problem, Whitening::Randomised),
+            _ => Self::with(problem, Whitening::Exact),
+        }
+    }
+
+    /// The same with a whitening of choice.
+    pub fn with(problem: &TrainingProblem, whitening: Whitening) -> Option<Self> {
+        let (gamma, energy) = (problem.weight_decay(), problem.targets().squared_norm_l2());
+        if energy == 0.0 || !energy.is_finite() {
             return None;
         }
+        // Keeps the directions too weak to ever pay (σ‖Y‖ ≤ γ) from stretching the metric.
         let floor = 2.0 * gamma * gamma / energy;
-        let stretch: Vec<f64> =
-            (0..rank).map(|j| (samples as f64 / (sigma[j] * sigma[j] + floor)).sqrt()).collect();
-        let metric: Vec<f64> = stretch.iter().map(|s| s * s).collect();
-        if !metric.iter().all(|m| m.is_finite() && *m > 0.0) {
-            return None;
-        }
-        let features = Mat::from_fn(samples, rank, |i, j| q[(i, j)] * sigma[j] * stretch[j]);
-        let back = Mat::from_fn(x.ncols(), rank, |i, j| p[(i, j)] * stretch[j]);
-        let forth = Mat::from_fn(rank, x.ncols(), |i, j| p[(j, i)] / stretch[i]);
+        let floor = if problem.stored_features().is_sparse() { SPARSE_FLOOR * floor } else { floor };
+        let space = match (problem.stored_features(), whitening) {
+            (Features::Sparse(x), Whitening::Columns | Whitening::Randomised | Whitening::None) => {
+                Space::Columns(ColumnSpace::new(x, floor, whitening)?)
+            }
+            _ => Space::Whitened(Whitened::new(problem.dense_features().ok()?, floor)?),
+        };
         Some(Self {
-            features,
             targets: problem.targets().to_owned(),
-            metric,
             weight_decay: gamma,
-            back,
-            forth,
+            inputs: problem.inputs(),
+            space,
         })
     }
 
     /// n.
     pub fn samples(&self) -> usize {
-        self.features.nrows()
+        self.targets.nrows()
     }
 
-    /// k, the rank of X.
+    /// k: the rank of dense features, the number of columns of sparse ones that are not zero.
     pub fn rank(&self) -> usize {
-        self.metric.len()
+        match &self.space {
+            Space::Whitened(space) => space.metric.len(),
+            Space::Columns(space) => space.columns(),
+        }
+    }
+
+    /// The whitened features where they are dense.
+    pub fn whitened(&self) -> Option<&Whitened> {
+        match &self.space {
+            Space::Whitened(space) => Some(space),
+            Space::Columns(_) => None,
+        }
+    }
+
+    /// Whether the neurons are a plane or a line, which is searched exactly.
+    pub fn is_plane(&self) -> bool {
+        self.whitened().is_some() && self.rank() <= 2
+    }
+
+    /// Multiplications of X · back · z for one neuron, and for each sample.
+    pub fn cost(&self) -> f64 {
+        match &self.space {
+            Space::Whitened(space) => space.metric.len() as f64,
+            Space::Columns(space) => space.cost() / self.samples() as f64,
+        }
+    }
+
+    /// X · back · z, n × m, for z (k × m).
+    pub fn preactivation(&self, z: MatRef<'_, f64>) -> Mat<f64> {
+        match &self.space {
+            Space::Whitened(space) => product(space.features.as_ref(), z),
+            Space::Columns(space) => space.times(z),
+        }
+    }
+
+    /// The same in place.
+    pub fn preactivation_into(&self, z: MatRef<'_, f64>, out: &mut Mat<f64>) {
+        match &self.space {
+            Space::Whitened(space) => space.times_into(z, out.as_mut()),
+            Space::Columns(space) => *out = space.times(z),
+        }
+    }
+
+    /// (X · back)ᵀ · slope, k × m, for slope (n × m).
+    pub fn gradient_into(&self, slope: MatRef<'_, f64>, out: MatMut<'_, f64>) {
+        match &self.space {
+            Space::Whitened(space) => space.transpose_times_into(slope, out),
+            Space::Columns(space) => space.transpose_times_into(slope, out),
+        }
+    }
+
+    /// Adds factor · backᵀ · back · z to the gradient, both k × m by column.
+    pub fn add_weights(&self, factor: f64, z: &[f64], gradient: &mut [f64]) {
+        match &self.space {
+            Space::Whitened(space) => {
+                let k = space.metric.len();
+                for (g, u) in gradient.chunks_exact_mut(k).zip(z.chunks_exact(k)) {
+                    for ((g, u), m) in g.iter_mut().zip(u).zip(&space.metric) {
+                        *g += factor * m * u;
+                    }
+                }
+            }
+            Space::Columns(space) => space.add_weights(factor, z, gradient),
+        }
+    }
+
+    /// ‖back · z‖² summed over the columns of z (k × m by column).
+    pub fn weights(&self, z: &[f64]) -> f64 {
+        match &self.space {
+            Space::Whitened(_) => z.chunks_exact(self.rank()).map(|u| self.inner(u, u)).sum(),
+            Space::Columns(space) => space.weights(z),
+        }
+    }
+
+    /// X · back · z of one neuron.
+    pub fn activate(&self, z: &[f64], out: &mut [f64]) {
+        match &self.space {
+            Space::Whitened(space) => {
+                out.fill(0.0);
+                z.iter().enumerate().for_each(|(j, z)| axpy(*z, space.features.col_as_slice(j), out));
+            }
+            Space::Columns(space) => space.activate(z, out),
+        }
+    }
+
+    /// (X · back)ᵀ · slope of one neuron.
+    pub fn slope(&self, slope: &[f64], out: &mut [f64]) {
+        match &self.space {
+            Space::Whitened(space) => {
+                let inner = |j: usize| dot(slope, space.features.col_as_slice(j));
+                out.iter_mut().enumerate().for_each(|(j, g)| *g = inner(j));
+            }
+            Space::Columns(space) => space.gradient(slope, out),
+        }
+    }
+
+    /// backᵀ · back · z of one neuron, and ‖back · z‖².
+    pub fn weigh(&self, z: &[f64], out: &mut [f64]) -> f64 {
+        out.fill(0.0);
+        self.add_weights(1.0, z, out);
+        match &self.space {
+            Space::Whitened(_) => self.inner(z, z),
+            Space::Columns(_) => dot(z, out),
+        }
+    }
+
+    /// ‖x_i‖² in these coordinates.
+    pub fn row_energy(&self, sample: usize) -> f64 {
+        match &self.space {
+            Space::Whitened(space) => space.features.row(sample).squared_norm_l2(),
+            Space::Columns(space) => space.row_energy(sample),
+        }
+    }
+
+    /// z += x_i / divisor in these coordinates.
+    pub fn add_row(&self, sample: usize, divisor: f64, z: &mut [f64]) {
+        match &self.space {
+            Space::Whitened(space) => {
+                z.iter_mut().enumerate().for_each(|(j, z)| *z += space.features[(sample, j)] / divisor);
+            }
+            Space::Columns(space) => space.add_row(sample, divisor, z),
+        }
     }
 
     /// ‖back · z‖.
     pub fn norm(&self, z: &[f64]) -> f64 {
-        z.iter().zip(&self.metric).map(|(z, m)| m * z * z).sum::<f64>().sqrt()
+        self.inner(z, z).sqrt()
     }
 
     /// ⟨back · z, back · w⟩.
     pub fn inner(&self, z: &[f64], w: &[f64]) -> f64 {
-        z.iter().zip(w).zip(&self.metric).map(|((z, w), m)| m * z * w).sum()
+        match &self.space {
+            Space::Whitened(space) => z.iter().zip(w).zip(&space.metric).map(|((z, w), m)| m * z * w).sum(),
+            Space::Columns(space) => space.inner(z, w),
+        }
     }
 
-    /// The projection of hidden weights (d × m) on the row space of X, as k × m values by column.
+    /// The projection of hidden weights (d × m) on the row space of X, as k × m values by column; of sparse features on
+    /// the columns that are not zero.
     pub fn pull(&self, hidden: MatRef<'_, f64>) -> Vec<f64> {
-        let z = product(self.forth.as_ref(), hidden);
-        (0..z.ncols()).flat_map(|k| (0..z.nrows()).map(move |j| (j, k))).map(|at| z[at]).collect()
+        let z = match &self.space {
+            Space::Whitened(space) => product(space.forth.as_ref(), hidden),
+            Space::Columns(space) => space.pull(hidden),
+        };
+        z.col_iter().flat_map(|column| column.iter().copied().collect::<Vec<f64>>()).collect()
     }
 
     /// The gradient with respect to u (d × m) of a function whose gradient with respect to z is given (k × m).
     pub fn push_gradient(&self, gradient: &[f64]) -> Mat<f64> {
         let (rank, width) = (self.rank(), gradient.len() / self.rank());
-        product(self.forth.transpose(), MatRef::from_column_major_slice(gradient, rank, width))
+        let gradient = MatRef::from_column_major_slice(gradient, rank, width);
+        match &self.space {
+            Space::Whitened(space) => product(space.forth.transpose(), gradient),
+            Space::Columns(space) => space.push_gradient(gradient, self.inputs),
+        }
     }
 
     /// The network with hidden weights back · z (k × m by column) and the output weights given (m × c),
     /// every neuron balanced so that ‖u‖ = ‖v‖, which can only lower the objective.
     pub fn network(&self, z: &[f64], output: MatRef<'_, f64>) -> Network {
-        let (inputs, outputs, rank) = (self.back.nrows(), self.targets.ncols(), self.rank());
+        let (outputs, rank) = (self.targets.ncols(), self.rank());
         let width = z.len() / rank;
-        let mut hidden = product(self.back.as_ref(), MatRef::from_column_major_slice(z, rank, width));
+        let z = MatRef::from_column_major_slice(z, rank, width);
+        let mut hidden = match &self.space {
+            Space::Whitened(space) => product(space.back.as_ref(), z),
+            Space::Columns(space) => space.hidden(z, self.inputs),
+        };
         let mut output = Mat::from_fn(outputs, width, |j, k| output[(k, j)]);
         super::balance(&mut hidden, &mut output);
-        Network::new(hidden, output).unwrap_or_else(|_| Network::empty(inputs, outputs))
+        Network::new(hidden, output).unwrap_or_else(|_| Network::empty(self.inputs, outputs))
     }
 }

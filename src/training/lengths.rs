@@ -116,7 +116,7 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut [f64], control: &Control) 
         .zip(&norms)
         .flat_map(|(u, n)| u.iter().map(move |z| if *n > 0.0 { z / n } else { 0.0 }))
         .collect();
-    let mut activation = product(at.features.as_ref(), MatRef::from_column_major_slice(&unit, k, width));
+    let mut activation = at.preactivation(MatRef::from_column_major_slice(&unit, k, width));
     for column in activation.col_iter_mut() {
         column.iter_mut().for_each(|a| *a = a.max(0.0));
     }

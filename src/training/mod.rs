@@ -6,16 +6,20 @@
 //! step of the convex problem over measures of neurons, so nothing left to add means globally optimal; when X has rank
 //! one or two the best neuron is found exactly.
 
+mod columns;
 mod coordinates;
 mod lbfgs;
 mod lengths;
 mod neurons;
 mod oracle;
 mod projection;
+mod whitened;
 
 use crate::linalg::product;
 use crate::{Control, Network, TrainingProblem};
 use coordinates::Coordinates;
+#[doc(hidden)]
+pub use coordinates::Whitening;
 use faer::{Mat, MatRef};
 use lbfgs::{Limits, minimise};
 use projection::Projection;
@@ -29,6 +33,9 @@ const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];
 
 /// Pairs that L-BFGS remembers.
 const MEMORY: usize = 20;
+/// Weights that it remembers in all, if that leaves a few pairs: 256 MB of them.
+const MOST_REMEMBERED: usize = 1 << 24;
+const FEWEST_PAIRS: usize = 6;
 /// Local ascents in search of a neuron that pays, and how many neurons a round adds at most.
 const ASCENTS: usize = 48;
 const ADDED: usize = 6;
@@ -78,7 +85,7 @@ impl Default for TrainingSettings {
 pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
     search(problem, settings, 1.0, control, |at, start| {
         let mut rng = generator(settings.seed, start);
-        let width = if at.rank() <= 2 { WIDTH_IN_A_PLANE } else { settings.width.max(1) };
+        let width = if at.is_plane() { WIDTH_IN_A_PLANE } else { settings.width.max(1) };
         (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect()
     })
 }
@@ -112,7 +119,7 @@ pub fn polish(
 
 /// Whether the search for neurons is exhaustive, because X has rank one or two: then [`polish`] has nothing to add.
 pub fn is_exhaustive(problem: &TrainingProblem) -> bool {
-    Coordinates::new(problem).is_none_or(|at| at.rank() <= 2)
+    Coordinates::new(problem).is_none_or(|at| at.is_plane())
 }
 
 /// Balances, merges and prunes the neurons and refits the output weights.
@@ -148,6 +155,27 @@ pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -
     let mut gradient = vec![0.0; z.len()];
     let value = Projection::new(&at, hidden.ncols()).value_and_gradient(&z, &mut gradient);
     Some((value, at.push_gradient(&gradient)))
+}
+
+/// One descent from a random start with a whitening of choice and no limit on the work: the objective and how often it was
+/// evaluated, for measurements. `None` when X or Y is zero.
+#[doc(hidden)]
+pub fn descent(
+    problem: &TrainingProblem,
+    whitening: Whitening,
+    settings: &TrainingSettings,
+) -> Option<(f64, usize)> {
+    let at = Coordinates::with(problem, whitening)?;
+    let mut rng = generator(settings.seed, 0);
+    // The same start in the features, whatever the coordinates.
+    let start =
+        Mat::<f64>::from_fn(problem.inputs(), settings.width.max(1), |_, _| rng.sample(StandardNormal));
+    let mut hidden = at.pull(start.as_ref());
+    rescale(&at, &mut hidden);
+    let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-7 };
+    let mut projection = Projection::new(&at, settings.width.max(1));
+    let value = minimise(&mut hidden, |u, g| projection.value_and_gradient(u, g), limits, &Control::new());
+    Some((value, projection.evaluations()))
 }
 
 fn generator(seed: u64, stream: usize) -> Pcg64 {
@@ -195,14 +223,15 @@ fn search(
     let empty = Network::empty(problem.inputs(), problem.outputs());
     let Some(at) = Coordinates::new(problem) else { return empty };
     // A plane is searched exactly afterwards: one start is as good as many, and needs no descent.
-    let plane = at.rank() <= 2;
+    let plane = at.is_plane();
     let starts = if plane { 1 } else { settings.starts.max(1) };
     let trained: Vec<(f64, Vec<f64>)> = (0..starts)
         .into_par_iter()
         .map(|index| {
             let mut hidden = start(&at, index);
             rescale(&at, &mut hidden);
-            let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-5 };
+            let limits =
+                Limits { memory: memory(&hidden), iterations: settings.iterations.max(1), progress: 1e-5 };
             if plane && settings.rounds > 0 {
                 let value = Projection::new(&at, hidden.len() / at.rank()).value(&hidden);
                 return (value, hidden);
@@ -257,6 +286,11 @@ fn descend(
     value
 }
 
+/// Pairs that L-BFGS remembers of so many weights.
+fn memory(hidden: &[f64]) -> usize {
+    (MOST_REMEMBERED / hidden.len().max(1)).clamp(FEWEST_PAIRS, MEMORY)
+}
+
 /// Multiplications that a whole training may take.
 fn allowance(at: &Coordinates) -> f64 {
     WORK + WORK_PER_SAMPLE * at.samples() as f64
@@ -264,7 +298,7 @@ fn allowance(at: &Coordinates) -> f64 {
 
 /// Multiplies the start by the factor (to within two) that is best for it, unless it is better as it is.
 fn rescale(at: &Coordinates, hidden: &mut [f64]) {
-    let weights: f64 = hidden.chunks_exact(at.rank()).map(|u| at.inner(u, u)).sum();
+    let weights = at.weights(hidden);
     let scale = (at.targets.squared_norm_l2() / (2.0 * at.weight_decay * weights)).sqrt();
     if !scale.is_finite() {
         return;
@@ -298,7 +332,8 @@ fn improve(
     control: &Control,
 ) -> Vec<f64> {
     // rounds move on early: the last descent is the thorough one
-    let limits = Limits { memory: MEMORY, iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
+    let limits =
+        Limits { memory: memory(&hidden), iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
     let cap = settings.width.max(1).saturating_mul(4);
     let mut stalls = 0;
     // The last descent has a fifth of its own.
@@ -376,7 +411,7 @@ fn add(at: &Coordinates, hidden: &mut Vec<f64>, cap: usize, seed: u64, control: 
 /// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.
 fn strength(at: &Coordinates, candidate: &oracle::Candidate) -> f64 {
     let direction = MatRef::from_column_major_slice(&candidate.direction, at.rank(), 1);
-    let activation = product(at.features.as_ref(), direction);
+    let activation = at.preactivation(direction);
     let squared: f64 = activation.col(0).iter().map(|a| a.max(0.0).powi(2)).sum();
     let strength = at.weight_decay * (candidate.ratio - 1.0) / squared;
     if strength.is_finite() { strength } else { 0.0 }

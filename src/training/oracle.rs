@@ -5,6 +5,7 @@
 
 use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
+use super::whitened::Whitened;
 use crate::Control;
 use crate::vector::{axpy, dot};
 use faer::MatRef;
@@ -39,9 +40,12 @@ pub(super) fn ask(
     seed: u64,
     control: &Control,
 ) -> Answer {
-    let exact = at.rank() <= 2;
-    let mut found =
-        if exact { sweep(at, residual) } else { climb_from_many(at, residual, ascents, seed, control) };
+    let plane = at.whitened().filter(|_| at.is_plane());
+    let exact = plane.is_some();
+    let mut found = match plane {
+        Some(space) => sweep(at, space, residual),
+        None => climb_from_many(at, residual, ascents, seed, control),
+    };
     found.retain(|c| c.ratio.is_finite());
     found.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
     let same = if exact { SAME_IN_A_PLANE } else { SAME };
@@ -59,13 +63,13 @@ pub(super) fn ask(
 }
 
 /// Every direction of a plane (or a line): between two breakpoints the squared ratio is a quadratic form.
-fn sweep(at: &Coordinates, residual: MatRef<'_, f64>) -> Vec<Candidate> {
+fn sweep(at: &Coordinates, space: &Whitened, residual: MatRef<'_, f64>) -> Vec<Candidate> {
     let (n, c, k) = (at.samples(), residual.ncols(), at.rank());
     // coordinates in which ‖u‖ is the Euclidean norm
-    let scale: Vec<f64> = at.metric.iter().map(|m| m.sqrt()).collect();
+    let scale: Vec<f64> = space.metric.iter().map(|m| m.sqrt()).collect();
     let row = |i: usize| {
-        let second = if k == 2 { at.features[(i, 1)] / scale[1] } else { 0.0 };
-        [at.features[(i, 0)] / scale[0], second]
+        let second = if k == 2 { space.features[(i, 1)] / scale[1] } else { 0.0 };
+        [space.features[(i, 0)] / scale[0], second]
     };
     let candidate = |angle: f64, squared: f64| {
         let unit = [angle.cos(), angle.sin()];
@@ -141,9 +145,8 @@ fn climb_from_many(
     control: &Control,
 ) -> Vec<Candidate> {
     let n = at.samples();
-    let mut order: Vec<(f64, usize)> = (0..n)
-        .map(|i| (residual.row(i).squared_norm_l2() * at.features.row(i).squared_norm_l2(), i))
-        .collect();
+    let mut order: Vec<(f64, usize)> =
+        (0..n).map(|i| (residual.row(i).squared_norm_l2() * at.row_energy(i), i)).collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     (0..ascents)
         .into_par_iter()
@@ -152,10 +155,9 @@ fn climb_from_many(
             let mut z: Vec<f64> = (0..at.rank()).map(|_| rng.sample(StandardNormal)).collect();
             if index % 3 == 2 && index / 3 < n {
                 let sample = order[index / 3].1;
-                let length = at.features.row(sample).norm_l2().max(f64::MIN_POSITIVE);
-                for (j, z) in z.iter_mut().enumerate() {
-                    *z = 0.1 * *z + at.features[(sample, j)] / length;
-                }
+                let length = at.row_energy(sample).sqrt().max(f64::MIN_POSITIVE);
+                z.iter_mut().for_each(|z| *z *= 0.1);
+                at.add_row(sample, length, &mut z);
             }
             climb(at, residual, z, control)
         })
@@ -168,12 +170,10 @@ fn climb(at: &Coordinates, residual: MatRef<'_, f64>, mut z: Vec<f64>, control: 
     let mut activation = vec![0.0; n];
     let mut mask = vec![0.0; n];
     let mut gain = vec![0.0; c];
+    let mut weighed = vec![0.0; z.len()];
     let columns: Vec<Vec<f64>> = residual.col_iter().map(|w| w.iter().copied().collect()).collect();
     let mut descend = |z: &[f64], gradient: &mut [f64]| {
-        activation.fill(0.0);
-        for (j, z) in z.iter().enumerate() {
-            axpy(*z, at.features.col_as_slice(j), &mut activation);
-        }
+        at.activate(z, &mut activation);
         activation.iter_mut().zip(&mut mask).for_each(|(a, mask)| {
             *mask = f64::from(u8::from(*a > 0.0));
             *a = a.max(0.0);
@@ -182,7 +182,7 @@ fn climb(at: &Coordinates, residual: MatRef<'_, f64>, mut z: Vec<f64>, control: 
             *gain = dot(&activation, w);
         }
         let squared: f64 = gain.iter().map(|g| g * g).sum();
-        let length = at.inner(z, z);
+        let length = at.weigh(z, &mut weighed);
         if squared == 0.0 || length == 0.0 {
             gradient.fill(0.0);
             return f64::INFINITY;
@@ -193,9 +193,8 @@ fn climb(at: &Coordinates, residual: MatRef<'_, f64>, mut z: Vec<f64>, control: 
             axpy(*gain, w, &mut activation);
         }
         activation.iter_mut().zip(&mask).for_each(|(a, mask)| *a *= mask);
-        for (j, ((g, z), m)) in gradient.iter_mut().zip(z).zip(&at.metric).enumerate() {
-            *g = m * z / length - dot(&activation, at.features.col_as_slice(j)) / squared;
-        }
+        at.slope(&activation, gradient);
+        gradient.iter_mut().zip(&weighed).for_each(|(g, w)| *g = w / length - *g / squared);
         0.5 * (length.ln() - squared.ln())
     };
     let limits = Limits { memory: 8, iterations: 60, progress: 1e-9 };

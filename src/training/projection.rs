@@ -1,7 +1,6 @@
 //! The objective with the output weights eliminated (variable projection).
 
 use super::coordinates::Coordinates;
-use crate::linalg::product;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt;
 use faer::linalg::matmul::{matmul, triangular};
@@ -52,7 +51,7 @@ impl<'a> Projection<'a> {
     pub fn cost(&self) -> f64 {
         let (n, c) = (self.coordinates.samples(), self.residual.ncols());
         let order = self.system.nrows();
-        (n * self.width) as f64 * (0.5 * order as f64 + 2.0 * (self.coordinates.rank() + c) as f64 + 4.0)
+        (n * self.width) as f64 * (0.5 * order as f64 + 2.0 * (self.coordinates.cost() + c as f64) + 4.0)
     }
 
     /// Evaluations so far.
@@ -75,7 +74,7 @@ impl<'a> Projection<'a> {
     pub fn smooth(&mut self, fraction: f64, hidden: &[f64]) {
         let at = self.coordinates;
         let u = MatRef::from_column_major_slice(hidden, at.rank(), self.width);
-        let z = product(at.features.as_ref(), u);
+        let z = at.preactivation(u);
         let samples = at.samples() as f64;
         for (e, z) in self.smoothing.iter_mut().zip(z.col_iter()) {
             *e = fraction * (z.squared_norm_l2() / samples).sqrt();
@@ -87,7 +86,7 @@ impl<'a> Projection<'a> {
         self.evaluations += 1;
         let at = self.coordinates;
         let u = MatRef::from_column_major_slice(hidden, at.rank(), self.width);
-        matmul(self.preactivation.as_mut(), Accum::Replace, at.features.as_ref(), u, 1.0, Par::Seq);
+        at.preactivation_into(u, &mut self.preactivation);
         for (j, &e) in self.smoothing.iter().enumerate() {
             let (a, z) = (self.activation.col_as_slice_mut(j), self.preactivation.col_as_slice(j));
             if e > 0.0 {
@@ -107,7 +106,7 @@ impl<'a> Projection<'a> {
         for (y, w) in at.targets.col_iter().zip(self.residual.col_iter()) {
             fit += y.iter().zip(w.iter()).map(|(y, w)| y * w).sum::<f64>();
         }
-        let weights: f64 = hidden.chunks_exact(at.rank()).map(|u| at.inner(u, u)).sum();
+        let weights = at.weights(hidden);
         let value = 0.5 * fit + 0.5 * at.weight_decay * weights;
         if value.is_finite() { value } else { f64::INFINITY }
     }
@@ -134,12 +133,8 @@ impl<'a> Projection<'a> {
             }
         }
         let target = MatMut::from_column_major_slice_mut(gradient, at.rank(), self.width);
-        matmul(target, Accum::Replace, at.features.transpose(), self.slope.as_ref(), 1.0, Par::Seq);
-        for (g, u) in gradient.chunks_exact_mut(at.rank()).zip(hidden.chunks_exact(at.rank())) {
-            for ((g, u), m) in g.iter_mut().zip(u).zip(&at.metric) {
-                *g += at.weight_decay * m * u;
-            }
-        }
+        at.gradient_into(self.slope.as_ref(), target);
+        at.add_weights(at.weight_decay, hidden, gradient);
         value
     }
 

@@ -4,13 +4,15 @@ use super::{Area, BLUE, Drawn, FONT, RED, decades, titled};
 use plotters::prelude::*;
 use relucert::certificate::{Certificate, Grade};
 use relucert::dual::{EigenvalueEstimate, LanczosSettings, Slack, SymmetricOperator, smallest_eigenpairs};
-use relucert::{Report, Result, TrainingProblem};
+use relucert::{Error, Report, Result, TrainingProblem};
 
 /// Eigenvalues shown.
 const COUNT: usize = 20;
 /// Lanczos vectors, and the numbers they may hold together.
 const STEPS: usize = 200;
 const STORAGE: usize = 16_000_000;
+/// Most columns of sparse features that are filled for it.
+const WIDEST: usize = 1000;
 /// Smaller eigenvalues, against the largest shown, are rounding.
 const FLOOR: f64 = 1e-16;
 
@@ -20,6 +22,10 @@ pub(super) fn lowest(problem: &TrainingProblem, certificate: &Certificate) -> Op
 }
 
 fn estimate(problem: &TrainingProblem, certificate: &Certificate) -> Result<EigenvalueEstimate> {
+    // The slack is one of dense features, and its basis a decomposition of them.
+    if problem.stored_features().is_sparse() && problem.inputs() > WIDEST {
+        return Err(Error::Input("sparse features of this width are not filled for a picture".into()));
+    }
     let slack = Slack::new(problem, certificate.dual())?;
     let steps = STEPS.min(STORAGE / slack.order().max(1)).max(2 * COUNT);
     let settings = LanczosSettings { count: COUNT, max_steps: steps, tolerance: 1e-9, seed: 0 };
