@@ -134,7 +134,7 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
         // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
         let close = gap(run) <= 0.9 * run.tolerance;
         let feasible = error <= 0.3 * run.tolerance * value;
-        let complete = level.added == 0 || level.infeasibility <= 1e-4;
+        let complete = level.added == 0 || level.infeasibility <= 0.1 * run.tolerance;
         if close && feasible && complete {
             return Ok(Status::Converged);
         }
