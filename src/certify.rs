@@ -119,7 +119,7 @@ pub(crate) fn run(
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
     settings.check()?;
-    let plan = Plan::new(problem, settings)?;
+    let plan = Plan::new(problem, settings, control.remaining())?;
     check_size(problem, plan.blocks)?;
     let (mut saver, saved) = match &settings.checkpoint {
         Some(checkpoint) => {

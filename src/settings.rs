@@ -8,9 +8,9 @@ use crate::training::TrainingSettings;
 use crate::{Cuts, Error, Result};
 
 /// Samples that one factor takes on before the problem is divided.
-const WHOLE: usize = 3_500;
-/// Samples of a block: the more the less is lost, and from here on the work grows much faster than they.
-const BLOCK: usize = 2_500;
+const WHOLE: usize = 2_500;
+/// Samples of a block: the more the less is lost, but the work of all grows like their power 0.6.
+pub(crate) const BLOCK: usize = 1_250;
 
 /// Samples of a block of sparse features where there are more features than these: the work grows like their cube.
 const WIDE: usize = 250;
@@ -19,8 +19,8 @@ const WIDE: usize = 250;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Blocks {
-    /// One up to 3,500 samples, then as few as keep a block at 2,500 samples or below; with more than 500 sparse features one
-    /// up to 500 samples, then 250 a block; more where the memory is short.
+    /// One up to 2,500 samples, then as few as keep a block at 1,250 samples or below; with more than 500 sparse features one
+    /// up to 500 samples, then 250 a block; more where memory or the time left are short.
     #[default]
     Auto,
     /// As many as given, from 1 to half the number of samples.

@@ -10,7 +10,13 @@ pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
             sums[lane] += x[lane] * y[lane];
         }
     }
-    let rest: f64 = x.remainder().iter().zip(y.remainder()).map(|(x, y)| x * y).sum();
+    let (mut x, mut y) = (x.remainder(), y.remainder());
+    if let (Some((x4, x_rest)), Some((y4, y_rest))) = (x.split_first_chunk::<4>(), y.split_first_chunk::<4>())
+    {
+        (0..4).for_each(|lane| sums[lane] += x4[lane] * y4[lane]);
+        (x, y) = (x_rest, y_rest);
+    }
+    let rest: f64 = x.iter().zip(y).map(|(x, y)| x * y).sum();
     let [a, b, c, d, e, f, g, h] = sums;
     ((a + e) + (b + f)) + ((c + g) + (d + h)) + rest
 }

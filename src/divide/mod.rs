@@ -74,7 +74,7 @@ impl<'a> Division<'a> {
     ) -> Result<Self> {
         settings.check()?;
         check_network(problem, network)?;
-        let plan = Plan::new(problem, settings)?;
+        let plan = Plan::new(problem, settings, None)?;
         check_size(problem, plan.blocks)?;
         Self::planned(problem, network, settings, plan)
     }

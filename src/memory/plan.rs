@@ -4,9 +4,10 @@
 
 use super::{available, resident};
 use crate::relax::Method;
-use crate::settings::{Blocks, CertifySettings};
+use crate::settings::{BLOCK, Blocks, CertifySettings};
 use crate::solver::DIRECT_ORDER;
 use crate::{Cuts, Error, Features, Result, TrainingProblem};
+use std::time::Duration;
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
 const MATRICES: f64 = 5.5;
@@ -113,6 +114,19 @@ impl Sizes {
         block_bytes(n, d, c, columns) + dense.max(square(NEWTON, rows))
     }
 
+    /// ESTIMATE of the seconds that solving takes on the threads there are: a fit to measured runs (`docs/scaling.md`), within
+    /// a factor of two or three on like data.
+    fn seconds(&self, blocks: usize, tolerance: f64) -> f64 {
+        let samples = self.samples.div_ceil(blocks);
+        let inputs = self.block_inputs(samples) as f64;
+        let one = 7.0
+            * (samples as f64 / 1e3).powf(1.6)
+            * (inputs / 11.0).sqrt()
+            * (self.outputs as f64 / 3.0).powf(0.3)
+            * (1e-2 / tolerance).powf(0.2);
+        one * (blocks as f64 / rayon::current_num_threads().min(blocks) as f64).ceil()
+    }
+
     /// What is kept of every block between rounds of prices.
     fn prices(&self, blocks: usize) -> f64 {
         let order = (self.inputs + self.outputs) as f64;
@@ -140,8 +154,13 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// The plan that fits in memory, or an error that says how much is missing.
-    pub(crate) fn new(problem: &TrainingProblem, settings: &CertifySettings) -> Result<Self> {
+    /// The plan that fits in memory and, where the number of blocks is free, in the time left; or an error that says how much
+    /// memory is missing.
+    pub(crate) fn new(
+        problem: &TrainingProblem,
+        settings: &CertifySettings,
+        left: Option<Duration>,
+    ) -> Result<Self> {
         let sizes = Sizes {
             samples: problem.samples(),
             inputs: problem.inputs(),
@@ -161,12 +180,20 @@ impl Plan {
             None => settings.blocks.count(sizes.samples)?,
         };
         let fits = |blocks: usize| sizes.total(blocks, 1) <= limit;
+        let in_time = |blocks: usize| {
+            // What one block holds is not worth dividing for a deadline.
+            left.filter(|_| sizes.samples > BLOCK).is_none_or(|left| {
+                sizes.seconds(blocks, settings.tolerance) <= TIME_PART * left.as_secs_f64()
+            })
+        };
         let blocks = match settings.blocks {
             // Twice as many again and again: blocks of less than a hundred samples would hardly bound anything.
             Blocks::Auto => {
                 let more = std::iter::successors(Some(wanted), |blocks| blocks.checked_mul(2));
                 let mut more = more.take_while(|blocks| sizes.samples / blocks >= LEAST || *blocks == wanted);
-                more.find(|blocks| fits(*blocks)).unwrap_or(wanted)
+                // Where even the smallest blocks take too long, they bring the most in the time there is.
+                let last = more.clone().filter(|blocks| fits(*blocks)).last();
+                more.find(|blocks| fits(*blocks) && in_time(*blocks)).or(last).unwrap_or(wanted)
             }
             Blocks::Count(_) => wanted,
         };
@@ -179,7 +206,9 @@ impl Plan {
     }
 }
 
-/// Samples of the smallest blocks that are made of a problem for want of memory.
+/// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.
+const TIME_PART: f64 = 0.4;
+/// Samples of the smallest blocks that are made of a problem for want of memory or time.
 const LEAST: usize = 100;
 
 fn refusal(sizes: &Sizes, blocks: usize, limit: f64) -> Error {
