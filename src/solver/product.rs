@@ -141,7 +141,6 @@ fn equality_rows(
 }
 
 /// What some of the pairs (of the live ones, if they are known) put into the forms' rows.
-#[expect(clippy::too_many_arguments, reason = "what a product needs, and which part of it")]
 #[inline(always)]
 fn pair_rows(
     lagrangian: &AugmentedLagrangian<'_>,
