@@ -118,7 +118,7 @@ impl Plan {
                 Search { shifter: &shifter, settings, control, grace: settings.grace, best: None };
             search.run(problem, &plan.dual);
             let best = search.best;
-            plan.found = best.map(|(_, eta)| (shifter, eta));
+            plan.found = best.map(|best| (shifter, best.eta));
         }
         Ok(plan)
     }
@@ -186,26 +186,37 @@ struct Search<'a> {
     control: &'a Control,
     /// Multiplications left once asked to stop.
     grace: f64,
-    best: Option<(f64, Vec<f64>)>,
+    best: Option<Best>,
+}
+
+/// The best shift so far, with the least eigenvalue there and its supergradient.
+#[derive(Clone)]
+struct Best {
+    least: f64,
+    eta: Vec<f64>,
+    gradient: Vec<f64>,
 }
 
 impl Search<'_> {
     /// Whether what was found is good enough, or has to be.
     fn done(&self) -> bool {
-        self.best.as_ref().is_some_and(|(least, _)| damping(*least) >= 1.0 - self.settings.tolerance)
+        self.best.as_ref().is_some_and(|best| damping(best.least) >= 1.0 - self.settings.tolerance)
             || (self.grace <= 0.0 && self.control.should_stop())
     }
 
     fn run(&mut self, problem: &TrainingProblem, dual: &DualPoint) {
         let leverage = &self.shifter.leverage;
         let even: Vec<f64> = leverage.iter().map(|l| if *l > 0.0 { 1.0 / l } else { 0.0 }).collect();
-        self.consider(vec![0.0; even.len()]);
-        if self.done() {
-            return;
+        // Where a shift is known to be needed, none is not worth its factorisation.
+        if self.settings.likely.is_none() {
+            self.consider(vec![0.0; even.len()]);
+            if self.done() {
+                return;
+            }
         }
         self.line(&even);
         // On nearly everything measured the ascent from the even profile wins; the others are for hard cases.
-        if self.best.as_ref().is_none_or(|(least, _)| damping(*least) < POOR) && !self.done() {
+        if self.best.as_ref().is_none_or(|best| damping(best.least) < POOR) && !self.done() {
             let diagonal = self.shifter.diagonal.clone();
             self.line(&diagonal);
             // Numbers out of all proportion overflow here; what was found so far is then the answer.
@@ -230,8 +241,13 @@ impl Search<'_> {
         let (stride, sections) = if self.settings.likely.is_some() { (0.5, 0) } else { (2.0, SECTIONS) };
         let mut at = |exponent: f64| self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect());
         // Too small a t leaves the s block indefinite, which counts as −∞; too large a one costs what it is worth.
-        let mut top = (at(likely), likely);
+        let first = at(likely);
+        let mut top = (first, likely);
         for direction in [-stride, stride] {
+            // Concave: what rose one way falls the other.
+            if top.0 > first {
+                break;
+            }
             loop {
                 let exponent = top.1 + direction;
                 if !(LEAST..=GREATEST).contains(&exponent) {
@@ -273,23 +289,23 @@ impl Search<'_> {
         if self.control.should_stop() {
             self.grace -= self.shifter.cost();
         }
-        let value = self.shifter.outcome(&eta, false).map_or(f64::NEG_INFINITY, |outcome| outcome.least);
-        if value > self.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.0) {
-            self.best = Some((value, eta));
+        // The gradient costs next to nothing beside the factorisation, which the ascent would have to repeat for it.
+        let Some(outcome) = self.shifter.outcome(&eta, true) else { return f64::NEG_INFINITY };
+        if outcome.least > self.best.as_ref().map_or(f64::NEG_INFINITY, |best| best.least) {
+            self.best = Some(Best { least: outcome.least, eta, gradient: outcome.gradient });
         }
-        value
+        outcome.least
     }
 
     /// Multiplicative ascent on η along the supergradient s_i² − (x_iᵀu)² of the least eigenvalue.
     fn ascend(&mut self, even: &[f64]) {
         let mut step = 0.5f64;
         for _ in 0..self.settings.ascent_steps {
-            let Some((value, eta)) = self.best.clone() else { return };
+            let Some(Best { least, eta, gradient }) = self.best.clone() else { return };
             if self.done() || step < 1e-3 {
                 return;
             }
-            let Some(outcome) = self.shifter.outcome(&eta, true) else { return };
-            let slope: Vec<f64> = outcome.gradient.iter().zip(even).map(|(g, e)| g * e).collect();
+            let slope: Vec<f64> = gradient.iter().zip(even).map(|(g, e)| g * e).collect();
             let largest = slope.iter().fold(0.0f64, |a, s| a.max(s.abs()));
             if largest.is_nan() || largest <= 0.0 {
                 return;
@@ -298,7 +314,7 @@ impl Search<'_> {
             while step >= 1e-3 && !self.done() {
                 let trial =
                     eta.iter().zip(&slope).map(|(e, s)| e * (step * 4.0 * s / largest).exp()).collect();
-                if self.consider(trial) > value {
+                if self.consider(trial) > least {
                     improved = true;
                     break;
                 }
