@@ -87,15 +87,15 @@ fn line(row: &Row, problem: &TrainingProblem) -> Result<()> {
         rounds += 1;
     }
     let [a, b, c, d] = row.then;
+    let separated = if rounds > 0 { ratio(&best) } else { String::new() };
     println!(
-        "| {} | {}, {} | {} | {} | {a} | {} | {b} | {} | {c} | {} | {d} | {rounds} |",
+        "| {} | {}, {} | {} | {} | {a} | {} | {b} | {separated} | {c} | {} | {d} | {rounds} |",
         row.name,
         problem.samples(),
         problem.inputs(),
         problem.weight_decay(),
         ratio(&published),
         ratio(&near),
-        ratio(&best),
         held.len(),
     );
     Ok(())
