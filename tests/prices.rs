@@ -185,6 +185,25 @@ fn the_bound_of_prices_needs_them() {
 }
 
 #[test]
+fn prices_of_sparse_features_are_on_all_of_them() {
+    let (dense, network) = data(60);
+    // A column that most blocks lack, and one that all of them do.
+    let mut sparse = sprs::TriMat::new((60, 5));
+    for i in 0..60 {
+        (0..3).for_each(|j| sparse.add_triplet(i, j, dense.features()[(i, j)]));
+    }
+    sparse.add_triplet(7, 3, 1.0);
+    let problem =
+        TrainingProblem::new(sparse.to_csr(), dense.targets().to_owned(), dense.weight_decay()).unwrap();
+    let hidden = Mat::from_fn(5, network.width(), |i, k| if i < 3 { network.hidden()[(i, k)] } else { 0.0 });
+    let network = Network::new(hidden, network.output().to_owned()).unwrap();
+    let without = divided(&problem, &network, 3, Prices::None).proof.lower_bound();
+    let with = divided(&problem, &network, 3, Prices::Rounds(2));
+    assert!(with.proof.lower_bound() > without);
+    assert_eq!(with.certificate.partition().unwrap().heads().unwrap()[0].nrows(), 7);
+}
+
+#[test]
 fn the_bound_does_not_depend_on_the_number_of_threads() {
     let (problem, network) = data(90);
     let bound = |threads: usize| {

@@ -120,19 +120,21 @@ const DATA: &str = "X_data";
 /// Most columns of sparse features: a file may claim any number at no cost, and some vectors have an entry for each.
 const MOST_COLUMNS: usize = 1 << 24;
 
+/// An array of one dimension that holds indices or counts.
+fn numbers<R: Read + Seek>(file: &mut Archive<'_, R>, name: &str) -> Result<Vec<usize>> {
+    let (shape, values) = file.array::<i64>(name)?;
+    let numbers: Option<Vec<usize>> = values.iter().map(|value| usize::try_from(*value).ok()).collect();
+    match (shape.len(), numbers) {
+        (1, Some(numbers)) => Ok(numbers),
+        _ => Err(file.bad(&format!("{name} must be a row of numbers from 0"))),
+    }
+}
+
 fn sparse_features<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Features> {
     if file.has("X") {
         return Err(file.bad("X comes with X_shape; keep either the dense or the sparse features"));
     }
-    let mut numbers = |name: &str| {
-        let (shape, values) = file.array::<i64>(name)?;
-        let numbers: Option<Vec<usize>> = values.iter().map(|value| usize::try_from(*value).ok()).collect();
-        match (shape.len(), numbers) {
-            (1, Some(numbers)) => Ok(numbers),
-            _ => Err(file.bad(&format!("{name} must be a row of numbers from 0"))),
-        }
-    };
-    let (shape, indptr, indices) = (numbers(SHAPE)?, numbers(INDPTR)?, numbers(INDICES)?);
+    let (shape, indptr, indices) = (numbers(file, SHAPE)?, numbers(file, INDPTR)?, numbers(file, INDICES)?);
     let (data_shape, data) = file.array::<f64>(DATA)?;
     let [rows, columns] = shape[..] else { return Err(file.bad("X_shape must be two numbers")) };
     if columns > MOST_COLUMNS {
@@ -193,15 +195,8 @@ pub(crate) fn take_forms<R: Read + Seek>(file: &mut Archive<'_, R>, prefix: &str
     if names.iter().all(|name| !file.has(name)) {
         return Ok(CutForms::new());
     }
-    let mut numbers = |name: &str| {
-        let (shape, values) = file.array::<i64>(name)?;
-        let numbers: Option<Vec<usize>> = values.iter().map(|value| usize::try_from(*value).ok()).collect();
-        match (shape.len(), numbers) {
-            (1, Some(numbers)) => Ok(numbers),
-            _ => Err(file.bad(&format!("{name} must be a row of numbers from 0"))),
-        }
-    };
-    let (target, offsets, index) = (numbers(&names[0])?, numbers(&names[1])?, numbers(&names[2])?);
+    let (target, offsets, index) =
+        (numbers(file, &names[0])?, numbers(file, &names[1])?, numbers(file, &names[2])?);
     let (shape, coefficient) = file.array::<f64>(&names[3])?;
     if shape.len() != 1 {
         return Err(file.bad(&format!("{} must have one dimension", names[3])));

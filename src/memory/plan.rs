@@ -114,7 +114,7 @@ impl Sizes {
         block_bytes(n, d, c, columns) + dense.max(square(NEWTON, rows))
     }
 
-    /// ESTIMATE of the seconds that solving takes on the threads there are: a fit to measured runs (`docs/scaling.md`), within
+    /// ESTIMATE of the seconds that solving takes on two threads: a fit to measured runs (`docs/scaling.md`), within
     /// a factor of two or three on like data.
     fn seconds(&self, blocks: usize, tolerance: f64) -> f64 {
         let samples = self.samples.div_ceil(blocks);
@@ -124,7 +124,7 @@ impl Sizes {
             * (inputs / 11.0).sqrt()
             * (self.outputs as f64 / 3.0).powf(0.3)
             * (1e-2 / tolerance).powf(0.2);
-        one * (blocks as f64 / rayon::current_num_threads().min(blocks) as f64).ceil()
+        one * (blocks as f64 / THREADS).ceil()
     }
 
     /// What is kept of every block between rounds of prices.
@@ -206,6 +206,8 @@ impl Plan {
     }
 }
 
+/// Threads that the time is estimated for: those there are would make the result depend on their number.
+const THREADS: f64 = 2.0;
 /// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.
 const TIME_PART: f64 = 0.4;
 /// Samples of the smallest blocks that are made of a problem for want of memory or time.

@@ -62,6 +62,8 @@ pub(crate) fn relax(
     if let Some(factor) = &mut relaxation.factor {
         factor.hidden = compact.original_hidden(factor.hidden.as_ref());
     }
+    // Prices are on the features of the problem, and the solver's state is in those of its stand-in.
+    relaxation.warm = None;
     Ok(relaxation)
 }
 
