@@ -6,6 +6,7 @@ use super::slack::Slack;
 use crate::lanczos::{LanczosSettings, smallest_eigenpairs};
 use crate::{Control, HeadDecay, Result, TrainingProblem};
 use faer::Mat;
+use std::ops::Range;
 
 /// A damping below this calls for every profile of shifts there is.
 const POOR: f64 = 0.5;
@@ -13,6 +14,8 @@ const POOR: f64 = 0.5;
 const LEAST: f64 = -12.0;
 const LIKELY: f64 = -4.0;
 const GREATEST: f64 = 30.0;
+/// A rise of the least eigenvalue by less than this part of it is next to nothing.
+const LITTLE: f64 = 0.05;
 /// Golden sections of a line.
 const SECTIONS: usize = 6;
 
@@ -24,11 +27,13 @@ pub struct RepairSettings {
     pub margin: f64,
     /// A damping τ this close to 1 ends the search for better shifts (default 1e-7).
     pub tolerance: f64,
-    /// A guess of η as a multiple of 1/leverage, where one is known: the search starts there with small steps
-    /// (default none).
+    /// A guess of η as a multiple of 1/leverage, where one is known: the search starts there, with smaller steps and
+    /// nothing else to fall back on (default none).
     pub likely: Option<f64>,
     /// Steps of the ascent that shapes η sample by sample (default 20).
     pub ascent_steps: usize,
+    /// The ascent goes beyond its first step only while the estimated bound is in this range (default: always).
+    pub promising: Range<f64>,
     /// Multiplications that the search may still spend once it was asked to stop (default 5e9, under a second):
     /// a bound nearly found is not thrown away, and an order of thousands does not hold up the end of a run.
     pub grace: f64,
@@ -36,7 +41,14 @@ pub struct RepairSettings {
 
 impl Default for RepairSettings {
     fn default() -> Self {
-        Self { margin: 1e-12, tolerance: 1e-7, likely: None, ascent_steps: 20, grace: 5e9 }
+        Self {
+            margin: 1e-12,
+            tolerance: 1e-7,
+            likely: None,
+            ascent_steps: 20,
+            promising: 0.0..f64::INFINITY,
+            grace: 5e9,
+        }
     }
 }
 
@@ -81,11 +93,34 @@ pub(crate) fn repair_priced(
 /// The shift found for a dual point, from which a repaired point with any margin follows.
 pub(crate) struct Plan {
     dual: DualPoint,
+    worth: Worth,
+    /// None where only W = 0 is left.
+    found: Option<Found>,
+}
+
+/// The best shift, and the least eigenvalue there with the margin that the shifter has.
+struct Found {
+    shifter: Shifter,
+    eta: Vec<f64>,
+    least: f64,
+}
+
+/// What a damping leaves of the bound.
+#[derive(Clone, Copy)]
+struct Worth {
+    /// ⟨W, Y⟩ and ‖W‖².
     inner: f64,
     square: f64,
+    /// Whether (u, v) has a weight decay of its own: then v cannot be scaled alone.
     priced: bool,
-    /// None where only W = 0 is left.
-    found: Option<(Shifter, Vec<f64>)>,
+}
+
+impl Worth {
+    /// The best scale t of W for this τ, and the bound.
+    fn of(self, tau: f64) -> (f64, f64) {
+        let t = if self.priced { tau } else { tau.sqrt().min(self.inner / self.square) };
+        (t, t * self.inner - 0.5 * t * t * self.square)
+    }
 }
 
 impl Plan {
@@ -110,15 +145,16 @@ impl Plan {
         let (inner, square) = dual.inner_products(problem);
         let least = head.map_or(problem.weight_decay(), HeadDecay::least);
         let dual = free_zero_rows(problem, dual, least);
-        let mut plan = Self { dual, inner, square, priced: head.is_some(), found: None };
+        let worth = Worth { inner, square, priced: head.is_some() };
+        let mut plan = Self { dual, worth, found: None };
         let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
         if worthwhile && plan.dual.check(problem).is_ok() {
             let shifter = Shifter::new(problem, &plan.dual, head, settings.margin)?;
-            let mut search =
-                Search { shifter: &shifter, settings, control, grace: settings.grace, best: None };
+            let grace = settings.grace;
+            let mut search = Search { shifter: &shifter, worth, settings, control, grace, best: None };
             search.run(problem, &plan.dual);
             let best = search.best;
-            plan.found = best.map(|best| (shifter, best.eta));
+            plan.found = best.map(|Best { eta, least, .. }| Found { shifter, eta, least });
         }
         Ok(plan)
     }
@@ -134,16 +170,18 @@ impl Plan {
     }
 
     fn try_finish(&mut self, problem: &TrainingProblem, margin: f64, part: f64) -> Option<Repaired> {
-        let (shifter, eta) = self.found.as_mut()?;
-        shifter.margin = margin;
-        let tau = damping(shifter.outcome(eta, false)?.least) * (1.0 - part);
-        let t = if self.priced { tau } else { tau.sqrt().min(self.inner / self.square) };
+        let Found { shifter, eta, least } = self.found.as_mut()?;
+        if shifter.margin != margin {
+            shifter.margin = margin;
+            *least = shifter.outcome(eta, false)?.least;
+        }
+        let tau = damping(*least) * (1.0 - part);
+        let (t, estimated_bound) = self.worth.of(tau);
         let total = eta.iter().zip(shifter.margin(eta)).map(|(e, m)| e + m);
         let w = Mat::from_fn(self.dual.w.nrows(), self.dual.w.ncols(), |i, j| t * self.dual.w[(i, j)]);
         let y = self.dual.y.iter().zip(total).map(|(y, e)| tau * (y - 2.0 * e)).collect();
         let n = self.dual.n.iter().map(|value| tau * value).collect();
         let dual = DualPoint { w, y, pairs: self.dual.pairs.clone(), n, cuts: self.dual.cuts.clone() };
-        let estimated_bound = t * self.inner - 0.5 * t * t * self.square;
         (dual.check(problem).is_ok() && tau > 0.0).then_some(Repaired { dual, tau, estimated_bound })
     }
 }
@@ -182,6 +220,7 @@ fn free_zero_rows(problem: &TrainingProblem, dual: &DualPoint, least: f64) -> Du
 
 struct Search<'a> {
     shifter: &'a Shifter,
+    worth: Worth,
     settings: &'a RepairSettings,
     control: &'a Control,
     /// Multiplications left once asked to stop.
@@ -216,7 +255,8 @@ impl Search<'_> {
         }
         self.line(&even);
         // On nearly everything measured the ascent from the even profile wins; the others are for hard cases.
-        if self.best.as_ref().is_none_or(|best| damping(best.least) < POOR) && !self.done() {
+        let poor = self.best.as_ref().is_none_or(|best| damping(best.least) < POOR);
+        if poor && self.settings.likely.is_none() && !self.done() {
             let diagonal = self.shifter.diagonal.clone();
             self.line(&diagonal);
             // Numbers out of all proportion overflow here; what was found so far is then the answer.
@@ -235,18 +275,20 @@ impl Search<'_> {
         }
         let unit: Vec<f64> = profile.iter().map(|p| p / price).collect();
         let likely = match self.settings.likely {
-            Some(likely) => (likely * price).log10().clamp(LEAST, GREATEST),
+            // Less than an even shift against the lowest eigenvalue is often enough, and it costs less.
+            Some(likely) => ((likely * price).log10() - 1.0).clamp(LEAST, GREATEST),
             None => LIKELY,
         };
-        let (stride, sections) = if self.settings.likely.is_some() { (0.5, 0) } else { (2.0, SECTIONS) };
+        let guessed = self.settings.likely.is_some();
+        let (stride, sections) = if guessed { (1.0, 0) } else { (2.0, SECTIONS) };
         let mut at = |exponent: f64| self.consider(unit.iter().map(|p| p * 10f64.powf(exponent)).collect());
         // Too small a t leaves the s block indefinite, which counts as −∞; too large a one costs what it is worth.
         let first = at(likely);
         let mut top = (first, likely);
         for direction in [-stride, stride] {
-            // Concave: what rose one way falls the other.
-            if top.0 > first {
-                break;
+            // Concave: what rose one way falls the other; and less of what is too little is too little.
+            if top.0 > first || (first == f64::NEG_INFINITY && direction < 0.0) {
+                continue;
             }
             loop {
                 let exponent = top.1 + direction;
@@ -254,9 +296,16 @@ impl Search<'_> {
                     break;
                 }
                 let value = at(exponent);
-                if value > top.0 || (value == f64::NEG_INFINITY && top.0 == value && direction > 0.0) {
+                let risen = value > top.0;
+                // The first shift that works is kept where it was guessed, and a gain that is next to nothing is the last.
+                let last =
+                    guessed && risen && !(value - top.0 > LITTLE * top.0.abs() && top.0 > f64::NEG_INFINITY);
+                if risen || (value == f64::NEG_INFINITY && top.0 == value && direction > 0.0) {
                     top = (value, exponent);
                 } else {
+                    break;
+                }
+                if last {
                     break;
                 }
             }
@@ -300,9 +349,10 @@ impl Search<'_> {
     /// Multiplicative ascent on η along the supergradient s_i² − (x_iᵀu)² of the least eigenvalue.
     fn ascend(&mut self, even: &[f64]) {
         let mut step = 0.5f64;
-        for _ in 0..self.settings.ascent_steps {
+        for turn in 0..self.settings.ascent_steps {
             let Some(Best { least, eta, gradient }) = self.best.clone() else { return };
-            if self.done() || step < 1e-3 {
+            let promising = turn == 0 || self.settings.promising.contains(&self.worth.of(damping(least)).1);
+            if self.done() || step < 1e-3 || !promising {
                 return;
             }
             let slope: Vec<f64> = gradient.iter().zip(even).map(|(g, e)| g * e).collect();

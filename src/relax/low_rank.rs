@@ -1,8 +1,8 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
+use super::repairs::{self, Repairs};
 use super::{ROUNDS, Run, Warm, stop_status};
 use crate::checkpoint::LevelState;
-use crate::dual::{RepairSettings, dual_point};
 use crate::lifting::Lifting;
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
@@ -17,14 +17,16 @@ const COLUMNS_PER_OUTPUT: usize = 4;
 const FIRST_COLUMNS_LIMIT: usize = 64;
 /// Levels before the solver gives up.
 const LEVEL_LIMIT: usize = 100;
-/// Steps of the ascent that estimates a level's bound.
-const LEVEL_ASCENT: usize = 6;
-/// Samples above which the shifts that estimate a level's bound are guessed from its lowest eigenvalue.
-const SEARCH_LIMIT: usize = 500;
-/// A gap of at most so many tolerances is worth a thorough search.
-const NEARLY: f64 = 2.5;
-/// Levels in a row without a better bound before the solver counts as stalled.
+/// Errors of at most so many tolerances call for a gradient of at most this part of one: for what is left of it the repair
+/// pays with the bound, or where that can be searched for at leisure, with time.
+const CLOSING: f64 = 1.0;
+const GRADIENT_PART: f64 = 0.03;
+/// A level whose own error is at most this part of the tolerance may be the last.
+const LAST: f64 = 0.5;
+/// Levels in a row without a better bound or a smaller error before the solver counts as stalled.
 const PATIENCE: usize = 12;
+/// What counts as a smaller error.
+const LESS: f64 = 0.7;
 
 /// Solves from a network, lifted, or from where an earlier run stood.
 pub(super) fn solve(
@@ -37,6 +39,7 @@ pub(super) fn solve(
     let mut solver_settings = settings.solver.clone();
     solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * run.tolerance);
     solver_settings.final_infeasibility = solver_settings.final_infeasibility.min(0.1 * run.tolerance);
+    solver_settings.examined_error = LAST * run.tolerance;
     let mut count = Count::default();
     let mut solver = match earlier.map(|state| *state) {
         Some(LevelState { solver, dual, relaxed, levels, since_better, round, before }) => {
@@ -97,10 +100,12 @@ struct Count {
 
 fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
     let mut first = count.levels == 0;
+    let mut repairs = Repairs::default();
+    let mut least_error = f64::INFINITY;
     while count.levels < LEVEL_LIMIT {
         let level = solver.advance(run.control);
         if level.inner.status == InnerStatus::Stopped {
-            consider_level(run, &level, false)?;
+            repairs.stop(run, &level)?;
             if first {
                 note(run, &level);
             }
@@ -111,14 +116,14 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
         note(run, &level);
         run.relaxed.value = run.lifting.unscale(level.objective);
         let value = run.relaxed.value;
-        let error = level.objective_error * run.lifting.scale;
-        count.levels += 1;
-        let gap = |run: &Run<'_>| (value + error - run.best_bound) / value;
-        let mut better = consider_level(run, &level, false)?;
-        // Another level costs far more than a thorough search for the shifts of this one.
-        if gap(run) > 0.9 * run.tolerance && gap(run) <= NEARLY * run.tolerance && is_guessed(run) {
-            better |= consider_level(run, &level, true)?;
+        let error = level.objective_error * run.lifting.scale / value;
+        if error <= CLOSING * run.tolerance && repairs::is_guessed(run) {
+            solver.tighten(GRADIENT_PART * run.tolerance);
         }
+        let mut better = repairs.consider(run, &level, error)?;
+        better |= error <= LESS * least_error;
+        least_error = least_error.min(error);
+        count.levels += 1;
         count.since_better = if better { 0 } else { count.since_better + 1 };
         run.observer.progress(&Progress {
             iteration: solver.newton_steps(),
@@ -132,10 +137,12 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
             ..Progress::default()
         });
         // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
-        let close = gap(run) <= 0.9 * run.tolerance;
-        let feasible = error <= 0.3 * run.tolerance * value;
+        let close = error + (value - run.best_bound) / value <= 0.9 * run.tolerance;
+        let feasible = error <= 0.3 * run.tolerance;
         let complete = level.added == 0 || level.infeasibility <= 0.1 * run.tolerance;
         if close && feasible && complete {
+            // An infeasible point's value may also lie below what is proved of the optimum.
+            run.relaxed.value = value.max(run.best_bound);
             return Ok(Status::Converged);
         }
         if run.network_is_close() {
@@ -144,11 +151,13 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
             run.relaxed.infeasibility = 0.0;
             return Ok(Status::Converged);
         }
+        repairs.keep(level);
         if count.since_better > PATIENCE {
             break;
         }
         keep(run, solver, count, false);
     }
+    repairs.give_up(run)?;
     Ok(Status::Stalled)
 }
 
@@ -175,21 +184,4 @@ fn note(run: &mut Run<'_>, level: &Level) {
         active_pairs: level.active_pairs,
         ..run.relaxed
     };
-}
-
-/// Whether a level's shifts are guessed, because to search for them costs as much as the level.
-fn is_guessed(run: &Run<'_>) -> bool {
-    run.problem.samples() > SEARCH_LIMIT
-}
-
-/// Estimates the bound of a level's multipliers and keeps them if it is the best.
-fn consider_level(run: &mut Run<'_>, level: &Level, thorough: bool) -> Result<bool> {
-    let dual = dual_point(run.problem, run.lifting, &level.multipliers, &level.misfit);
-    let mut rough = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
-    if is_guessed(run) {
-        let least = (-level.slack_eigenvalue).max(f64::MIN_POSITIVE);
-        rough.likely = Some(least * run.lifting.leverage_unit());
-        rough.ascent_steps = if thorough { LEVEL_ASCENT } else { 1 };
-    }
-    run.consider(dual, &rough)
 }

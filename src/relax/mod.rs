@@ -4,6 +4,7 @@ mod interior;
 mod low_rank;
 mod method;
 mod priced;
+mod repairs;
 
 pub use method::Method;
 pub(crate) use priced::{PricedSolution, Warm, relax_priced};

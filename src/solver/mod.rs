@@ -41,6 +41,12 @@ const SUFFICIENT_DECREASE: f64 = 0.3;
 /// Factor of the smoothing between converged levels.
 const SMOOTHING_DECAY: f64 = 0.2;
 
+/// Relative error of the first level whose slack is examined, and by how much it falls from one to the next.
+const FIRST_EXAMINED: f64 = 0.05;
+const EXAMINED_FALL: f64 = 8.0;
+/// Lowest eigenpairs of the slack that are looked at.
+const EXAMINED_PAIRS: usize = 4;
+
 /// Worst violations of each form that a scan takes in.
 const PER_FORM: usize = 6;
 /// Violated products of a new cut that come with it.
@@ -66,8 +72,9 @@ pub struct Level {
     pub objective_error: f64,
     /// Largest violation of a normalised constraint, relative to the mean of ‖s‖².
     pub infeasibility: f64,
-    /// Smallest eigenvalue of the dual slack in the solver's coordinates (an estimate).
-    pub slack_eigenvalue: f64,
+    /// Smallest eigenvalue of the dual slack in the solver's coordinates (an estimate); none where the level was not
+    /// examined ([`SolverSettings::examined_error`]).
+    pub slack_eigenvalue: Option<f64>,
     /// Columns of the factor.
     pub columns: usize,
     /// Pairs held, and those with a multiplier that matters.
@@ -100,6 +107,8 @@ pub struct LowRankSolver<'a> {
     /// Columns kept beyond the numerical rank.
     spare_columns: usize,
     last_error: f64,
+    /// The relative error from which on a level is examined.
+    examined_from: f64,
 }
 
 impl<'a> LowRankSolver<'a> {
@@ -135,6 +144,7 @@ impl<'a> LowRankSolver<'a> {
             newton_steps: 0,
             spare_columns: rank::SPARE_COLUMNS,
             last_error: 0.0,
+            examined_from: FIRST_EXAMINED,
         })
     }
 
@@ -160,7 +170,6 @@ impl<'a> LowRankSolver<'a> {
         );
         self.newton_steps += inner.iterations;
         let (assembler, work) = self.newton.parts();
-        let slack = assembler.dual_slack(&lagrangian, work);
         let moment = HessianAssembler::loss_moment(&lagrangian, work);
         let objective = work.objective;
         let error: f64 =
@@ -171,13 +180,23 @@ impl<'a> LowRankSolver<'a> {
         self.mean_square = mean_square(self.lifting, &work.p, self.factor.columns).max(1e-12);
         let largest = work.next.iter().copied().fold(0.0, f64::max);
         let active_pairs = work.next.iter().filter(|&&t| t > 1e-3 * largest).count();
-        let lowest = self.spectrum.lowest(&slack, 4);
+        // What is dense in the samples, this and the repair of the multipliers, is for levels that may matter.
+        let relative = error / objective;
+        let early = relative > self.examined_from.max(self.settings.examined_error);
+        let examined = !early || inner.status != InnerStatus::Converged;
+        let lowest = match examined {
+            true => self.spectrum.lowest(&assembler.dual_slack(&lagrangian, work), EXAMINED_PAIRS),
+            false => Vec::new(),
+        };
+        if inner.status == InnerStatus::Converged && examined {
+            self.examined_from = relative / EXAMINED_FALL;
+        }
         let mut level = Level {
             inner,
             objective,
             objective_error: error,
             infeasibility: violation / self.mean_square,
-            slack_eigenvalue: lowest.first().map_or(0.0, |(value, _)| *value),
+            slack_eigenvalue: examined.then(|| lowest.first().map_or(0.0, |(value, _)| *value)),
             columns: self.factor.columns,
             pairs: self.set.len(),
             active_pairs,
@@ -218,6 +237,11 @@ impl<'a> LowRankSolver<'a> {
         }
         rank::shrink(&mut self.factor, self.spare_columns);
         level
+    }
+
+    /// From here on subproblems are solved to a gradient of at most this part of the objective.
+    pub fn tighten(&mut self, tolerance: f64) {
+        self.gradient_tolerance = self.gradient_tolerance.min(tolerance.max(GRADIENT_FLOOR));
     }
 
     /// Gives the factor columns to spare: with more constraints a factor of about the optimal rank has spurious valleys.
@@ -290,6 +314,7 @@ impl<'a> LowRankSolver<'a> {
         self.smoothing = self.smoothing.max(REOPENED_SMOOTHING * first);
         self.gradient_tolerance = self.gradient_tolerance.max(REOPENED_TOLERANCE);
         self.last_error = 0.0;
+        self.examined_from = FIRST_EXAMINED;
         self.set.len() - before
     }
 

@@ -22,6 +22,9 @@ pub struct SolverSettings {
     /// Infeasibility, as a fraction of the objective it is worth, below which the penalty no longer grows.
     /// Default 1e-4, in (0, ∞).
     pub final_infeasibility: f64,
+    /// Relative error of the objective from which on every level's slack is examined; of those before, one each time the
+    /// error has fallen by eight. Default 5e-4, in (0, ∞); `certify` sets half its tolerance.
+    pub examined_error: f64,
     /// Newton steps in one subproblem. Default 200, at least 1.
     pub newton_limit: usize,
     /// Nearly opposite forms taken into the first pair set for each form. Default 4.
@@ -40,6 +43,7 @@ impl Default for SolverSettings {
             initial_smoothing: 0.1,
             final_smoothing: 1e-4,
             final_infeasibility: 1e-4,
+            examined_error: 5e-4,
             newton_limit: 200,
             neighbours: 4,
             rank_limit: 64,
@@ -67,6 +71,8 @@ impl SolverSettings {
         check("final_smoothing", floor, floor.is_finite() && floor >= 0.0, "at least 0")?;
         let target = self.final_infeasibility;
         check("final_infeasibility", target, positive(target), "positive")?;
+        let error = self.examined_error;
+        check("examined_error", error, positive(error), "positive")?;
         check("newton_limit", self.newton_limit as f64, self.newton_limit > 0, "at least 1")?;
         check("rank_limit", self.rank_limit as f64, self.rank_limit > 0, "at least 1")
     }

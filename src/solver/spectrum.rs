@@ -49,7 +49,7 @@ impl Spectrum {
                 return None;
             }
         }
-        let settings = LanczosSettings { count, max_steps: 80, tolerance: 1e-5, seed: 0 };
+        let settings = LanczosSettings { count, max_steps: 80, tolerance: 1e-3, seed: 0 };
         let found =
             smallest_eigenpairs(&NegativeInverse { cholesky: &self.cholesky, order }, &settings).ok()?;
         let vector = |k: usize| found.vectors.col(k).iter().copied().collect();

@@ -187,6 +187,7 @@ impl<'a> LowRankSolver<'a> {
             newton_steps: state.newton_steps,
             spare_columns: state.spare_columns,
             last_error: state.last_error,
+            examined_from: super::FIRST_EXAMINED,
         }))
     }
 }
