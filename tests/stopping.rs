@@ -73,6 +73,23 @@ fn a_run_stopped_between_levels_keeps_the_bound_it_reported_and_starts_no_furthe
 }
 
 #[test]
+fn a_run_stopped_after_a_level_that_was_not_repaired_repairs_it_then() {
+    let problem = teacher(600);
+    let mut won: f64 = 1.0;
+    for levels in 1..=4 {
+        let control = Control::new();
+        let mut stopper = Stopper { control: control.clone(), levels, seen: Vec::new() };
+        let report = run(&problem, &control, &mut stopper).report;
+        assert_eq!((report.status, report.grade), (Status::Cancelled, Grade::Verified));
+        let reported = stopper.seen[levels - 1].lower_bound;
+        assert!(report.lower_bound >= reported * (1.0 - 1e-6), "{reported}: {report:?}");
+        assert!(report.lower_bound <= report.upper_bound, "{report:?}");
+        won = won.max(report.lower_bound / reported);
+    }
+    assert!(won > 1.01, "some level must have been left to the end: {won}");
+}
+
+#[test]
 fn a_repair_that_is_stopped_ends_within_its_grace() {
     let problem = teacher(24);
     // A pair makes the repair dense in the samples.

@@ -32,8 +32,8 @@ pub struct RepairSettings {
     pub likely: Option<f64>,
     /// Steps of the ascent that shapes η sample by sample (default 20).
     pub ascent_steps: usize,
-    /// The ascent goes beyond its first step only while the estimated bound is in this range (default: always).
-    pub promising: Range<f64>,
+    /// The ascent goes beyond its first step only while the estimated bound is in this range (default none: always).
+    pub promising: Option<Range<f64>>,
     /// Multiplications that the search may still spend once it was asked to stop (default 5e9, under a second):
     /// a bound nearly found is not thrown away, and an order of thousands does not hold up the end of a run.
     pub grace: f64,
@@ -41,14 +41,7 @@ pub struct RepairSettings {
 
 impl Default for RepairSettings {
     fn default() -> Self {
-        Self {
-            margin: 1e-12,
-            tolerance: 1e-7,
-            likely: None,
-            ascent_steps: 20,
-            promising: 0.0..f64::INFINITY,
-            grace: 5e9,
-        }
+        Self { margin: 1e-12, tolerance: 1e-7, likely: None, ascent_steps: 20, promising: None, grace: 5e9 }
     }
 }
 
@@ -351,7 +344,9 @@ impl Search<'_> {
         let mut step = 0.5f64;
         for turn in 0..self.settings.ascent_steps {
             let Some(Best { least, eta, gradient }) = self.best.clone() else { return };
-            let promising = turn == 0 || self.settings.promising.contains(&self.worth.of(damping(least)).1);
+            let bound = self.worth.of(damping(least)).1;
+            let promising =
+                turn == 0 || self.settings.promising.as_ref().is_none_or(|range| range.contains(&bound));
             if self.done() || step < 1e-3 || !promising {
                 return;
             }

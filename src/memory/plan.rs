@@ -4,7 +4,7 @@
 
 use super::{available, resident};
 use crate::relax::Method;
-use crate::settings::{BLOCK, Blocks, CertifySettings};
+use crate::settings::{Blocks, CertifySettings};
 use crate::solver::DIRECT_ORDER;
 use crate::{Cuts, Error, Features, Result, TrainingProblem};
 use std::time::Duration;
@@ -119,8 +119,8 @@ impl Sizes {
     fn seconds(&self, blocks: usize, tolerance: f64) -> f64 {
         let samples = self.samples.div_ceil(blocks);
         let inputs = self.block_inputs(samples) as f64;
-        let one = 7.0
-            * (samples as f64 / 1e3).powf(1.6)
+        let one = 4.0
+            * (samples as f64 / 1e3).powf(1.8)
             * (inputs / 11.0).sqrt()
             * (self.outputs as f64 / 3.0).powf(0.3)
             * (1e-2 / tolerance).powf(0.2);
@@ -181,8 +181,7 @@ impl Plan {
         };
         let fits = |blocks: usize| sizes.total(blocks, 1) <= limit;
         let in_time = |blocks: usize| {
-            // What one block holds is not worth dividing for a deadline.
-            left.filter(|_| sizes.samples > BLOCK).is_none_or(|left| {
+            left.filter(|_| sizes.samples > QUICK).is_none_or(|left| {
                 sizes.seconds(blocks, settings.tolerance) <= TIME_PART * left.as_secs_f64()
             })
         };
@@ -210,6 +209,8 @@ impl Plan {
 const THREADS: f64 = 2.0;
 /// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.
 const TIME_PART: f64 = 0.4;
+/// So few samples are not worth dividing for a deadline.
+const QUICK: usize = 1_250;
 /// Samples of the smallest blocks that are made of a problem for want of memory or time.
 const LEAST: usize = 100;
 

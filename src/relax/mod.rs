@@ -20,8 +20,8 @@ use crate::{Control, Cuts, Error, HeadDecay, Network, Observer, Result, Training
 use faer::Mat;
 use std::time::Instant;
 
-/// Most directions of one factor: its dense slack and the repair's take 1 GB.
-const DIRECTION_LIMIT: usize = 6_000;
+/// Most directions of one factor: its dense slack and what the repair makes of it take 6 GB.
+const DIRECTION_LIMIT: usize = 12_000;
 
 /// Most rounds of cuts.
 const ROUNDS: usize = 12;

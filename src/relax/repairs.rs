@@ -77,7 +77,7 @@ fn consider(run: &mut Run<'_>, level: &Level, guess: Option<f64>, promising: Ran
     let mut settings = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
     if let (Some(guess), true) = (guess, is_guessed(run)) {
         settings.likely = Some(guess * run.lifting.leverage_unit());
-        settings.promising = promising;
+        settings.promising = Some(promising);
     }
     run.consider(dual, &settings)
 }
