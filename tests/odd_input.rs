@@ -178,3 +178,23 @@ fn multipliers_that_overflow_end_in_the_zero_point() {
         panic!("{error}");
     }
 }
+
+/// Drawn once: weight decay so large that the interior-point method's value overflows.
+#[test]
+fn a_value_that_overflows_has_not_converged() {
+    let odd = Odd {
+        samples: 2,
+        inputs: 1,
+        outputs: 30,
+        seed: 4_433_749_409_720_736_466,
+        features: 2,
+        targets: 1,
+        feature_exponent: -7,
+        target_exponent: 0,
+        gamma_exponent: 300,
+        limit: 2000,
+    };
+    if let Err(error) = check(&odd) {
+        panic!("{error}");
+    }
+}

@@ -141,7 +141,7 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
         let feasible = error <= 0.3 * run.tolerance;
         let complete = level.added == 0 || level.infeasibility <= 0.1 * run.tolerance;
         if close && feasible && complete {
-            // An infeasible point's value may also lie below what is proved of the optimum.
+            // An infeasible point's value may also lie below the bound, which the optimum does not.
             run.relaxed.value = value.max(run.best_bound);
             return Ok(Status::Converged);
         }

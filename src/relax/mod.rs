@@ -226,7 +226,8 @@ impl Run<'_> {
 
     /// Whether the bound so far is close to this value of the relaxation.
     fn is_close(&self, value: f64) -> bool {
-        value - self.best_bound <= 0.9 * self.tolerance * value
+        // A value that has overflowed is close to nothing.
+        value.is_finite() && value - self.best_bound <= 0.9 * self.tolerance * value
     }
 
     /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing

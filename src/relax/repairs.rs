@@ -51,7 +51,9 @@ impl Repairs {
     /// A run that gives up spends a search from nothing on what it has.
     pub(super) fn give_up(&mut self, run: &mut Run<'_>) -> Result<()> {
         match self.newest.take() {
-            Some(level) if is_guessed(run) => consider(run, &level, None, NEVER).map(|_| ()),
+            Some(level) if is_guessed(run) || level.slack_eigenvalue.is_none() => {
+                consider(run, &level, None, NEVER).map(|_| ())
+            }
             _ => Ok(()),
         }
     }
