@@ -5,7 +5,7 @@
 use super::{available, resident};
 use crate::relax::Method;
 use crate::settings::{Blocks, CertifySettings};
-use crate::solver::DIRECT_ORDER;
+use crate::solver::{DIRECT_ORDER, first_columns};
 use crate::{Cuts, Error, Features, Result, TrainingProblem};
 use std::time::Duration;
 
@@ -35,11 +35,6 @@ const COLUMNS_WITH_CUTS: f64 = 48.0;
 const DENSE: f64 = 2.0;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
-
-/// Columns of the first factor by the outputs.
-fn columns(outputs: usize) -> f64 {
-    (4 * outputs).clamp(14, 64) as f64
-}
 
 /// Bytes that solving and proving one block of so many samples takes.
 fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64) -> f64 {
@@ -102,11 +97,12 @@ impl Sizes {
         let samples = self.samples.div_ceil(blocks);
         let (n, d, c) = (samples as f64, self.block_inputs(samples) as f64, self.outputs as f64);
         let square = |matrices: f64, order: f64| 8.0 * matrices * order * order;
+        let columns = first_columns(samples.min(self.block_inputs(samples)), self.outputs) as f64;
         if self.cuts == Cuts::None {
             let rows = self.method.newton_rows(samples, self.outputs) as f64;
-            return block_bytes(n, d, c, columns(self.outputs)) + square(NEWTON, rows);
+            return block_bytes(n, d, c, columns) + square(NEWTON, rows);
         }
-        let columns = columns(self.outputs).max(COLUMNS_WITH_CUTS);
+        let columns = columns.max(COLUMNS_WITH_CUTS);
         // One solver after the other, or only one of them.
         let order = columns * (n + d);
         let dense = if order <= DIRECT_ORDER as f64 { square(DENSE, order) } else { 0.0 };
@@ -121,7 +117,7 @@ impl Sizes {
         let inputs = self.block_inputs(samples) as f64;
         let one = 4.0
             * (samples as f64 / 1e3).powf(1.8)
-            * (inputs / 11.0).sqrt()
+            * (inputs / 11.0).powf(0.8)
             * (self.outputs as f64 / 3.0).powf(0.3)
             * (1e-2 / tolerance).powf(0.2);
         one * (blocks as f64 / THREADS).ceil()

@@ -3,18 +3,11 @@
 use super::repairs::{self, Repairs};
 use super::{ROUNDS, Run, Warm, stop_status};
 use crate::checkpoint::LevelState;
-use crate::lifting::Lifting;
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
-use crate::solver::{InnerStatus, Level, LowRankSolver, start};
+use crate::solver::{InnerStatus, Level, LowRankSolver, first_columns, start};
 use crate::{Network, Progress, Result};
 
-/// Columns of the first factor: above the rank of the optimum on nearly everything measured, because a factor with
-/// columns to spare has no spurious valleys; it shrinks by itself.
-const FIRST_COLUMNS: usize = 14;
-/// The rank grows with the outputs: columns of the first factor for each of them, up to the limit.
-const COLUMNS_PER_OUTPUT: usize = 4;
-const FIRST_COLUMNS_LIMIT: usize = 64;
 /// Levels before the solver gives up.
 const LEVEL_LIMIT: usize = 100;
 /// Errors of at most so many tolerances call for a gradient of at most this part of one: for what is left of it the repair
@@ -51,7 +44,8 @@ pub(super) fn solve(
             }
         }
         None => {
-            let factor = start(lifting, network, first_columns(lifting), settings.seed);
+            let columns = first_columns(lifting.head(), lifting.outputs).min(lifting.order());
+            let factor = start(lifting, network, columns, settings.seed);
             LowRankSolver::new(lifting, solver_settings, factor)?
         }
     };
@@ -80,11 +74,6 @@ fn next_round(run: &Run<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) 
     }
     *count = Count { round: count.round + 1, before: run.best_bound, ..Count::default() };
     true
-}
-
-fn first_columns(lifting: &Lifting) -> usize {
-    let wanted = (COLUMNS_PER_OUTPUT * lifting.outputs).clamp(FIRST_COLUMNS, FIRST_COLUMNS_LIMIT);
-    wanted.min(lifting.order())
 }
 
 /// Levels of this round so far, and those since the bound was last improved.

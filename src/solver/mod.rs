@@ -21,6 +21,7 @@ pub use lagrangian::{AugmentedLagrangian, Hinge, Workspace};
 pub use newton::{InnerReport, InnerStatus, NewtonMinimizer};
 pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
+pub(crate) use start::first_columns;
 pub use start::start;
 pub(crate) use state::SolverState;
 pub(crate) use system::DIRECT_ORDER;
@@ -216,6 +217,7 @@ impl<'a> LowRankSolver<'a> {
             self.settings.rank_limit,
             self.scale,
             inner.gradient,
+            self.settings.examined_error,
         );
         if grown || inner.status == InnerStatus::IterationLimit {
             return level;
