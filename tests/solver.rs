@@ -4,9 +4,13 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
+use relucert::data::{TeacherSettings, teacher};
 use relucert::lifting::{Lifting, PairKey, PairSet};
-use relucert::solver::{AugmentedLagrangian, Factor, HessianAssembler, Hinge, Workspace};
-use relucert::{Network, TrainingProblem};
+use relucert::solver::{
+    AugmentedLagrangian, Factor, HessianAssembler, Hinge, LowRankSolver, SolverSettings, Workspace, start,
+};
+use relucert::training::{TrainingSettings, train};
+use relucert::{Control, Network, TrainingProblem};
 
 fn gaussian(rng: &mut Pcg64, rows: usize, columns: usize) -> Mat<f64> {
     Mat::from_fn(rows, columns, |_, _| rng.sample(StandardNormal))
@@ -267,5 +271,28 @@ fn normalised_multipliers_stand_for_plain_ones() {
         assert!(plain.iter().all(|n| *n >= 0.0));
         assert!((direct - normalised).abs() < 1e-10 * size, "{direct} {normalised} {size}");
         assert!(direct.abs() > 1e-6 * size, "the identity must have something to say");
+    }
+}
+
+#[test]
+fn a_factor_with_too_few_columns_leaves_saddles_that_cost_the_bound() {
+    for seed in [1, 2] {
+        let settings =
+            TeacherSettings { samples: 60, features: 10, outputs: 1, seed, ..TeacherSettings::default() };
+        let problem = teacher(&settings).and_then(|data| data.problem(0.6)).expect("legal");
+        let lifting = Lifting::new(&problem).expect("finite");
+        let training = TrainingSettings { starts: 1, rounds: 2, seed, ..TrainingSettings::default() };
+        let network = train(&problem, &training, &Control::new());
+        let few = start(&lifting, &network, 3, seed);
+        let settings = SolverSettings { examined_error: 5e-3, ..SolverSettings::default() };
+        let mut solver = LowRankSolver::new(&lifting, settings, few).expect("legal");
+        let settled = (0..40).any(|_| {
+            let level = solver.advance(&Control::new());
+            let square: f64 = solver.factor().r().iter().map(|value| value * value).sum();
+
+            let cost = level.slack_eigenvalue.map_or(f64::INFINITY, |value| -value * square);
+            level.objective_error + cost <= 5e-3 * level.objective
+        });
+        assert!(settled, "seed {seed}");
     }
 }

@@ -2,7 +2,7 @@
 //! the size of the blocks. Writes CSV and SVG under target/scaling/; `docs/scaling.md` reads them.
 //!
 //! cargo bench --bench scaling                 minutes
-//! cargo bench --bench scaling -- large        hours: up to 5,000 samples in one piece, 100,000 divided
+//! cargo bench --bench scaling -- large        half an hour: up to 5,000 samples in one piece, 100,000 divided
 //! cargo bench --bench scaling -- prices       an hour: what rounds of prices win, by the number and size of blocks
 //!
 //! Every run is a process of its own, so that its peak memory is its own.
@@ -45,7 +45,7 @@ const LARGE: Study = Study {
     whole: &[250, 500, 1_000, 2_000, 3_500, 5_000],
     divided: &[1_000, 3_000, 10_000, 30_000, 100_000],
     block: 1_000,
-    features: &[10, 20, 50],
+    features: &[10, 20, 50, 100],
     outputs: &[1, 3, 10],
     middle: 1_000,
     shared: 4_000,

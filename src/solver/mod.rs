@@ -217,7 +217,7 @@ impl<'a> LowRankSolver<'a> {
             self.settings.rank_limit,
             self.scale,
             inner.gradient,
-            self.settings.examined_error,
+            self.settings.examined_error * objective,
         );
         if grown || inner.status == InnerStatus::IterationLimit {
             return level;

@@ -13,13 +13,13 @@ pub(super) const SPARE_COLUMNS: usize = 3;
 /// A new column must lower the function by this much of the objective at once; less counts where there are cuts, and where
 /// the eigenvalue, small as it is, costs a bound more than this part of what a level may be short of.
 const GROWTH_GAIN: f64 = 1e-7;
-const DEAR_GAIN: f64 = 1e-11;
+const DEAR_GAIN: f64 = 1e-13;
 const DEAR: f64 = 0.2;
 /// An eigenvalue counts as negative only when it exceeds what the gradient's error alone produces.
 const GRADIENT_MARGIN: f64 = 10.0;
 
-/// Adds the eigenvectors of clearly negative eigenvalues as columns, sized by a search along each. `short` is what a level's
-/// value may lack, relative to `scale`.
+/// Adds the eigenvectors of clearly negative eigenvalues as columns, sized by a search along each. `short` is what a
+/// level's value may lack.
 #[expect(clippy::too_many_arguments, reason = "a point, what is known of it, and how much counts")]
 pub(super) fn grow(
     lagrangian: &AugmentedLagrangian<'_>,
@@ -44,7 +44,7 @@ pub(super) fn grow(
             .map(|j| -vector.iter().enumerate().map(|(a, x)| over_outputs[(a, j)] * x).sum::<f64>());
         let column: Vec<f64> = vector.iter().copied().chain(outputs).collect();
         // The bound pays the eigenvalue times the trace of the optimum, which is about the factor's.
-        let dear = cuts || -value * square > DEAR * short * scale;
+        let dear = cuts || -value * square > DEAR * short;
         let gain = if dear { DEAR_GAIN } else { GROWTH_GAIN };
         let current = lagrangian.value(factor, &mut work);
         let best = (0..24)
