@@ -10,7 +10,7 @@ use crate::{Cuts, Error, Result};
 /// Samples that one factor takes on before the problem is divided.
 const WHOLE: usize = 5_000;
 /// Samples of a block: the more the less is lost, but the work of all grows like their power 0.9.
-const BLOCK: usize = 2_000;
+const BLOCK: usize = 1_750;
 
 /// Samples of a block of sparse features where there are more features than these: the work grows like their cube.
 const WIDE: usize = 250;
@@ -19,7 +19,7 @@ const WIDE: usize = 250;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Blocks {
-    /// One up to 5,000 samples, then as few as keep a block at 2,000 samples or below; with more than 500 sparse features one
+    /// One up to 5,000 samples, then as few as keep a block at 1,750 samples or below; with more than 500 sparse features one
     /// up to 500 samples, then 250 a block; more where memory or the time left are short.
     #[default]
     Auto,
