@@ -218,8 +218,7 @@ pub fn certify_dual_with(
     let compact = Compact::new(problem)?;
     let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
-    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
-    let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
+    let dense = proof_margin(order);
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
             certify_repaired(stated, problem, dual, dense, settings)?
@@ -235,6 +234,12 @@ pub fn certify_dual_with(
     let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
     let proof = prove_with(stated, &certificate, settings)?;
     Ok((certificate, proof))
+}
+
+/// Part of each diagonal entry of the slack that its proof wants in hand at this order.
+pub(crate) fn proof_margin(order: usize) -> f64 {
+    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
+    (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13)
 }
 
 /// Part of the diagonal that Lanczos with the default number of steps needs at least.

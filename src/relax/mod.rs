@@ -10,6 +10,7 @@ pub use method::Method;
 pub(crate) use priced::{PricedSolution, Warm, relax_priced};
 
 use crate::certificate::compact::{Compact, most_inputs};
+use crate::certificate::proof_margin;
 use crate::checkpoint::{LevelState, WholeLedger};
 use crate::cuts::propose;
 use crate::dual::{DualPoint, RepairSettings, repair, repair_priced};
@@ -22,6 +23,10 @@ use std::time::Instant;
 
 /// Most directions of one factor: its dense slack and what the repair makes of it take 6 GB.
 const DIRECTION_LIMIT: usize = 12_000;
+
+/// Directions closer than this part of the tolerance are one: exact multipliers for them are so large that the rounding of a
+/// proof would cost more than what is lost here.
+const MERGED: f64 = 3e-3;
 
 /// Most rounds of cuts.
 const ROUNDS: usize = 12;
@@ -77,7 +82,7 @@ fn relax_dense(
     started: Instant,
     mut ledger: Option<&mut WholeLedger>,
 ) -> Result<Relaxation> {
-    let lifting = Lifting::new(problem)?;
+    let lifting = Lifting::merging(problem, std::env::var("REACH").ok().and_then(|v| v.parse().ok()).unwrap_or(MERGED * settings.tolerance))?;
     let upper = network.objective(problem);
     let earlier = ledger.as_mut().and_then(|ledger| ledger.earlier());
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
@@ -237,6 +242,9 @@ impl Run<'_> {
         if self.lifting.order() > DIRECTION_LIMIT {
             return Ok(false);
         }
+        // The bound is that of a point with room for its proof: what the proof costs is known before the run ends.
+        let order = self.problem.inputs() + self.problem.samples();
+        let settings = &RepairSettings { margin: settings.margin.max(proof_margin(order)), ..settings.clone() };
         let repaired = match self.head {
             Some(head) => repair_priced(self.problem, head, &dual, settings, self.control)?,
             None => repair(self.problem, &dual, settings, self.control)?,
