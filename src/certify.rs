@@ -2,12 +2,12 @@
 
 use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with, prove_with};
 use crate::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
-use crate::divide::{Division, Run as DividedRun};
+use crate::divide::{Division, Run as DividedRun, better};
 use crate::lifting::LiftedFactor;
 use crate::memory::Plan;
-use crate::relax::{Method, check_size, relax};
+use crate::relax::{Method, cause, certify_free, check_size, relax};
 use crate::report::{Report, Seconds, Status};
-use crate::settings::CertifySettings;
+use crate::settings::{Blocks, CertifySettings};
 use crate::training::{TrainingSettings, is_exhaustive, polish, train};
 use crate::{Control, Error, Network, Observer, Result, TrainingProblem};
 use faer::{Mat, MatRef};
@@ -119,6 +119,12 @@ pub(crate) fn run(
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
     settings.check()?;
+    let mut settings = settings.clone();
+    if let (Some(checkpoint), Blocks::Auto) = (&settings.checkpoint, settings.blocks) {
+        // What was begun goes on in its blocks, whatever the time and the memory of this run.
+        settings.blocks = Saver::blocks_in(checkpoint, problem)?.map_or(Blocks::Auto, Blocks::Count);
+    }
+    let settings = &settings;
     let plan = Plan::new(problem, settings, control.remaining())?;
     check_size(problem, plan.blocks)?;
     let (mut saver, saved) = match &settings.checkpoint {
@@ -185,7 +191,12 @@ pub(crate) fn run(
     let certifying = Instant::now();
     let proving =
         ProofSettings { time: control.remaining().or(settings.proof.time), ..settings.proof.clone() };
-    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
+    let mut proved = certify_dual_with(problem, &relaxation.dual, &proving)?;
+    if proved.1.lower_bound() < relaxation.free_bound {
+        // A point whose proof was lost leaves the one that takes no solver.
+        proved = better(proved, certify_free(problem, &proving, control.remaining())?);
+    }
+    let (certificate, proof) = proved;
     seconds.certify += certifying.elapsed().as_secs_f64();
 
     let rounding = Instant::now();
@@ -208,7 +219,11 @@ pub(crate) fn run(
         }
     }
 
-    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
+    let mut report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
+    if report.status == Status::Unproved {
+        let (estimated, proved) = (relaxation.relaxed.bound, report.lower_bound);
+        report.cause = Some(cause(problem, &relaxation.dual, &settings.proof, estimated, proved));
+    }
     // Where nothing was left to solve, the network lifted is a solution.
     let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
     let solution =

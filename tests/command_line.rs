@@ -205,6 +205,8 @@ const KEYS: [&str; 24] = [
     "active_pairs",
     "cuts",
     "status",
+    "cause",
+    "overrun",
     "seconds",
     "peak_memory_bytes",
 ];

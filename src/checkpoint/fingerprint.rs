@@ -1,7 +1,7 @@
 //! What makes two runs the same run.
 
 use super::Checkpoint;
-use crate::settings::CertifySettings;
+use crate::settings::{Blocks, CertifySettings};
 use crate::{Error, Features, Network, Result, TrainingProblem};
 use std::fmt::Debug;
 
@@ -15,6 +15,9 @@ const NAMES: [&str; 6] = [
     "settings",
 ];
 
+/// The place of the number of blocks.
+const BLOCKS: usize = 3;
+
 /// Numbers that differ where runs do.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fingerprint([u64; NAMES.len()]);
@@ -27,8 +30,13 @@ impl Fingerprint {
         settings: &CertifySettings,
         blocks: usize,
     ) -> Self {
-        // What does not change the result.
-        let settings = CertifySettings { memory_limit: None, checkpoint: None, ..settings.clone() };
+        // What does not change the result, and the blocks, whose number is told by itself.
+        let settings = CertifySettings {
+            memory_limit: None,
+            checkpoint: None,
+            blocks: Blocks::Count(blocks),
+            ..settings.clone()
+        };
         Self([
             text(&env!("CARGO_PKG_VERSION")),
             data(problem),
@@ -45,6 +53,11 @@ impl Fingerprint {
 
     pub(super) fn count(&self) -> u64 {
         NAMES.len() as u64
+    }
+
+    /// The number of blocks among the numbers in a file; none where they are not of this version's length.
+    pub(super) fn blocks(found: &[u64]) -> Option<usize> {
+        (found.len() == NAMES.len()).then(|| usize::try_from(found[BLOCKS]).ok())?
     }
 
     /// Refuses the numbers of another run.

@@ -43,13 +43,15 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
             writeln!(text, "gap           {}: no network improves on this one by more", percent(report.gap))?
         }
     }
-    writeln!(
-        text,
-        "relaxation    value {}, {} above the bound, infeasibility {:.1e}",
-        figures(report.relaxation_value),
-        percent(report.solver_gap),
-        report.primal_infeasibility
-    )?;
+    match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
+        (Some(value), Some(gap), Some(infeasibility)) => writeln!(
+            text,
+            "relaxation    value {}, {} above the bound, infeasibility {infeasibility:.1e}",
+            figures(value),
+            percent(gap),
+        )?,
+        _ => writeln!(text, "relaxation    none: stopped before one was solved")?,
+    }
     writeln!(
         text,
         "solver        rank {}, {} pairs held, {} active{}, {} block{}",
@@ -72,7 +74,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         }
     }
     let reached = if report.meets(tolerance) { "reached" } else { "missed" };
-    writeln!(text, "status        {}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    let cause = report.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    writeln!(text, "status        {}{cause}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    if let Some(overrun) = &report.overrun {
+        writeln!(text, "overrun       {overrun}")?;
+    }
     if !report.meets(tolerance) && !SAFE_GAMMA.contains(&report.gamma) {
         writeln!(
             text,

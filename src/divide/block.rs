@@ -187,6 +187,7 @@ impl BlockFigures {
             active_pairs: self.active_pairs,
             status: self.status,
             dividing_loss: None,
+            blocks: 1,
             unsolved_blocks: usize::from(!self.begun),
         }
     }

@@ -1,9 +1,9 @@
 //! All blocks of a division in this process: several side by side, with progress and a checkpoint.
 
-use super::{BlockOutcome, Division};
+use super::{BlockOutcome, Division, better};
 use crate::certificate::{Certificate, Grade, Proof, stack_proved};
 use crate::checkpoint::BlockLedger;
-use crate::relax::Warm;
+use crate::relax::{Warm, certify_free};
 use crate::report::{Relaxed, Seconds};
 use crate::settings::Prices;
 use crate::{Control, Observer, Progress, Result};
@@ -28,14 +28,26 @@ pub(crate) struct Divided {
 }
 
 impl Run<'_> {
-    /// Solves and proves every block and puts their bounds together.
+    /// Solves and proves every block and puts their bounds together; where that is less than what the undivided problem
+    /// has without a solver, that is the bound.
     pub(crate) fn certify(&self, observer: &mut dyn Observer, seconds: &mut Seconds) -> Result<Divided> {
+        let (proving, left) = (Instant::now(), self.control.remaining());
+        let free = certify_free(self.division.problem, &self.division.settings.proof, left)?;
+        seconds.certify += proving.elapsed().as_secs_f64();
+        let least = free.as_ref().map_or(0.0, |(_, proof)| proof.lower_bound());
+        let divided = self.solve(least, observer, seconds)?;
+        let (certificate, proof) = better((divided.certificate, divided.proof), free);
+        Ok(Divided { certificate, proof, ..divided })
+    }
+
+    /// The bound of the blocks; `least` is one that is known before.
+    fn solve(&self, least: f64, observer: &mut dyn Observer, seconds: &mut Seconds) -> Result<Divided> {
         let division = self.division;
         let upper = division.network.objective(division.problem);
         let (count, begun) = (division.blocks(), Instant::now());
         let mut solved = Vec::with_capacity(count);
         let mut warm = Vec::new();
-        let (mut total, mut first, mut fresh) = (Relaxed::nothing(), None, 0);
+        let (mut total, mut first, mut fresh) = (division.nothing(), None, 0);
         let all: Vec<usize> = (0..count).collect();
         // What is reported on the way depends on the number of threads and the memory, the result does not.
         for group in all.chunks(division.at_once.min(2 * rayon::current_num_threads())) {
@@ -70,7 +82,7 @@ impl Run<'_> {
             observer.progress(&Progress {
                 iteration: solved.len(),
                 value: total.value,
-                lower_bound: total.bound,
+                lower_bound: total.bound.max(least),
                 upper_bound: upper,
                 infeasibility: total.infeasibility,
                 rank: total.rank,
@@ -153,7 +165,7 @@ impl Run<'_> {
         // The estimate of the whole does not change, the part of it that is reached does.
         let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
         let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));
-        let relaxed = Relaxed { dividing_loss, ..best.relaxed };
+        let relaxed = Relaxed { dividing_loss, blocks: division.blocks(), ..best.relaxed };
         Ok(Divided { certificate, proof, relaxed })
     }
 

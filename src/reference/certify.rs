@@ -43,8 +43,6 @@ pub fn certify(
 
 fn relaxed(solution: &ReferenceSolution) -> Relaxed {
     Relaxed {
-        dividing_loss: None,
-        unsolved_blocks: 0,
         value: solution.value,
         bound: solution.dual_value,
         infeasibility: solution.primal_infeasibility,
@@ -60,5 +58,6 @@ fn relaxed(solution: &ReferenceSolution) -> Relaxed {
             | ReferenceStatus::IterationLimit
             | ReferenceStatus::PairLimit => Status::Stalled,
         },
+        ..Relaxed::nothing()
     }
 }

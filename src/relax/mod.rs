@@ -1,11 +1,15 @@
 //! The relaxation of one problem in one piece: the value, and the best dual point met on the way.
 
+mod cause;
+mod free;
 mod interior;
 mod low_rank;
 mod method;
 mod priced;
 mod repairs;
 
+pub(crate) use cause::cause;
+pub(crate) use free::certify_free;
 pub use method::Method;
 pub(crate) use priced::{PricedSolution, Warm, relax_priced};
 
@@ -25,8 +29,8 @@ use std::time::Instant;
 const DIRECTION_LIMIT: usize = 12_000;
 
 /// Directions closer than this part of the tolerance are one: exact multipliers for them are so large that the rounding of a
-/// proof would cost more than what is lost here.
-const MERGED: f64 = 3e-3;
+/// proof costs more than what is lost here, and they slow down the solver. The second where the first did not do.
+const MERGED: [f64; 2] = [0.1, 1e-3];
 
 /// Most rounds of cuts.
 const ROUNDS: usize = 12;
@@ -37,6 +41,8 @@ const LEAST_GAIN: f64 = 0.3;
 pub(crate) struct Relaxation {
     /// The best dual point, repaired.
     pub(crate) dual: DualPoint,
+    /// Estimated bound of the point that takes no solver.
+    pub(crate) free_bound: f64,
     /// The figures.
     pub(crate) relaxed: Relaxed,
     /// Hidden weights that the solution stands for (d × columns); none where nothing was solved.
@@ -82,7 +88,8 @@ fn relax_dense(
     started: Instant,
     mut ledger: Option<&mut WholeLedger>,
 ) -> Result<Relaxation> {
-    let lifting = Lifting::merging(problem, std::env::var("REACH").ok().and_then(|v| v.parse().ok()).unwrap_or(MERGED * settings.tolerance))?;
+    let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?;
+    let finer: Lifting;
     let upper = network.objective(problem);
     let earlier = ledger.as_mut().and_then(|ledger| ledger.earlier());
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
@@ -111,23 +118,48 @@ fn relax_dense(
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
     run.consider(targets, &RepairSettings::default())?;
+    let free_bound = run.best_bound;
+    if let Some(state) = &earlier {
+        run.go_on_from(state.dual.clone(), &state.relaxed);
+    }
     if lifting.groups() > 0 && !stopped && !run.network_is_close() {
-        // A state that was kept is the low-rank solver's.
-        let interior = earlier.is_none() && settings.method.is_interior(&lifting, settings.cuts);
-        let solved = interior && interior::solve(&mut run)?;
-        // What dense algebra could not finish the other solver may.
-        if !interior || settings.method == Method::Auto && !solved {
-            low_rank::solve(&mut run, network, settings, earlier)?;
+        solve(&mut run, network, settings, earlier)?;
+        if run.relaxed.status == Status::Stalled && !control.should_stop() {
+            finer = Lifting::merging(problem, MERGED[1] * settings.tolerance)?;
+            if finer.groups() > lifting.groups() {
+                // A state of these directions would not fit those that another run begins with.
+                (run.lifting, run.ledger) = (&finer, None);
+                solve(&mut run, network, settings, None)?;
+                run.warm = None;
+            }
         }
     }
     run.relaxed.bound = run.best_bound;
     Ok(Relaxation {
         dual: run.best_dual,
+        free_bound,
         relaxed: run.relaxed,
         hidden: run.hidden,
         factor: run.factor,
         warm: run.warm,
     })
+}
+
+/// Solves by the method that suits, or by the one after the other.
+fn solve(
+    run: &mut Run<'_>,
+    network: &Network,
+    settings: &CertifySettings,
+    earlier: Option<Box<LevelState>>,
+) -> Result<()> {
+    // A state that was kept is the low-rank solver's.
+    let interior = earlier.is_none() && settings.method.is_interior(run.lifting, settings.cuts);
+    let solved = interior && interior::solve(run)?;
+    // What dense algebra could not finish the other solver may.
+    if !interior || settings.method == Method::Auto && !solved {
+        low_rank::solve(run, network, settings, earlier)?;
+    }
+    Ok(())
 }
 
 fn stop_status(control: &Control) -> Status {
