@@ -1,6 +1,9 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with, prove_with};
+use crate::certificate::compact::most_inputs;
+use crate::certificate::{
+    self, Certificate, Proof, ProofSettings, certify_dual_with, factorisation_time, prove_with,
+};
 use crate::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
 use crate::divide::{Division, Run as DividedRun, better};
 use crate::lifting::LiftedFactor;
@@ -185,7 +188,10 @@ pub(crate) fn run(
     let trained = (network.clone(), seconds.round);
 
     let solving = Instant::now();
-    let relaxation = relax(problem, &network, settings, control, observer, started, ledger.as_mut())?;
+    // Its proof is one more factorisation, which is not interrupted.
+    let order = problem.samples() + most_inputs(problem, problem.samples());
+    let until = control.reserving(factorisation_time(order));
+    let relaxation = relax(problem, &network, settings, &until, observer, started, ledger.as_mut())?;
     seconds.solve += solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();

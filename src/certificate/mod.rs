@@ -34,7 +34,8 @@ use compact::Compact;
 use method::{Limits, Methods};
 
 use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
-use crate::{Result, TrainingProblem};
+use crate::{Control, Result, TrainingProblem};
+use std::time::Duration;
 
 /// How well a bound is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,6 +220,10 @@ pub fn certify_dual_with(
     let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
     let dense = proof_margin(order);
+    // A point that was repaired with room for its proof is proved as it is: to repair it again would take the room twice.
+    if let Some(proved) = certify_as_it_is(stated, problem, dual, order, settings) {
+        return Ok(proved);
+    }
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
             certify_repaired(stated, problem, dual, dense, settings)?
@@ -235,6 +240,32 @@ pub fn certify_dual_with(
     let proof = prove_with(stated, &certificate, settings)?;
     Ok((certificate, proof))
 }
+
+/// The point itself, where a factorisation proves it and a smaller W would not have a better bound.
+fn certify_as_it_is(
+    stated: &TrainingProblem,
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    order: usize,
+    settings: &ProofSettings,
+) -> Option<(Certificate, Proof)> {
+    let (inner, square) = dual.inner_products(problem);
+    let small = order <= DENSE_LIMIT.min(settings.dense_limit());
+    let factored = || small || Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any();
+    if square <= 0.0 || inner < square || !factored() {
+        return None;
+    }
+    let certificate = Certificate::new(dual.clone());
+    prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
+}
+
+/// Time of a dense factorisation of so many rows and columns, cautiously.
+pub(crate) fn factorisation_time(order: usize) -> Duration {
+    Duration::from_secs_f64((order as f64).powi(3) / (3.0 * CAUTIOUS_RATE))
+}
+
+/// Multiplications a second that can be counted on.
+const CAUTIOUS_RATE: f64 = 5e9;
 
 /// Part of each diagonal entry of the slack that its proof wants in hand at this order.
 pub(crate) fn proof_margin(order: usize) -> f64 {
@@ -253,7 +284,9 @@ fn certify_repaired(
     mut margin: f64,
     settings: &ProofSettings,
 ) -> Result<Option<(Certificate, Proof)>> {
-    let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
+    let control = settings.time.map_or_else(Control::new, |time| Control::new().within(time));
+    let repair = RepairSettings { margin, ..RepairSettings::default() };
+    let mut plan = Plan::until(problem, None, dual, &repair, &control)?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
         prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
