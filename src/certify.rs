@@ -1,13 +1,13 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
 use crate::certificate::compact::most_inputs;
-use crate::certificate::{
-    self, Certificate, Proof, ProofSettings, certify_dual_with, factorisation_time, prove_with,
-};
+use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with, prove_with};
 use crate::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
 use crate::divide::{Division, Run as DividedRun, better};
 use crate::lifting::LiftedFactor;
+use crate::linalg::factorisation_time;
 use crate::memory::Plan;
+use crate::overrun::Watch;
 use crate::relax::{Method, cause, certify_free, check_size, relax};
 use crate::report::{Report, Seconds, Status};
 use crate::settings::{Blocks, CertifySettings};
@@ -122,6 +122,7 @@ pub(crate) fn run(
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
     settings.check()?;
+    let mut watch = Watch::new(control);
     let mut settings = settings.clone();
     if let (Some(checkpoint), Blocks::Auto) = (&settings.checkpoint, settings.blocks) {
         // What was begun goes on in its blocks, whatever the time and the memory of this run.
@@ -148,6 +149,7 @@ pub(crate) fn run(
     if is_new {
         seconds.round = started.elapsed().as_secs_f64();
     }
+    watch.ended("training");
     // A training that was stopped has to be done again: nothing is kept of it.
     if is_new && given.is_none() && control.should_stop() {
         saver = None;
@@ -169,7 +171,10 @@ pub(crate) fn run(
         let run = DividedRun { division: &division, control, started, ledger };
         let divided = run.certify(observer, &mut seconds)?;
         let (certificate, proof) = (divided.certificate, divided.proof);
-        let report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
+        let mut report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
+        watch.ended("solving and proving the blocks");
+        report.cause = divided.cause.filter(|_| report.status == Status::Unproved);
+        report.overrun = watch.line();
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
         return Ok(Stages { certified, solution: None, trained, polished: None });
@@ -193,6 +198,7 @@ pub(crate) fn run(
     let until = control.reserving(factorisation_time(order));
     let relaxation = relax(problem, &network, settings, &until, observer, started, ledger.as_mut())?;
     seconds.solve += solving.elapsed().as_secs_f64();
+    watch.ended("solving the relaxation");
 
     let certifying = Instant::now();
     let proving =
@@ -204,6 +210,7 @@ pub(crate) fn run(
     }
     let (certificate, proof) = proved;
     seconds.certify += certifying.elapsed().as_secs_f64();
+    watch.ended("proving the bound");
 
     let rounding = Instant::now();
     let polished = match &relaxation.hidden {
@@ -217,7 +224,8 @@ pub(crate) fn run(
         _ => network,
     };
     seconds.round += rounding.elapsed().as_secs_f64();
-    if let Some(ledger) = ledger.as_mut().filter(|_| !control.should_stop()) {
+    let ended = relaxation.relaxed.is_solved() && !control.should_stop();
+    if let Some(ledger) = ledger.as_mut().filter(|_| ended) {
         ledger.spent(seconds);
         ledger.finish(&network, &certificate, &relaxation.relaxed);
         if let Some(trouble) = ledger.trouble() {
@@ -230,6 +238,8 @@ pub(crate) fn run(
         let (estimated, proved) = (relaxation.relaxed.bound, report.lower_bound);
         report.cause = Some(cause(problem, &relaxation.dual, &settings.proof, estimated, proved));
     }
+    watch.ended("training from the solution of the relaxation");
+    report.overrun = watch.line();
     // Where nothing was left to solve, the network lifted is a solution.
     let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
     let solution =

@@ -53,6 +53,7 @@ mod linalg;
 mod memory;
 mod network;
 mod npy;
+mod overrun;
 mod problem;
 mod progress;
 pub mod reference;

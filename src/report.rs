@@ -23,7 +23,7 @@ pub enum Status {
 }
 
 /// A proof that loses more than this fraction of the solver's bound is the reason why the bound is weak.
-const LOSS: f64 = 1e-3;
+pub(crate) const LOSS: f64 = 1e-3;
 
 impl Status {
     /// The name that the JSON object carries.

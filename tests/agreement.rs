@@ -66,12 +66,23 @@ fn agree(case: &Case) -> Certified {
     let name = &case.name;
     assert_eq!((r.status, r.grade), (Status::Converged, Grade::Verified), "{name}");
     assert_eq!(l.grade, Grade::Verified, "{name}");
-    assert!(r.solver_gap.unwrap().abs() <= case.reference.max(PROOF), "{name}: loses {:e}", r.solver_gap.unwrap());
-    assert!(r.primal_infeasibility.unwrap() <= case.reference, "{name}: {:e}", r.primal_infeasibility.unwrap());
+    assert!(
+        r.solver_gap.unwrap().abs() <= case.reference.max(PROOF),
+        "{name}: loses {:e}",
+        r.solver_gap.unwrap()
+    );
+    assert!(
+        r.primal_infeasibility.unwrap() <= case.reference,
+        "{name}: {:e}",
+        r.primal_infeasibility.unwrap()
+    );
     let value = r.relaxation_value.unwrap();
     if let Some(tolerance) = case.low_rank {
         assert_eq!(l.status, Status::Converged, "{name}");
-        assert!((l.relaxation_value.unwrap() - value).abs() <= tolerance * value, "{name}: the values differ");
+        assert!(
+            (l.relaxation_value.unwrap() - value).abs() <= tolerance * value,
+            "{name}: the values differ"
+        );
         assert!(value - l.lower_bound <= 2.0 * tolerance * value, "{name}: the low-rank bound is loose");
     }
     // A relaxation's value counts as an upper bound of the relaxation once its own error is added.

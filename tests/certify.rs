@@ -55,7 +55,8 @@ fn check_references(data: &str) {
         let Some((x, y)) = published(case.data) else { return };
         let report = run(&problem(&x, &y, case.gamma)).report;
         let name = format!("{} at {}: {:?} {:?}", case.data, case.gamma, report.status, report.seconds);
-        let (lower, relaxed, upper) = (report.lower_bound, report.relaxation_value.unwrap(), report.upper_bound);
+        let (lower, relaxed, upper) =
+            (report.lower_bound, report.relaxation_value.unwrap(), report.upper_bound);
         eprintln!("{name} lower/SDP {} value/SDP {}", lower / case.value, relaxed / case.value);
         assert_eq!(report.grade, Grade::Verified, "{name}");
         assert!(lower >= 0.999 * case.value, "{name}: {lower} against {}", case.value);
@@ -177,9 +178,10 @@ fn assert_same(what: &str, one: &TrainingProblem, other: &TrainingProblem, const
         assert!(certified.report.solver_gap.unwrap() <= TOLERANCE, "{what}: {:?}", certified.report);
         certified.report
     });
-    for (x, y) in
-        [(a.lower_bound, b.lower_bound - constant), (a.relaxation_value.unwrap(), b.relaxation_value.unwrap() - constant)]
-    {
+    for (x, y) in [
+        (a.lower_bound, b.lower_bound - constant),
+        (a.relaxation_value.unwrap(), b.relaxation_value.unwrap() - constant),
+    ] {
         assert!((x - y).abs() <= 1.5 * TOLERANCE * b.relaxation_value.unwrap(), "{what}: {x} against {y}");
     }
 }

@@ -35,7 +35,6 @@ use method::{Limits, Methods};
 
 use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
 use crate::{Control, Result, TrainingProblem};
-use std::time::Duration;
 
 /// How well a bound is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -258,14 +257,6 @@ fn certify_as_it_is(
     let certificate = Certificate::new(dual.clone());
     prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
 }
-
-/// Time of a dense factorisation of so many rows and columns, cautiously.
-pub(crate) fn factorisation_time(order: usize) -> Duration {
-    Duration::from_secs_f64((order as f64).powi(3) / (3.0 * CAUTIOUS_RATE))
-}
-
-/// Multiplications a second that can be counted on.
-const CAUTIOUS_RATE: f64 = 5e9;
 
 /// Part of each diagonal entry of the slack that its proof wants in hand at this order.
 pub(crate) fn proof_margin(order: usize) -> f64 {

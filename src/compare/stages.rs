@@ -390,10 +390,9 @@ fn certified(stages: &Stages) -> Found {
     };
     Found {
         bound,
-        estimate: report.relaxation_value.map(|value| Estimate {
-            value,
-            meaning: "value of the relaxation at the solver's point".into(),
-        }),
+        estimate: report
+            .relaxation_value
+            .map(|value| Estimate { value, meaning: "value of the relaxation at the solver's point".into() }),
         note: Some(if bound.is_some() { blocks } else { format!("{blocks}; the bound could not be proved") }),
         unconverged: report.status != Status::Converged,
         stopped: Some(was_stopped(stages)),

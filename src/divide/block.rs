@@ -1,10 +1,9 @@
 //! One block of a divided problem: its solve and its proof are one call, whose input and output can be sent anywhere.
 
 use crate::certificate::compact::most_inputs;
-use crate::certificate::{
-    Certificate, Grade, Proof, ProofSettings, certify_dual_with, factorisation_time, prove_with,
-};
+use crate::certificate::{Certificate, Grade, Proof, ProofSettings, certify_dual_with, prove_with};
 use crate::dual::DualPoint;
+use crate::linalg::factorisation_time;
 use crate::relax::{Warm, relax};
 use crate::report::{Relaxed, Status};
 use crate::settings::{CertifySettings, Prices};

@@ -215,11 +215,12 @@ impl<'a> Division<'a> {
 
 /// The better of the blocks' bound and that of all samples without a solver. Two bounds that rest on chance would fail more
 /// often than one, so that the second counts only where it rests on none.
-pub(crate) fn better(divided: (Certificate, Proof), free: Option<(Certificate, Proof)>) -> (Certificate, Proof) {
+pub(crate) fn better(
+    divided: (Certificate, Proof),
+    free: Option<(Certificate, Proof)>,
+) -> (Certificate, Proof) {
     match free {
-        Some(free)
-            if free.1.grade() == Grade::Verified && free.1.lower_bound() > divided.1.lower_bound() =>
-        {
+        Some(free) if free.1.grade() == Grade::Verified && free.1.lower_bound() > divided.1.lower_bound() => {
             free
         }
         _ => divided,

@@ -3,8 +3,8 @@
 use super::{BlockOutcome, Division, better};
 use crate::certificate::{Certificate, Grade, Proof, stack_proved};
 use crate::checkpoint::BlockLedger;
-use crate::relax::{Warm, certify_free};
-use crate::report::{Relaxed, Seconds};
+use crate::relax::{Warm, cause, certify_free};
+use crate::report::{LOSS, Relaxed, Seconds};
 use crate::settings::Prices;
 use crate::{Control, Observer, Progress, Result};
 use rayon::prelude::*;
@@ -25,6 +25,8 @@ pub(crate) struct Divided {
     pub(crate) certificate: Certificate,
     pub(crate) proof: Proof,
     pub(crate) relaxed: Relaxed,
+    /// What cost the block most whose proof cost most, where that is worth a word.
+    pub(crate) cause: Option<String>,
 }
 
 impl Run<'_> {
@@ -48,6 +50,7 @@ impl Run<'_> {
         let mut solved = Vec::with_capacity(count);
         let mut warm = Vec::new();
         let (mut total, mut first, mut fresh) = (division.nothing(), None, 0);
+        let mut worst: Option<(usize, f64, f64)> = None;
         let all: Vec<usize> = (0..count).collect();
         // What is reported on the way depends on the number of threads and the memory, the result does not.
         for group in all.chunks(division.at_once.min(2 * rayon::current_num_threads())) {
@@ -65,6 +68,10 @@ impl Run<'_> {
                 if !kept {
                     fresh += 1;
                     phases = [phases[0] + figures.solve_seconds, phases[1] + figures.certify_seconds];
+                }
+                let lost = figures.estimated_bound - proof.lower_bound();
+                if worst.is_none_or(|(_, estimated, proved)| lost > estimated - proved) {
+                    worst = Some((outcome.block, figures.estimated_bound, proof.lower_bound()));
                 }
                 solved.push((outcome.certificate, proof));
             }
@@ -110,8 +117,17 @@ impl Run<'_> {
                 }
             });
         }
+        let cause = match worst {
+            Some((block, estimated, proved)) if proved < (1.0 - LOSS) * estimated => {
+                let dual = solved[block].0.dual();
+                let problem = division.block_problem(block)?;
+                let why = cause(&problem, dual, &division.settings.proof, estimated, proved);
+                Some(format!("block {block}: {why}"))
+            }
+            _ => None,
+        };
         let (certificate, proof) = stack_proved(division.problem, division.partition.clone(), solved)?;
-        let divided = Divided { certificate, proof, relaxed: total };
+        let divided = Divided { certificate, proof, relaxed: total, cause };
         if division.settings.prices == Prices::None || divided.relaxed.unsolved_blocks > 0 {
             return Ok(divided);
         }
@@ -166,7 +182,7 @@ impl Run<'_> {
         let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
         let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));
         let relaxed = Relaxed { dividing_loss, blocks: division.blocks(), ..best.relaxed };
-        Ok(Divided { certificate, proof, relaxed })
+        Ok(Divided { certificate, proof, relaxed, cause: divided.cause })
     }
 
     /// Solves and proves one block, or only proves it again where an earlier run has solved it (then true).

@@ -29,10 +29,8 @@ pub(crate) fn certify_free(
             compact => compact?,
         };
         let dense = compact.problem();
-        let targets = DualPoint {
-            w: dense.targets().to_owned(),
-            ..DualPoint::zero(dense.samples(), dense.outputs())
-        };
+        let targets =
+            DualPoint { w: dense.targets().to_owned(), ..DualPoint::zero(dense.samples(), dense.outputs()) };
         let work = left.map_or(WORK, |left| (PART * RATE * left.as_secs_f64()).clamp(LEAST, WORK));
         let search = RepairSettings {
             margin: proof_margin(dense.inputs() + dense.samples()),
@@ -44,5 +42,6 @@ pub(crate) fn certify_free(
         within.cancel();
         repair(dense, &targets, &search, &within)?.dual
     };
-    certify_dual_with(problem, &dual, &ProofSettings { time: left.or(settings.time), ..settings.clone() }).map(Some)
+    certify_dual_with(problem, &dual, &ProofSettings { time: left.or(settings.time), ..settings.clone() })
+        .map(Some)
 }

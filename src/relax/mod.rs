@@ -14,11 +14,12 @@ pub use method::Method;
 pub(crate) use priced::{PricedSolution, Warm, relax_priced};
 
 use crate::certificate::compact::{Compact, most_inputs};
-use crate::certificate::{factorisation_time, proof_margin};
+use crate::certificate::proof_margin;
 use crate::checkpoint::{LevelState, WholeLedger};
 use crate::cuts::propose;
 use crate::dual::{DualPoint, RepairSettings, repair, repair_priced};
 use crate::lifting::{Cut, Geometry, LiftedFactor, Lifting};
+use crate::linalg::factorisation_time;
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
 use crate::{Control, Cuts, Error, HeadDecay, Network, Observer, Result, TrainingProblem};
@@ -276,11 +277,15 @@ impl Run<'_> {
         }
         let order = self.problem.inputs() + self.problem.samples();
         // A repair that has pairs is dense, and its first factorisation is not interrupted.
-        if self.control.should_stop() && !dual.pairs.is_empty() && !self.control.has_time_for(factorisation_time(order)) {
+        if self.control.should_stop()
+            && !dual.pairs.is_empty()
+            && !self.control.has_time_for(factorisation_time(order))
+        {
             return Ok(false);
         }
         // The bound is that of a point with room for its proof: what the proof costs is known before the run ends.
-        let settings = &RepairSettings { margin: settings.margin.max(proof_margin(order)), ..settings.clone() };
+        let settings =
+            &RepairSettings { margin: settings.margin.max(proof_margin(order)), ..settings.clone() };
         let repaired = match self.head {
             Some(head) => repair_priced(self.problem, head, &dual, settings, self.control)?,
             None => repair(self.problem, &dual, settings, self.control)?,
