@@ -3,6 +3,7 @@
 
 pub(crate) mod archive;
 mod blocks;
+pub mod branch;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
