@@ -35,6 +35,7 @@
 #![deny(missing_docs)]
 
 pub mod baselines;
+pub mod branch;
 pub mod certificate;
 mod certify;
 mod checkpoint;

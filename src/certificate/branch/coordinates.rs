@@ -41,6 +41,8 @@ pub(super) struct Coordinates {
     error: f64,
     /// ‖VᵀV − I‖, rounded upwards.
     skewness: f64,
+    /// At least Σ|w_i||x_i|.
+    reach: f64,
 }
 
 /// A positive number times a power of two, in steps that neither overflow nor lose more than the last bits of a subnormal.
@@ -140,8 +142,22 @@ impl Coordinates {
             1.01 * weights.iter().enumerate().map(|(i, w)| w * length(matrix, columns, i)).sum::<f64>()
         };
         let mass = total(&rotated, d);
-        let error = 1.01 * (gamma(p + 2) * 1.01 * total(&x, p) + 1.01 * reach) + 2f64.powi(-800);
-        Ok(Self { basis, columns, inputs, d, c, samples, products, mass, exponent: -shift, error, skewness })
+        let everything = total(&x, p);
+        let error = 1.01 * (gamma(p + 2) * 1.01 * everything + 1.01 * reach) + 2f64.powi(-800);
+        Ok(Self {
+            basis,
+            columns,
+            inputs,
+            d,
+            c,
+            samples,
+            products,
+            mass,
+            exponent: -shift,
+            error,
+            skewness,
+            reach: everything,
+        })
     }
 
     /// The level to prove in these coordinates for a claim at level M, rounded downwards; not positive where there is none.
@@ -160,6 +176,11 @@ impl Coordinates {
     /// The number M whose scaled value is this, for estimates.
     pub fn unscaled(&self, level: f64) -> f64 {
         scaled(level, -self.exponent)
+    }
+
+    /// At least Σ|w_i||x_i|, for W and X as they are.
+    pub fn reach(&self) -> f64 {
+        (1.01 * self.unscaled(self.reach)).next_up()
     }
 
     /// A direction of the search in the features of X.
@@ -218,9 +239,8 @@ fn principal_axes(x: &Mat<f64>, weights: &[f64]) -> Result<Mat<f64>> {
     if x.nrows() == 0 || p == 0 {
         return Ok(Mat::identity(p, p));
     }
-    let weighted = Mat::from_fn(x.nrows().max(p), p, |i, k| {
-        if i < x.nrows() { weights[i] * x[(i, k)] } else { 0.0 }
-    });
+    let weighted =
+        Mat::from_fn(x.nrows().max(p), p, |i, k| if i < x.nrows() { weights[i] * x[(i, k)] } else { 0.0 });
     let factor = triangular_factor(weighted.as_ref());
     let triangle = Mat::from_fn(p, p, |i, k| if i <= k { factor[(i, k)] } else { 0.0 });
     let svd = ThinSvd::new(triangle.as_ref()).ok_or(Error::Numerical("the principal axes of the samples"))?;

@@ -64,11 +64,8 @@ pub(super) fn parabolas<S: Simd>(simd: S, t: S::f64s, r: S::f64s, v: S::f64s) ->
         simd.select_f64s(both, curve_a, k),
     ];
     let kink = simd.less_than_f64s(z, s2);
-    let below = [
-        simd.select_f64s(kink, zero, at),
-        simd.select_f64s(kink, z, one),
-        simd.select_f64s(kink, ri, zero),
-    ];
+    let below =
+        [simd.select_f64s(kink, zero, at), simd.select_f64s(kink, z, one), simd.select_f64s(kink, ri, zero)];
     Parabolas { above, below, part: z, distance: at }
 }
 
@@ -115,8 +112,7 @@ impl WithSimd for Move<'_> {
         let n = x.len();
         let (t, r) = (&S::as_simd_f64s(&from.t[..len]).0[..n], &S::as_simd_f64s(&from.r[..len]).0[..n]);
         let v = &S::as_simd_f64s(&from.v[..len]).0[..n];
-        let (to_t, to_r) =
-            (S::as_mut_simd_f64s(&mut to.t[..len]).0, S::as_mut_simd_f64s(&mut to.r[..len]).0);
+        let (to_t, to_r) = (S::as_mut_simd_f64s(&mut to.t[..len]).0, S::as_mut_simd_f64s(&mut to.r[..len]).0);
         let to_v = &mut S::as_mut_simd_f64s(&mut to.v[..len]).0[..n];
         let (to_t, to_r) = (&mut to_t[..n], &mut to_r[..n]);
         let half = child.step.abs();

@@ -10,14 +10,17 @@ mod coordinates;
 mod envelope;
 mod moments;
 mod outputs;
+mod proved;
 mod rounding;
 mod samples;
 mod tree;
 
-use crate::{Control, Error, Features, Result};
+pub(super) use proved::prove_claim;
+
+use crate::{Control, Error, Result, TrainingProblem};
 use cell::Cell;
 use coordinates::Coordinates;
-use faer::MatRef;
+use faer::{Mat, MatRef};
 use moments::MOST;
 use rayon::prelude::*;
 use std::sync::Mutex;
@@ -37,11 +40,14 @@ const MOST_VIOLATORS: usize = 256;
 pub struct SearchSettings {
     /// Most cells. Default 10⁹.
     pub cells: u64,
+    /// Most visits: samples whose sign is open on a cell, summed over the cells. One takes some 10 nanoseconds with one
+    /// output and 25 with three. Default 10¹³.
+    pub visits: u64,
 }
 
 impl Default for SearchSettings {
     fn default() -> Self {
-        Self { cells: 1_000_000_000 }
+        Self { cells: 1_000_000_000, visits: 10_000_000_000_000 }
     }
 }
 
@@ -55,23 +61,26 @@ pub struct SearchProgress {
     pub share: f64,
 }
 
-/// M with |Wᵀ(Xu)₊| ≤ M|u| for every u, proved. Only a search makes one.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
-pub struct ProvedLevel(f64);
+/// M with |Wᵀ(Xu)₊| ≤ M|u| for every u, proved for the W of one claim. Only a search makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct ProvedLevel<'a> {
+    level: f64,
+    claim: &'a NeuronClaim<'a>,
+}
 
-impl ProvedLevel {
+impl ProvedLevel<'_> {
     /// M.
     pub fn value(self) -> f64 {
-        self.0
+        self.level
     }
 }
 
 /// What a search at one level came to.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Search {
+pub struct Search<'a> {
     /// The level, if the claim was proved at it.
-    pub proved: Option<ProvedLevel>,
+    pub proved: Option<ProvedLevel<'a>>,
     /// Directions u (in the features of X) that violate the claim, by the values at the centres of their cells; the worst
     /// first. Not proved to: a caller evaluates them.
     pub violators: Vec<Vec<f64>>,
@@ -86,47 +95,51 @@ pub struct Search {
 }
 
 /// The claim |Wᵀ(Xu)₊| ≤ M|u| for all u, prepared for searches at several levels.
-pub struct NeuronClaim {
+pub struct NeuronClaim<'a> {
+    problem: &'a TrainingProblem,
+    w: Mat<f64>,
     at: Coordinates,
     inflation: Vec<f64>,
 }
 
-impl std::fmt::Debug for NeuronClaim {
+impl std::fmt::Debug for NeuronClaim<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NeuronClaim").field("dimension", &self.at.d).field("samples", &self.at.samples.len()).finish()
+        let Coordinates { d, samples, .. } = &self.at;
+        f.debug_struct("NeuronClaim").field("dimension", d).field("samples", &samples.len()).finish()
     }
 }
 
-impl NeuronClaim {
-    /// For X (n × d), W (n × c) and levels near `level`.
+impl<'a> NeuronClaim<'a> {
+    /// For W (n × c) and the X (n × d) of a problem.
     ///
-    /// Errors: shapes that do not fit, numbers that are not finite, more than 16 directions that matter
+    /// Errors: a shape that does not fit, numbers that are not finite, more than 16 directions that matter
     /// ([`Error::Refused`]).
-    pub fn new(features: &Features, w: MatRef<'_, f64>, level: f64) -> Result<Self> {
-        if features.nrows() != w.nrows() {
+    pub fn new(problem: &'a TrainingProblem, w: Mat<f64>) -> Result<Self> {
+        let (n, c) = (problem.samples(), problem.outputs());
+        if (w.nrows(), w.ncols()) != (n, c) {
             return Err(Error::Shape {
                 what: "certificate W",
-                expected: format!("{} rows", features.nrows()),
-                actual: format!("{} rows", w.nrows()),
+                expected: format!("{n} × {c}"),
+                actual: format!("{} × {}", w.nrows(), w.ncols()),
             });
         }
-        if let Some((row, column)) = features.not_finite() {
-            return Err(Error::NotFinite { what: "features", row, column });
-        }
-        for column in 0..w.ncols() {
-            if let Some(row) = w.col(column).iter().position(|value| !value.is_finite()) {
+        for (column, values) in w.col_iter().enumerate() {
+            if let Some(row) = values.iter().position(|value| !value.is_finite()) {
                 return Err(Error::NotFinite { what: "certificate W", row, column });
             }
         }
-        if !(level.is_finite() && level >= 0.0) {
-            return Err(Error::Parameter {
-                name: "level",
-                value: format!("{level:?}"),
-                range: "finite and not negative",
-            });
-        }
-        let at = Coordinates::new(features, w, level)?;
-        Ok(Self { inflation: rounding::inflation(&at), at })
+        let at = Coordinates::new(problem.stored_features(), w.as_ref(), problem.weight_decay())?;
+        Ok(Self { problem, w, inflation: rounding::inflation(&at), at })
+    }
+
+    /// The problem.
+    pub fn problem(&self) -> &'a TrainingProblem {
+        self.problem
+    }
+
+    /// W, n × c.
+    pub fn w(&self) -> MatRef<'_, f64> {
+        self.w.as_ref()
     }
 
     /// The number of directions that are searched: the rank of the samples that matter.
@@ -142,7 +155,7 @@ impl NeuronClaim {
         settings: &SearchSettings,
         control: &Control,
         progress: &mut dyn FnMut(SearchProgress),
-    ) -> Search {
+    ) -> Search<'_> {
         let at = &self.at;
         let mut search =
             Search { proved: None, violators: Vec::new(), largest: 0.0, cells: 0, visits: 0, share: 0.0 };
@@ -150,7 +163,7 @@ impl NeuronClaim {
         // Without samples the left-hand side is zero, but for what was left out.
         if at.d == 0 {
             search.share = 1.0;
-            search.proved = (within > 0.0 || at.is_nothing()).then_some(ProvedLevel(level));
+            search.proved = (within > 0.0 || at.is_nothing()).then_some(ProvedLevel { level, claim: self });
             return search;
         }
         let twice_level = rounding::twice_level(at, within);
@@ -171,12 +184,16 @@ impl NeuronClaim {
         let mut violators: Vec<Violator> = Vec::new();
         let mut is_whole = true;
         while !open.is_empty() {
-            if control.should_stop() || search.cells >= settings.cells || violators.len() >= MOST_VIOLATORS {
+            let is_spent = search.cells >= settings.cells || search.visits >= settings.visits;
+            if is_spent || control.should_stop() || violators.len() >= MOST_VIOLATORS {
                 break;
             }
             let rest = open.split_off(open.len().min(SIDE_BY_SIDE));
-            let most_cells = (settings.cells - search.cells).div_ceil(open.len() as u64).max(1);
-            let budget = Budget { visits: quota, cells: most_cells };
+            let part = |left: u64| left.div_ceil(open.len() as u64);
+            let budget = Budget {
+                visits: quota.min(part(settings.visits - search.visits)),
+                cells: part(settings.cells - search.cells),
+            };
             let outcomes: Vec<Searched> = open
                 .into_par_iter()
                 .with_max_len(1)
@@ -202,7 +219,7 @@ impl NeuronClaim {
             progress(SearchProgress { cells: search.cells, share: search.share });
         }
         if is_whole && open.is_empty() {
-            search.proved = Some(ProvedLevel(level));
+            search.proved = Some(ProvedLevel { level, claim: self });
         }
         search.largest = at.unscaled(0.5 * search.largest);
         violators.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));

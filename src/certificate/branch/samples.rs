@@ -91,7 +91,14 @@ pub(super) fn is_settled(t: f64, r: f64) -> bool {
 /// Moves the unsettled samples of a block into another, and the settled ones into its linear part.
 ///
 /// `stand` is the samples' in `from` and becomes that in `to`; `kept` is scratch.
-pub(super) fn compact(from: &Block, stand: &mut Stand, to: &mut Block, kept: &mut Vec<u32>, d: usize, c: usize) {
+pub(super) fn compact(
+    from: &Block,
+    stand: &mut Stand,
+    to: &mut Block,
+    kept: &mut Vec<u32>,
+    d: usize,
+    c: usize,
+) {
     let len = from.len();
     kept.clear();
     kept.resize(len, 0);

@@ -219,7 +219,8 @@ impl Workspace {
         if let (Some(child), Some(from)) = (child, above.last()) {
             arch.dispatch(Move { block, child, from, to: stand });
         }
-        let node = Node { arch, claim, cell, block, rows: &mut self.rows, lengths: Lengths::of(cell, claim.d) };
+        let node =
+            Node { arch, claim, cell, block, rows: &mut self.rows, lengths: Lengths::of(cell, claim.d) };
         if claim.c == 1 { node.single(stand, found) } else { node.several(stand, found) }
     }
 }
@@ -278,7 +279,8 @@ impl Node<'_> {
             }
             return None;
         }
-        let mut looked = Looked { open: self.cell.open, score: [0.0; MOST], unsettled: pass.unsettled as usize };
+        let mut looked =
+            Looked { open: self.cell.open, score: [0.0; MOST], unsettled: pass.unsettled as usize };
         let mut importance = [0.0; MOST];
         self.arch.dispatch(Weighted {
             block: self.block,
@@ -313,8 +315,7 @@ impl Node<'_> {
                 for (linear, product) in linear.iter_mut().zip(product) {
                     *linear += sign * product;
                 }
-                let quadratic =
-                    Quadratic { value: value + sign * odd, linear: &linear, square: &square };
+                let quadratic = Quadratic { value: value + sign * odd, linear: &linear, square: &square };
                 let tested = test(self.cell, d, self.lengths, &quadratic, m);
                 if tested.closed {
                     looked.open &= !mode;
@@ -347,8 +348,7 @@ impl Node<'_> {
         let (d, c, len, m) = (self.claim.d, self.claim.c, self.block.len(), self.claim.twice_level);
         let centre = &self.cell.centre[..d];
         let mut even = vec![0.0; c];
-        let unsettled =
-            self.arch.dispatch(CentrePass { block: self.block, stand, centre: &mut even });
+        let unsettled = self.arch.dispatch(CentrePass { block: self.block, stand, centre: &mut even });
         for (even, settled) in even.iter_mut().zip(self.block.linear.chunks_exact(d)) {
             *even += dot(settled, centre);
         }
