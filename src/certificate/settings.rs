@@ -2,7 +2,7 @@
 
 use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// Settings of a proof.
@@ -38,7 +38,7 @@ impl Default for ProofSettings {
 }
 
 impl ProofSettings {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.failure_probability >= 1e-100 && self.failure_probability <= 0.5 {
             return Ok(());
         }
@@ -49,7 +49,7 @@ impl ProofSettings {
         })
     }
 
-    pub(super) fn dense_limit(&self) -> usize {
+    pub(crate) fn dense_limit(&self) -> usize {
         let limit = self.dense_limit.unwrap_or_else(dense_limit);
         // N³/3 operations.
         let in_time = |time: Duration| (3.0 * DENSE_RATE * time.as_secs_f64()).cbrt() as usize;

@@ -1,7 +1,8 @@
 //! A data set in memory: features, targets and their names.
 
 use super::scaling::Scaling;
-use crate::{Error, Features, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::{Features, TrainingProblem};
 use faer::{Mat, MatRef};
 use sprs::CsMat;
 

@@ -1,7 +1,7 @@
 //! Shifts and scales of features, learnt from one data set and applied to it or to another.
 
 use super::Dataset;
-use crate::Features;
+use crate::problem::Features;
 use sprs::CsMat;
 
 /// Mean 0 and population standard deviation 1 for dense columns; standard deviation 1 for sparse ones.

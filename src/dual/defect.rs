@@ -1,7 +1,8 @@
 //! What the equalities behind the cuts miss by, bounded in floating point, and what that costs.
 
 use super::{CutForms, DualPoint};
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::MatRef;
 
 /// Unit roundoff u = 2⁻⁵³.
@@ -62,7 +63,7 @@ fn judged(x: MatRef<'_, f64>, cuts: &CutForms, form: usize) -> (bool, f64) {
 }
 
 /// Whether the equality of a form holds up to rounding.
-pub(super) fn equality_holds(problem: &TrainingProblem, cuts: &CutForms, form: usize) -> bool {
+pub(crate) fn equality_holds(problem: &TrainingProblem, cuts: &CutForms, form: usize) -> bool {
     judged(problem.features(), cuts, form).0
 }
 
