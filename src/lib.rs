@@ -4,10 +4,10 @@
 //! with it an upper bound on the best objective there is. This crate adds a lower bound, and a proof of it.
 //!
 //! 1. [`training`] finds a good network.
-//! 2. [`lifting`] writes the problem in the products of weights and activations, where it is convex but for the cone
+//! 2. [`relaxation`] writes the problem in the products of weights and activations, where it is convex but for the cone
 //!    those products live in, and relaxes the cone (arXiv 2410.22311): a semidefinite program in the data.
-//! 3. [`solver`] solves that with a low-rank factor; what matters of its result is the multipliers.
-//! 4. [`dual`] turns multipliers, good or bad, into a feasible dual point (W, y, N), worth ⟨W, Y⟩ − ½‖W‖².
+//! 3. [`low_rank`] solves that with a low-rank factor; what matters of its result is the multipliers.
+//! 4. [`repair`] turns multipliers, good or bad, into a feasible dual point (W, y, N), worth ⟨W, Y⟩ − ½‖W‖².
 //! 5. [`certificate`] proves that point feasible in floating point, all rounding paid for, from the stored numbers
 //!    alone. Only this step has to be believed.
 //!

@@ -29,7 +29,7 @@ pub(crate) use method::{Limits, Methods};
 pub(crate) use prove::bound_below;
 
 use crate::dual::DualPoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::problem::TrainingProblem;
 
 /// How well a bound is proved.
@@ -157,7 +157,7 @@ pub fn prove_with(
     };
     let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
     let bound = prove::bound_below(problem, dual)
-        .ok_or_else(|| crate::Error::Refused("the value of the bound is not finite".into()))?;
+        .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     Ok(Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks })
 }
 

@@ -1,6 +1,5 @@
 //! Shifts and scales of features, learnt from one data set and applied to it or to another.
 
-use super::Dataset;
 use crate::problem::Features;
 use sprs::CsMat;
 
@@ -49,9 +48,9 @@ impl Column {
 
 impl Scaling {
     /// Learns from every column but the bias.
-    pub(super) fn of(data: &Dataset) -> Self {
-        let columns = data.features().ncols() - usize::from(data.has_bias());
-        match data.features() {
+    pub(super) fn of(features: &Features, has_bias: bool) -> Self {
+        let columns = features.ncols() - usize::from(has_bias);
+        match features {
             Features::Dense(features) => {
                 Self((0..columns).map(|j| Column::learn(features.col(j).iter().copied().collect())).collect())
             }

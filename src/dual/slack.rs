@@ -46,7 +46,7 @@ impl Slack {
     pub(crate) fn unscaled(problem: &TrainingProblem, dual: &DualPoint, basis: &Basis) -> Result<Self> {
         dual.check(problem)?;
         let gamma = problem.weight_decay();
-        let payment = payment(problem, dual);
+        let payment = payment(problem, &dual.cuts, &dual.pairs, &dual.n);
         Ok(Self {
             v: basis.v.clone(),
             g: accurate_product(problem.features(), basis.v.as_ref()),

@@ -8,6 +8,9 @@ use std::collections::HashMap;
 /// Forms whose directions oppose each other to within this distance are written as a difference.
 const NEAR: f64 = 0.5;
 
+/// Rows of a block of products of forms; fixes the order of work whatever the number of threads.
+pub(super) const BLOCK: usize = 256;
+
 /// A nonnegative pair: i < j with ⟨p_i, p_j⟩ ≥ 0; indices below 2G mean base forms, then come the cuts.
 pub type PairKey = (u32, u32);
 
@@ -301,8 +304,8 @@ fn nearest_opposites(lifting: &Lifting, count: usize) -> Vec<PairKey> {
     let all = MatRef::from_row_major_slice(&directions, groups, k);
     let mut keys = Vec::new();
     let mut row: Vec<(f64, u32)> = Vec::with_capacity(2 * groups);
-    for first in (0..groups).step_by(super::scan::BLOCK) {
-        let rows = super::scan::BLOCK.min(groups - first);
+    for first in (0..groups).step_by(BLOCK) {
+        let rows = BLOCK.min(groups - first);
         let cosines = product(all.subrows(first, rows), all.transpose());
         for g in first..first + rows {
             // Only α_g: the pairs of β_g mirror these with both forms complemented.

@@ -1,13 +1,11 @@
 //! Blocked search for violated pairs.
 
-use super::{Lifting, PairKey, PairSet};
+use super::Lifting;
+use super::pairs::{BLOCK, PairKey, PairSet};
 use crate::linalg::dense::product;
 use faer::linalg::matmul::matmul;
 use faer::reborrow::ReborrowMut;
 use faer::{Accum, Mat, MatRef, Par};
-
-/// Rows of a block of the scan; fixes the order of work whatever the number of threads.
-pub(super) const BLOCK: usize = 256;
 
 /// A violated pair and its normalised product, which is negative.
 #[derive(Clone, Copy, Debug)]

@@ -7,9 +7,11 @@
 mod figures;
 mod fingerprint;
 mod ledger;
+mod level;
 mod saver;
 mod whole;
 
 pub(crate) use ledger::BlockLedger;
+pub(crate) use level::LevelState;
 pub(crate) use saver::{Saver, Stage};
-pub(crate) use whole::{LevelState, WholeLedger};
+pub(crate) use whole::WholeLedger;

@@ -1,8 +1,8 @@
 //! Writing the file of a checkpoint, and reading what an earlier run left there.
 
+use super::figures;
 use super::fingerprint::Fingerprint;
-use super::whole::LevelState;
-use super::{figures, whole};
+use super::level::{self, LevelState};
 use crate::certificate::Certificate;
 use crate::certify::report::{BlockFigures, Relaxed, Seconds};
 use crate::certify::settings::CertifySettings;
@@ -163,7 +163,7 @@ fn load(
         let (_, row) = archive.array::<f64>("figures").map_err(refused)?;
         let relaxed = figures::to_whole(&row).ok_or_else(|| wrong("the figures are not those of a run"))?;
         if archive.has("factor") {
-            let state = whole::take(archive, certificate.into_dual(), relaxed).map_err(refused)?;
+            let state = level::take(archive, certificate.into_dual(), relaxed).map_err(refused)?;
             Stage::Level(Box::new(state.ok_or_else(|| wrong("the solver's state is not one"))?))
         } else {
             Stage::Done { certificate, relaxed }

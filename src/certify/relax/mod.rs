@@ -4,8 +4,10 @@ mod interior;
 mod low_rank;
 mod priced;
 mod repairs;
+mod warm;
 
-pub(crate) use priced::{PricedSolution, Warm, relax_priced};
+pub(crate) use priced::{PricedSolution, relax_priced};
+pub(crate) use warm::Warm;
 
 use crate::certificate::compact::{Compact, most_inputs};
 use crate::certify::checkpoint::{LevelState, WholeLedger};

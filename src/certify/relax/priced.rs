@@ -1,5 +1,6 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
+use super::warm::Warm;
 use super::{ROUNDS, Run, low_rank};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Status};
@@ -7,40 +8,11 @@ use crate::certify::settings::CertifySettings;
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::Result;
-use crate::linalg::dense::product;
-use crate::low_rank::{LowRankSolver, SolverState};
 use crate::problem::{HeadDecay, Network, TrainingProblem};
 use crate::progress::Silent;
-use crate::relaxation::{LiftedFactor, Lifting};
+use crate::relaxation::Lifting;
 use crate::repair::RepairSettings;
-use faer::Mat;
 use std::time::Instant;
-
-/// Where the low-rank solver ended on a block.
-#[derive(Clone, Debug)]
-pub(crate) struct Warm {
-    pub(crate) state: SolverState,
-    /// [U; V][U; V]ᵀ of the solution, order d + c: twice the derivative of the block's value by its price.
-    pub(crate) moments: Mat<f64>,
-}
-
-impl Warm {
-    /// None where cuts are held, which a state does not carry, or the moments cannot be told.
-    pub(super) fn of(run: &Run<'_>, solver: &LowRankSolver<'_>, lifted: &LiftedFactor) -> Option<Self> {
-        let factor = solver.factor();
-        let moments = match run.head {
-            Some(head) => run.lifting.head_moments(head, factor.r(), factor.v(), factor.columns)?,
-            None => {
-                let (d, c) = (lifted.hidden.nrows(), lifted.output.nrows());
-                let both = Mat::from_fn(d + c, factor.columns, |i, j| {
-                    if i < d { lifted.hidden[(i, j)] } else { lifted.output[(i - d, j)] }
-                });
-                product(both.as_ref(), both.transpose())
-            }
-        };
-        solver.pairs().cuts().is_empty().then(|| Self { state: solver.state(), moments })
-    }
-}
 
 /// What solving a priced block has brought.
 pub(crate) struct PricedSolution {
