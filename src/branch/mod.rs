@@ -9,8 +9,10 @@ mod ladder;
 
 use crate::certificate::branch::{NeuronClaim, SearchProgress, SearchSettings};
 use crate::certificate::{Certificate, Proof};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::problem::{Network, TrainingProblem};
 use crate::training::{TrainingSettings, insert};
-use crate::{Control, Error, Network, Result, TrainingProblem};
 use faer::Mat;
 use ladder::Ladder;
 

@@ -17,7 +17,9 @@ mod tree;
 
 pub(super) use proved::prove_claim;
 
-use crate::{Control, Error, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use cell::Cell;
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
