@@ -1,8 +1,9 @@
 //! How much a proof may cost and what it may leave to chance.
 
+use super::branch::SearchSettings;
 use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// Settings of a proof.
@@ -20,6 +21,8 @@ pub struct ProofSettings {
     /// Time that a factorisation may take, by a rough estimate and beyond a dense one of order
     /// [`DENSE_LIMIT`](super::DENSE_LIMIT); where it would take longer the proof is left to Lanczos. Default none: any.
     pub time: Option<Duration>,
+    /// What a proof by branch and bound may cost. Default [`SearchSettings::default`].
+    pub search: SearchSettings,
     /// Most steps of Lanczos from one start, each of which keeps a vector of d + n numbers. Default 1000.
     pub max_steps: usize,
 }
@@ -32,13 +35,14 @@ impl Default for ProofSettings {
             failure_probability: 1e-9,
             seed: 0,
             time: None,
+            search: SearchSettings::default(),
             max_steps: 1000,
         }
     }
 }
 
 impl ProofSettings {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.failure_probability >= 1e-100 && self.failure_probability <= 0.5 {
             return Ok(());
         }
@@ -49,7 +53,7 @@ impl ProofSettings {
         })
     }
 
-    pub(super) fn dense_limit(&self) -> usize {
+    pub(crate) fn dense_limit(&self) -> usize {
         let limit = self.dense_limit.unwrap_or_else(dense_limit);
         // N³/3 operations.
         let in_time = |time: Duration| (3.0 * DENSE_RATE * time.as_secs_f64()).cbrt() as usize;
