@@ -92,6 +92,9 @@ fn relax_dense(
     started: Instant,
     mut ledger: Option<&mut WholeLedger>,
 ) -> Result<Relaxation> {
+    if control.should_stop() {
+        return stopped(problem, network, control, ledger);
+    }
     let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?;
     let finer: Lifting;
     let upper = network.objective(problem);
@@ -116,8 +119,7 @@ fn relax_dense(
         factor: None,
         warm: None,
     };
-    let stopped = control.should_stop();
-    run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
+    run.relaxed.status = Status::Converged;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
@@ -126,7 +128,7 @@ fn relax_dense(
     if let Some(state) = &earlier {
         run.go_on_from(state.dual.clone(), &state.relaxed);
     }
-    if lifting.groups() > 0 && !stopped && !run.network_is_close() {
+    if lifting.groups() > 0 && !run.network_is_close() {
         solve(&mut run, network, settings, earlier)?;
         if run.relaxed.status == Status::Stalled && !control.should_stop() {
             finer = Lifting::merging(problem, MERGED[1] * settings.tolerance)?;
@@ -147,6 +149,31 @@ fn relax_dense(
         factor: run.factor,
         warm: run.warm,
     })
+}
+
+/// What a run has that was stopped before it began: the bound that takes no solver, or that of an earlier run.
+fn stopped(
+    problem: &TrainingProblem,
+    network: &Network,
+    control: &Control,
+    ledger: Option<&mut WholeLedger>,
+) -> Result<Relaxation> {
+    let zero = DualPoint::zero(problem.samples(), problem.outputs());
+    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
+    let margin = proof_margin(problem.inputs() + problem.samples());
+    let free = repair(problem, &targets, &RepairSettings { margin, ..RepairSettings::default() }, control)?;
+    let (mut dual, mut bound) = (free.dual, free.estimated_bound);
+    let mut relaxed = Relaxed { value: network.objective(problem), ..Relaxed::nothing() };
+    if let Some(state) = ledger.and_then(|ledger| ledger.earlier()) {
+        relaxed = state.relaxed;
+        let (inner, square) = state.dual.inner_products(problem);
+        if inner - 0.5 * square > bound {
+            (dual, bound) = (state.dual, inner - 0.5 * square);
+        }
+    }
+    let relaxed = Relaxed { bound, status: stop_status(control), ..relaxed };
+    let free_bound = free.estimated_bound;
+    Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm: None })
 }
 
 /// Solves by the method that suits, or by the one after the other.
