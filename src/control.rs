@@ -73,10 +73,14 @@ impl Control {
         })
     }
 
-    /// How long ago the deadline was, where that is more than a tenth of the limit and a second.
-    pub(crate) fn overrun(&self) -> Option<Duration> {
-        let Deadline { at, grace } = self.deadline?;
-        Some(Instant::now().saturating_duration_since(at)).filter(|late| *late > grace)
+    /// How long ago the deadline was; zero before it, and without one.
+    pub(crate) fn late(&self) -> Duration {
+        self.deadline.map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline.at))
+    }
+
+    /// Whether so long after the deadline is more than a tenth of the limit and a second.
+    pub(crate) fn is_overrun(&self, late: Duration) -> bool {
+        self.deadline.is_some_and(|deadline| late > deadline.grace)
     }
 
     /// Whether the flag was raised or the deadline has passed.

@@ -66,8 +66,8 @@ fn agree(case: &Case) -> Certified {
         r.relaxation_value.unwrap(),
         r.solver_gap.unwrap(),
         between.as_secs_f64(),
-        l.relaxation_value.unwrap(),
-        l.solver_gap.unwrap(),
+        l.relaxation_value.unwrap_or(f64::NAN),
+        l.solver_gap.unwrap_or(f64::NAN),
         l.status.as_str(),
         (started.elapsed() - between).as_secs_f64()
     );

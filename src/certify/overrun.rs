@@ -1,43 +1,43 @@
 //! What kept a run from ending in time.
 
 use crate::control::Control;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Watches the phases of a run for the one in which its time ran out for good.
+/// Watches the phases of a run for the one that took most of the time after the deadline.
 pub(crate) struct Watch<'a> {
     control: &'a Control,
-    since: Instant,
-    culprit: Option<(&'static str, Duration)>,
+    /// How late the phases so far have ended.
+    late: Duration,
+    worst: (&'static str, Duration),
 }
 
 impl<'a> Watch<'a> {
-    /// From the beginning of a run. Time may have run out before: the caller reads data within the limit.
+    /// From the beginning of a run. The deadline may have passed before: a caller reads data within his limit.
     pub(crate) fn new(control: &'a Control) -> Self {
-        let mut watch = Self { control, since: Instant::now(), culprit: None };
-        if control.should_stop() && !control.is_cancelled() {
-            watch.culprit = Some(("what came before, such as reading the data", Duration::ZERO));
-        }
+        let mut watch = Self { control, late: Duration::ZERO, worst: ("", Duration::ZERO) };
+        watch.ended("what came before the run, such as reading the data");
         watch
     }
 
     /// Tells that a phase has ended.
     pub(crate) fn ended(&mut self, phase: &'static str) {
-        if self.culprit.is_none() && self.control.overrun().is_some() {
-            self.culprit = Some((phase, self.since.elapsed()));
+        let late = self.control.late();
+        let took = late.saturating_sub(self.late);
+        if took > self.worst.1 {
+            self.worst = (phase, took);
         }
-        self.since = Instant::now();
+        self.late = late;
     }
 
-    /// One line, where the run ends later than a tenth of its limit and a second after its deadline.
+    /// One line, where the run has ended more than a tenth of its limit and a second after its deadline.
     pub(crate) fn line(&self) -> Option<String> {
-        let late = self.control.overrun()?.as_secs_f64();
-        let (phase, took) = self.culprit.unwrap_or(("the end of the run", self.since.elapsed()));
-        Some(match took {
-            Duration::ZERO => format!("{late:.1} s past the time limit: it had passed in {phase}"),
-            took => format!(
-                "{late:.1} s past the time limit: {phase} took {:.1} s, in steps that are not interrupted",
+        let (phase, took) = self.worst;
+        self.control.is_overrun(self.late).then(|| {
+            format!(
+                "{:.1} s past the time limit, {:.1} s of them for {phase}, in steps that are not interrupted",
+                self.late.as_secs_f64(),
                 took.as_secs_f64()
-            ),
+            )
         })
     }
 }

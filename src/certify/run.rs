@@ -199,8 +199,7 @@ pub(crate) fn run(
 
     let mut report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
     if report.status == Status::Unproved {
-        let (estimated, proved) = (relaxation.relaxed.bound, report.lower_bound);
-        report.cause = Some(cause(problem, &relaxation.dual, &settings.proof, estimated, proved));
+        report.cause = Some(cause(problem, &relaxation.dual, &settings.proof));
     }
     watch.ended("training from the solution of the relaxation");
     report.overrun = watch.line();

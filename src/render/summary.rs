@@ -75,8 +75,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         }
     }
     let reached = if report.meets(tolerance) { "reached" } else { "missed" };
-    let cause = report.cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
-    writeln!(text, "status        {}{cause}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    let status = match &report.cause {
+        Some(cause) => format!("{}: {cause}", report.status.as_str()),
+        None => status(report.status).into(),
+    };
+    writeln!(text, "status        {status}; tolerance {tolerance:e} {reached}")?;
     if let Some(overrun) = &report.overrun {
         writeln!(text, "overrun       {overrun}")?;
     }

@@ -123,7 +123,7 @@ impl Run<'_> {
             Some((block, estimated, proved)) if proved < (1.0 - LOSS) * estimated => {
                 let dual = solved[block].0.dual();
                 let problem = division.block_problem(block)?;
-                let why = cause(&problem, dual, &division.settings.proof, estimated, proved);
+                let why = cause(&problem, dual, &division.settings.proof);
                 Some(format!("block {block}: {why}"))
             }
             _ => None,

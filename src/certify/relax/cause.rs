@@ -9,23 +9,16 @@ use crate::relaxation::Lifting;
 /// Directions closer than this make multipliers so large that rounding counts.
 const CLOSE: f64 = 1e-4;
 
-/// What cost the bound of a dual point, whose value was `estimated` and of which `proved` is left: one line.
-pub(crate) fn cause(
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    settings: &ProofSettings,
-    estimated: f64,
-    proved: f64,
-) -> String {
-    let lost = format!("its proof leaves {proved:.3e} of {estimated:.3e}");
+/// What cost the bound of a dual point, in words: why it is refused as it is, and which samples are nearly parallel.
+pub(crate) fn cause(problem: &TrainingProblem, dual: &DualPoint, settings: &ProofSettings) -> String {
     let refusal = match prove_with(problem, &Certificate::new(dual.clone()), settings) {
-        Err(Error::Refused(why)) => format!("{lost}: {why}"),
-        _ => format!("{lost}, the rest is room for rounding"),
+        Err(Error::Refused(why)) => why,
+        _ => "the room for rounding costs more than a thousandth".into(),
     };
     match nearest(problem) {
-        Some((i, j, distance)) if distance < CLOSE => format!(
-            "{refusal}; samples {i} and {j} (from 0) are parallel but for {distance:.0e}, which costs digits: leave out one"
-        ),
+        Some((i, j, distance)) if distance < CLOSE => {
+            format!("{refusal}; samples {i} and {j} differ by {distance:.0e} in direction")
+        }
         _ => refusal,
     }
 }
