@@ -1,7 +1,7 @@
 //! The coordinates that a search works in, and what the way to them costs.
 //!
 //! Rows of X are multiplied by powers of two and rows of W divided by them, which changes nothing; then u = Vz with nearly
-//! orthogonal V, whose first columns are the principal axes of the weighted samples. Directions in which no sample
+//! orthogonal V, whose first columns are the principal axes of the samples. Directions in which no sample
 //! reaches far are left out. docs/certificate.md, section 13, has the proof.
 
 use super::moments::MOST;
@@ -96,7 +96,9 @@ impl Coordinates {
         let x = Mat::from_fn(count, p, |i, k| scaled(x[(parts[i].0, k)], -parts[i].1));
         let w = Mat::from_fn(count, c, |i, j| scaled(w[(parts[i].0, j)], parts[i].1 - shift));
         let weights: Vec<f64> = (0..count).map(|i| norm((0..c).map(|j| w[(i, j)]))).collect();
-        let basis = principal_axes(&x, &weights)?;
+        let longest = parts.iter().map(|(_, a, _)| *a).max().unwrap_or(0);
+        let lengths: Vec<f64> = parts.iter().map(|(_, a, _)| scaled(1.0, a - longest)).collect();
+        let basis = principal_axes(&x, &lengths)?;
         let skewness = skewness(basis.as_ref());
         if skewness >= 0.01 {
             return Err(Error::Numerical("the principal axes of the samples"));
@@ -234,14 +236,14 @@ fn dense(features: &Features, columns: &[usize]) -> Mat<f64> {
     }
 }
 
-/// Orthonormal columns (nearly: that is measured), the axes along which the weighted samples reach furthest first.
-fn principal_axes(x: &Mat<f64>, weights: &[f64]) -> Result<Mat<f64>> {
+/// Orthonormal columns (nearly: that is measured), the axes along which the samples reach furthest first.
+fn principal_axes(x: &Mat<f64>, lengths: &[f64]) -> Result<Mat<f64>> {
     let p = x.ncols();
     if x.nrows() == 0 || p == 0 {
         return Ok(Mat::identity(p, p));
     }
     let weighted =
-        Mat::from_fn(x.nrows().max(p), p, |i, k| if i < x.nrows() { weights[i] * x[(i, k)] } else { 0.0 });
+        Mat::from_fn(x.nrows().max(p), p, |i, k| if i < x.nrows() { lengths[i] * x[(i, k)] } else { 0.0 });
     let factor = triangular_factor(weighted.as_ref());
     let triangle = Mat::from_fn(p, p, |i, k| if i <= k { factor[(i, k)] } else { 0.0 });
     let svd = ThinSvd::new(triangle.as_ref()).ok_or(Error::Numerical("the principal axes of the samples"))?;
