@@ -35,6 +35,7 @@
 #![deny(missing_docs)]
 
 pub mod baselines;
+mod bounds;
 pub mod certificate;
 mod certify;
 mod checkpoint;
@@ -42,6 +43,7 @@ pub mod compare;
 mod control;
 pub mod cuts;
 pub mod data;
+mod decimal;
 mod divide;
 pub mod dual;
 mod error;
@@ -65,6 +67,7 @@ mod sparse;
 pub mod training;
 mod vector;
 
+pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::{Certified, certify, certify_network, certify_with_solution};
 pub use checkpoint::Checkpoint;
 pub use control::Control;

@@ -34,7 +34,7 @@ use compact::Compact;
 use method::{Limits, Methods};
 
 use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
-use crate::{Result, TrainingProblem};
+use crate::{LowerBound, Result, TrainingProblem};
 
 /// How well a bound is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,8 +110,8 @@ pub struct Proof {
 
 impl Proof {
     /// The bound, rounded downwards; never negative, since no objective is.
-    pub fn lower_bound(&self) -> f64 {
-        self.lower_bound
+    pub fn lower_bound(&self) -> LowerBound {
+        LowerBound::proved(self.lower_bound)
     }
 
     /// How well it is proved.

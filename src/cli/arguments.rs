@@ -7,8 +7,9 @@ use relucert::{Blocks, Cuts, Method, Prices};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved), 2 usage or input error, \
-3 a valid bound that missed the tolerance (verify: the proof falls short of the claim), 130 interrupted twice.";
+const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved, and the report claims no more), \
+1 read but not proved (verify only: a refuted certificate, or a report that claims more than the files prove), \
+2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, 130 interrupted twice.";
 
 const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
 A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \

@@ -28,19 +28,19 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     writeln!(
         text,
         "network       objective {} with {} neurons",
-        figures(report.upper_bound),
+        report.upper_bound,
         report.network_width
     )?;
     writeln!(
         text,
         "lower bound   {} on the objective of every network of any width, {}",
-        figures(report.lower_bound),
+        report.lower_bound,
         grade(report.grade, report.failure_probability)
     )?;
     match report.grade {
         Grade::None => writeln!(text, "gap           not known without a proof")?,
         _ => {
-            writeln!(text, "gap           {}: no network improves on this one by more", percent(report.gap))?
+            writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?
         }
     }
     writeln!(
@@ -98,7 +98,7 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
 pub(super) fn grade(grade: Grade, failure_probability: f64) -> String {
     match grade {
         Grade::Verified => "proved in floating point".into(),
-        Grade::Probabilistic => format!("except with probability {failure_probability:.1e}"),
+        Grade::Probabilistic => format!("except with probability {failure_probability:e}"),
         Grade::None => "not proved".into(),
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn plain(value: f64) -> String {
     if value == 0.0 || (1e-4..1e7).contains(&value.abs()) { format!("{value}") } else { format!("{value:e}") }
 }
 
-/// Eight significant figures.
+/// Eight significant figures, to nearest: for estimates, which no bound is.
 pub(super) fn figures(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();

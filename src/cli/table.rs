@@ -17,7 +17,7 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
         comparison.features,
         comparison.outputs,
         plain(comparison.gamma),
-        figures(comparison.zero_objective)
+        comparison.zero_objective
     );
     let published = comparison.rows.iter().any(|row| row.published_protocol_accuracy.is_some());
     let (train, tested) = match comparison.score {
@@ -46,7 +46,7 @@ pub(super) fn comparison(comparison: &Comparison) -> String {
             row.method.to_string(),
             bound(row),
             number(row.estimate.as_ref().map(|estimate| estimate.value)),
-            number(row.objective),
+            row.objective.map_or("-".into(), |objective| objective.to_string()),
             row.width.map_or("-".into(), |width| width.to_string()),
             score(row.train_score),
         ];
@@ -95,9 +95,9 @@ fn aligned(table: &[Vec<String>]) -> String {
 fn bound(row: &Row) -> String {
     row.bound.as_ref().map_or("-".into(), |bound| match bound.grade {
         Grade::Probabilistic => {
-            format!("{} (p {:.0e})", figures(bound.lower_bound), bound.failure_probability)
+            format!("{} (p {:e})", bound.lower_bound, bound.failure_probability)
         }
-        _ => figures(bound.lower_bound),
+        _ => bound.lower_bound.to_string(),
     })
 }
 

@@ -126,7 +126,7 @@ impl BlockTask {
             active_pairs: relaxed.active_pairs,
             status: relaxed.status,
             begun: relaxed.unsolved_blocks == 0,
-            lower_bound: proof.lower_bound(),
+            lower_bound: proof.lower_bound().value(),
             grade: proof.grade(),
             failure_probability: proof.failure_probability(),
             solve_seconds,
