@@ -45,6 +45,11 @@ impl LowerBound {
     pub(crate) fn proved(value: f64) -> Self {
         Self(value)
     }
+
+    /// For what a file says, which has to be proved again.
+    pub(crate) fn claimed(value: f64) -> Self {
+        Self(value)
+    }
 }
 
 impl UpperBound {
@@ -154,6 +159,7 @@ impl fmt::Display for Gap {
     }
 }
 
+/// Of a lower and an upper bound.
 impl PartialEq<UpperBound> for LowerBound {
     fn eq(&self, other: &UpperBound) -> bool {
         self.0 == other.0

@@ -5,7 +5,7 @@ use crate::dual::DualPoint;
 use crate::relax::{Warm, relax};
 use crate::report::{Relaxed, Status};
 use crate::settings::{CertifySettings, Prices};
-use crate::{Control, Error, Network, Result, Silent, TrainingProblem};
+use crate::{Control, Error, LowerBound, Network, Result, Silent, TrainingProblem};
 use std::time::Instant;
 
 /// What a block is solved from: its samples at their share of the weight decay, the network trained on all samples, and
@@ -41,7 +41,7 @@ pub struct BlockFigures {
     /// Whether the block was begun at all; if not, its bound is the 0 that needs no proof.
     pub begun: bool,
     /// The block's part of the lower bound, as it was proved.
-    pub lower_bound: f64,
+    pub lower_bound: LowerBound,
     /// What that rests on.
     pub grade: Grade,
     /// Probability that it is wrong.
@@ -126,7 +126,7 @@ impl BlockTask {
             active_pairs: relaxed.active_pairs,
             status: relaxed.status,
             begun: relaxed.unsolved_blocks == 0,
-            lower_bound: proof.lower_bound().value(),
+            lower_bound: proof.lower_bound(),
             grade: proof.grade(),
             failure_probability: proof.failure_probability(),
             solve_seconds,
@@ -197,7 +197,7 @@ impl BlockFigures {
             self.value,
             self.estimated_bound,
             self.infeasibility,
-            self.lower_bound,
+            self.lower_bound.value(),
             self.failure_probability,
             self.solve_seconds,
             self.certify_seconds,

@@ -77,7 +77,7 @@ fn bound_is_covered(problem: &TrainingProblem, point: &DualPoint, proof: &Proof)
             value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
         }
     }
-    proof.lower_bound() == 0.0 || !(&value + &-&Dyadic::new(proof.lower_bound())).is_negative()
+    proof.lower_bound().value() == 0.0 || !(&value + &-&Dyadic::new(proof.lower_bound().value())).is_negative()
 }
 
 /// What makes a case awkward.
@@ -254,7 +254,7 @@ fn the_upper_bound_is_above_the_exact_objective() {
             }
         }
         let exact = &Dyadic::new(0.5) * &total;
-        let upper = network.objective_upper(&problem);
+        let upper = network.objective_upper(&problem).value();
         assert!(upper.is_finite());
         assert!(!(&Dyadic::new(upper) + &-&exact).is_negative(), "round {round}");
         // and not far above, where no product is much larger than the targets
