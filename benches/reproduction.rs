@@ -47,7 +47,7 @@ fn read(folder: &Path, file: &str) -> Result<Dataset> {
     let path = folder.join(format!("{file}.csv"));
     let targets =
         if file.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
-    load(&path.to_string_lossy(), &CsvOptions { targets, task: Task::Auto })
+    load(&path.to_string_lossy(), &CsvOptions { targets, task: Task::Auto, ..CsvOptions::default() })
 }
 
 /// Bounds and objectives over γ, raw features and no bias as published.

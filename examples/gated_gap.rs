@@ -38,7 +38,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let gated = solve(&problem, &patterns, &settings, &control)?;
         let relu = constrained(&problem, &patterns, &gated, &settings, &control)?.objective(&problem);
         let split = cone_decomposition(&problem, &patterns, &gated, &control)?.objective(&problem);
-        writeln!(csv, "{count},{},{},{relu},{split},{best},{:?}", patterns.count(), gated.value, bound.value())?;
+        writeln!(
+            csv,
+            "{count},{},{},{relu},{split},{best},{:?}",
+            patterns.count(),
+            gated.value,
+            bound.value()
+        )?;
         for (curve, value) in curves.iter_mut().zip([gated.value, relu, split]) {
             curve.push((count as f64, value / best));
         }

@@ -167,7 +167,8 @@ impl Report {
         seconds: Seconds,
     ) -> Self {
         let upper_bound = network.objective_upper(problem);
-        let lower_bound = if proof.grade() == Grade::None { LowerBound::proved(0.0) } else { proof.lower_bound() };
+        let lower_bound =
+            if proof.grade() == Grade::None { LowerBound::proved(0.0) } else { proof.lower_bound() };
         let lost = lower_bound < (1.0 - LOSS) * relaxed.bound;
         let status =
             if relaxed.status == Status::Converged && lost { Status::Unproved } else { relaxed.status };

@@ -340,7 +340,9 @@ fn a_repair_is_an_estimate_and_close_to_its_proof() {
     let (_, proof) = certify_dual(&problem, &dual).unwrap();
     assert!(repaired.tau > 0.0 && repaired.tau <= 1.0);
     assert!(proof.lower_bound() > 0.0);
-    assert!((repaired.estimated_bound - proof.lower_bound().value()).abs() < 1e-6 * proof.lower_bound().value());
+    assert!(
+        (repaired.estimated_bound - proof.lower_bound().value()).abs() < 1e-6 * proof.lower_bound().value()
+    );
 }
 
 #[test]

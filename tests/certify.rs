@@ -178,9 +178,10 @@ fn assert_same(what: &str, one: &TrainingProblem, other: &TrainingProblem, const
         assert!(certified.report.solver_gap <= TOLERANCE, "{what}: {:?}", certified.report);
         certified.report
     });
-    for (x, y) in
-        [(a.lower_bound.value(), b.lower_bound.value() - constant), (a.relaxation_value, b.relaxation_value - constant)]
-    {
+    for (x, y) in [
+        (a.lower_bound.value(), b.lower_bound.value() - constant),
+        (a.relaxation_value, b.relaxation_value - constant),
+    ] {
         assert!((x - y).abs() <= 1.5 * TOLERANCE * b.relaxation_value, "{what}: {x} against {y}");
     }
 }

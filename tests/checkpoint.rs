@@ -129,8 +129,8 @@ fn a_single_factor_goes_on_from_its_last_level_to_the_same_bound() {
         assert!(stopper.seen[0].iteration > steps);
         (bound, steps) = (stopper.seen[reports - 1].lower_bound, stopper.seen[reports - 1].iteration);
         assert!(bound > 0.0 && stopped.report.lower_bound >= bound * (1.0 - 1e-6));
-        let kept =
-            prove(&problem, &load_certificate(&path).unwrap()).map_or(0.0, |proof| proof.lower_bound().value());
+        let kept = prove(&problem, &load_certificate(&path).unwrap())
+            .map_or(0.0, |proof| proof.lower_bound().value());
         assert!(kept <= whole.relaxation_value * (1.0 + 1e-4));
     }
     let resumed = run(&problem, &with).unwrap();

@@ -97,7 +97,11 @@ fn the_two_solvers_agree_with_cuts() {
     let (_, tight, plain) = solved(&problem);
     assert!(tight > 1.01 * plain);
     let report = run(&problem, Cuts::Auto).report;
-    assert!((report.lower_bound.value() - tight).abs() < 5e-3 * tight, "{} {tight}", report.lower_bound.value());
+    assert!(
+        (report.lower_bound.value() - tight).abs() < 5e-3 * tight,
+        "{} {tight}",
+        report.lower_bound.value()
+    );
 }
 
 #[test]
@@ -113,7 +117,12 @@ fn the_low_rank_solver_takes_cuts_too() {
     let without = run(Method::LowRank, Cuts::None);
     let with = run(Method::LowRank, Cuts::Auto);
     let other = run(Method::InteriorPoint, Cuts::Auto);
-    assert!(with.lower_bound.value() > 1.01 * without.lower_bound.value(), "{} {}", with.lower_bound.value(), without.lower_bound.value());
+    assert!(
+        with.lower_bound.value() > 1.01 * without.lower_bound.value(),
+        "{} {}",
+        with.lower_bound.value(),
+        without.lower_bound.value()
+    );
     assert!((with.lower_bound.value() - other.lower_bound.value()).abs() < 5e-3 * other.lower_bound.value());
     assert!(with.cuts > 0 && with.lower_bound <= with.upper_bound);
 }

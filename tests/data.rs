@@ -9,7 +9,8 @@ use relucert::data::{
 use relucert::{Features, TrainingProblem};
 
 fn options(targets: &[&str], task: Task) -> CsvOptions {
-    CsvOptions { targets: targets.iter().map(ToString::to_string).collect(), task }
+    let targets = targets.iter().map(ToString::to_string).collect();
+    CsvOptions { targets, task, ..CsvOptions::default() }
 }
 
 fn read(text: &str, targets: &[&str], task: Task) -> Dataset {

@@ -66,7 +66,8 @@ fn forged_and_foreign_outcomes_are_refused() {
     let division = Division::new(&problem, &network, &settings).unwrap();
     let (_folder, folders) = through_files(&division);
     let honest = division.gather(load(&folders), &Control::new()).unwrap().report.lower_bound.value();
-    let gather = |outcomes| division.gather(outcomes, &Control::new()).map(|found| found.report.lower_bound.value());
+    let gather =
+        |outcomes| division.gather(outcomes, &Control::new()).map(|found| found.report.lower_bound.value());
     let refused = |outcomes: Vec<BlockOutcome>, part: &str| {
         let message = gather(outcomes).unwrap_err().to_string();
         assert!(message.contains(part), "{message} lacks {part}");

@@ -25,12 +25,7 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         report.outputs,
         plain(report.gamma)
     )?;
-    writeln!(
-        text,
-        "network       objective {} with {} neurons",
-        report.upper_bound,
-        report.network_width
-    )?;
+    writeln!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
     writeln!(
         text,
         "lower bound   {} on the objective of every network of any width, {}",
@@ -39,9 +34,7 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     )?;
     match report.grade {
         Grade::None => writeln!(text, "gap           not known without a proof")?,
-        _ => {
-            writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?
-        }
+        _ => writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?,
     }
     writeln!(
         text,

@@ -5,14 +5,14 @@ use relucert::compare::{Comparison, Outcome, Row, Score};
 use relucert::report::Grade;
 
 /// A heading, a line for each method, and a line for each note.
-pub(super) fn comparison(comparison: &Comparison) -> String {
+pub(super) fn comparison(comparison: &Comparison, understood: &str) -> String {
     let test = if comparison.test_samples > 0 {
         format!(", {} for the test", comparison.test_samples)
     } else {
         String::new()
     };
     let mut text = format!(
-        "problem       {} samples{test}, {} features, {} outputs, weight decay {}; no network: objective {}\n\n",
+        "problem       {} samples{test}, {} features, {} outputs, weight decay {}; no network: objective {}; {understood}\n\n",
         comparison.samples,
         comparison.features,
         comparison.outputs,

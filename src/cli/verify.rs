@@ -131,7 +131,10 @@ fn objection(claim: &Claim, verdict: &Verdict) -> Option<String> {
     }
     if let Some(gamma) = claim.gamma.filter(|gamma| *gamma != verdict.gamma) {
         let found = summary::plain(verdict.gamma);
-        return Some(format!("report.json is of weight decay {}, and problem.npz of {found}", summary::plain(gamma)));
+        return Some(format!(
+            "report.json is of weight decay {}, and problem.npz of {found}",
+            summary::plain(gamma)
+        ));
     }
     if claim.lower_bound > verdict.lower_bound.value() + ROUNDING * claim.lower_bound.abs() {
         let proved = verdict.lower_bound;
@@ -141,7 +144,9 @@ fn objection(claim: &Claim, verdict: &Verdict) -> Option<String> {
         ));
     }
     if claim.grade == Some(Grade::Verified) && verdict.grade == Grade::Probabilistic {
-        return Some("report.json claims a verified bound, and here the files prove a probabilistic one".into());
+        return Some(
+            "report.json claims a verified bound, and here the files prove a probabilistic one".into(),
+        );
     }
     let Some(upper) = verdict.upper_bound else {
         let claims = claim.upper_bound.is_some() || claim.gap.is_some();
@@ -150,7 +155,9 @@ fn objection(claim: &Claim, verdict: &Verdict) -> Option<String> {
     if let Some(claimed) = claim.upper_bound
         && claimed < upper.value() - ROUNDING * upper.value()
     {
-        return Some(format!("report.json claims the objective {claimed}, and that of network.npz is {upper}"));
+        return Some(format!(
+            "report.json claims the objective {claimed}, and that of network.npz is {upper}"
+        ));
     }
     match (claim.gap, verdict.gap) {
         (Some(claimed), Some(gap)) if claimed < gap.value() - 2.0 * ROUNDING => {
@@ -201,7 +208,7 @@ fn optional<T>(loaded: Result<T>) -> Result<Option<T>> {
 fn claim(path: &Path) -> Result<Option<Claim>> {
     let read = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source });
     let Some(text) = optional(read)? else { return Ok(None) };
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|error| Error::Input(format!("{}: not a report: {error}; save the run again", path.display())))
+    serde_json::from_str(&text).map(Some).map_err(|error| {
+        Error::Input(format!("{}: not a report: {error}; save the run again", path.display()))
+    })
 }

@@ -1,5 +1,6 @@
 //! numpy's `.npz` with arrays X and Y, and `.npy` tables.
 
+use super::columns::Columns;
 use super::encoding::{Column, decode_numbers};
 use super::{CsvOptions, Dataset, Task};
 use crate::{Error, Result};
@@ -18,6 +19,11 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     if !options.targets.is_empty() {
         return Err(Error::Input(format!(
             "{name}: the targets of an .npz file are its array Y; name no target"
+        )));
+    }
+    if options.chooses_features() {
+        return Err(Error::Input(format!(
+            "{name}: the columns of X in an .npz file have no names; leave out those not wanted before it is written"
         )));
     }
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(|error| {
@@ -40,13 +46,7 @@ pub fn parse_npy(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     let table = array(bytes, name)?.table()?;
     let columns = table.ncols();
     let names: Vec<String> = super::csv_reader::default_names(columns);
-    let targets = super::csv_reader::target_columns(name, &names, &options.targets)?;
-    let features: Vec<usize> = (0..columns).filter(|column| !targets.contains(column)).collect();
-    if features.is_empty() {
-        return Err(Error::Input(format!(
-            "{name}: no column is left for a feature; it needs two columns or more"
-        )));
-    }
+    let Columns { targets, features, .. } = Columns::choose(name, &names, options, &[])?;
     let take = |columns: &[usize]| Mat::from_fn(table.nrows(), columns.len(), |i, j| table[(i, columns[j])]);
     dataset(take(&features), take(&targets), name, options.task)
 }
@@ -76,7 +76,9 @@ fn dataset(x: Mat<f64>, y: Mat<f64>, name: &str, task: Task) -> Result<Dataset> 
         let target_names = names("y", y.ncols());
         return Dataset::regression(x, y, feature_names, target_names);
     }
-    match decode_numbers(y.col_as_slice(0).to_vec(), task) {
+    let column = decode_numbers(y.col_as_slice(0).to_vec(), task)
+        .map_err(|message| Error::Input(format!("{name}: the target {message}")))?;
+    match column {
         Column::Real(_) => Dataset::regression(x, y, feature_names, vec!["y".into()]),
         Column::Classes { labels, names } => Dataset::classification(x, &labels, feature_names, names),
     }

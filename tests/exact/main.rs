@@ -77,7 +77,8 @@ fn bound_is_covered(problem: &TrainingProblem, point: &DualPoint, proof: &Proof)
             value = &value + &(&w * &(&y + &-&(&w * &Dyadic::new(0.5))));
         }
     }
-    proof.lower_bound().value() == 0.0 || !(&value + &-&Dyadic::new(proof.lower_bound().value())).is_negative()
+    proof.lower_bound().value() == 0.0
+        || !(&value + &-&Dyadic::new(proof.lower_bound().value())).is_negative()
 }
 
 /// What makes a case awkward.

@@ -78,7 +78,11 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     for (index, row) in comparison.rows.iter().enumerate() {
         let y = place(comparison, index);
         if let Some(bound) = &row.bound {
-            chart.draw_series([TriangleMarker::new((bound.lower_bound.value(), y.clone()), 7, GREEN.filled())])?;
+            chart.draw_series([TriangleMarker::new(
+                (bound.lower_bound.value(), y.clone()),
+                7,
+                GREEN.filled(),
+            )])?;
         }
         if let Some(estimate) = row.estimate.as_ref().filter(|estimate| estimate.value.is_finite()) {
             chart.draw_series([Cross::new((estimate.value, y.clone()), 5, RED.stroke_width(2))])?;

@@ -70,12 +70,7 @@ fn objectives(area: &Area<'_>, report: &Report, history: &[Moment], end: f64) ->
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart
-        .draw_series(DashedLineSeries::new(
-            [(0.0, upper), (end, upper)],
-            8,
-            5,
-            RED.stroke_width(2),
-        ))?
+        .draw_series(DashedLineSeries::new([(0.0, upper), (end, upper)], 8, 5, RED.stroke_width(2)))?
         .label("objective of the returned network (upper bound)")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], RED.stroke_width(2)));
     chart
