@@ -69,8 +69,10 @@ impl Gap {
         if !upper.is_finite() || lower == 0.0 {
             return Self(1.0);
         }
-        // A step up after each operation that was rounded to nearest.
-        let gap = ((upper - lower).next_up() / upper).next_up();
+        // A step up after each operation that was rounded to nearest; numbers within a factor of two have an exact difference.
+        let difference = upper - lower;
+        let difference = if lower >= 0.5 * upper { difference } else { difference.next_up() };
+        let gap = (difference / upper).next_up();
         Self(if lower > 0.0 { gap.min(1.0) } else { gap })
     }
 }
