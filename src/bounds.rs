@@ -46,6 +46,11 @@ impl LowerBound {
         Self(value)
     }
 
+    /// No objective is negative.
+    pub(crate) fn trivial() -> Self {
+        Self(0.0)
+    }
+
     /// For what a file says, which has to be proved again.
     pub(crate) fn claimed(value: f64) -> Self {
         Self(value)

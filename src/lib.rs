@@ -36,6 +36,7 @@
 
 pub mod baselines;
 mod bounds;
+pub mod branch;
 pub mod certificate;
 mod certify;
 mod checkpoint;

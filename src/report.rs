@@ -168,7 +168,7 @@ impl Report {
     ) -> Self {
         let upper_bound = network.objective_upper(problem);
         let lower_bound =
-            if proof.grade() == Grade::None { LowerBound::proved(0.0) } else { proof.lower_bound() };
+            if proof.grade() == Grade::None { LowerBound::trivial() } else { proof.lower_bound() };
         let lost = lower_bound < (1.0 - LOSS) * relaxed.bound;
         let status =
             if relaxed.status == Status::Converged && lost { Status::Unproved } else { relaxed.status };

@@ -3,6 +3,7 @@
 
 pub(crate) mod archive;
 mod blocks;
+pub mod branch;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
@@ -34,7 +35,8 @@ use compact::Compact;
 use method::{Limits, Methods};
 
 use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
-use crate::{LowerBound, Result, TrainingProblem};
+use crate::{Control, LowerBound, Result, TrainingProblem};
+use faer::Mat;
 
 /// How well a bound is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +67,31 @@ impl Grade {
 pub struct Certificate {
     dual: DualPoint,
     partition: Option<Partition>,
+    /// Whether W alone is the claim.
+    by_branch: bool,
 }
 
 impl Certificate {
     /// A claim that this point is dual feasible.
     pub fn new(dual: DualPoint) -> Self {
-        Self { dual, partition: None }
+        Self { dual, partition: None, by_branch: false }
+    }
+
+    /// A claim that |Wᵀ(Xu)₊| ≤ γ|u| for every u, for W (n × c) alone: to be proved by branch and bound.
+    pub fn of_claim(w: Mat<f64>) -> Self {
+        let dual = DualPoint { w, ..DualPoint::zero(0, 0) };
+        let y = vec![0.0; dual.w.nrows()];
+        Self { dual: DualPoint { y, ..dual }, partition: None, by_branch: true }
+    }
+
+    /// Whether W alone is the claim, and y and N are zero and mean nothing.
+    pub fn is_by_branch(&self) -> bool {
+        self.by_branch
     }
 
     /// The same claim, to be proved block by block; no pair of the point joins two blocks.
     pub fn of_blocks(dual: DualPoint, partition: Partition) -> Self {
-        Self { dual, partition: Some(partition) }
+        Self { dual, partition: Some(partition), by_branch: false }
     }
 
     /// (W, y, N) of the whole problem.
@@ -152,6 +168,12 @@ pub fn prove_with(
     let dual = &certificate.dual;
     dual.check(problem)?;
     let blocks = certificate.blocks();
+    if certificate.by_branch {
+        let control = settings.time.map_or_else(Control::new, |time| Control::new().within(time));
+        let proof = branch::prove_claim(problem, dual, &settings.search, &control)?;
+        let nothing = Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks };
+        return Ok(proof.unwrap_or(nothing));
+    }
     let outcome = match &certificate.partition {
         Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, settings)?,
         None => Some(slack_is_semidefinite(problem, dual, settings, &Limits::new(settings))?),

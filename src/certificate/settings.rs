@@ -1,5 +1,6 @@
 //! How much a proof may cost and what it may leave to chance.
 
+use super::branch::SearchSettings;
 use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
 use crate::{Error, Result};
@@ -20,6 +21,8 @@ pub struct ProofSettings {
     /// Time that a factorisation may take, by a rough estimate and beyond a dense one of order
     /// [`DENSE_LIMIT`](super::DENSE_LIMIT); where it would take longer the proof is left to Lanczos. Default none: any.
     pub time: Option<Duration>,
+    /// What a proof by branch and bound may cost. Default [`SearchSettings::default`].
+    pub search: SearchSettings,
     /// Most steps of Lanczos from one start, each of which keeps a vector of d + n numbers. Default 1000.
     pub max_steps: usize,
 }
@@ -32,6 +35,7 @@ impl Default for ProofSettings {
             failure_probability: 1e-9,
             seed: 0,
             time: None,
+            search: SearchSettings::default(),
             max_steps: 1000,
         }
     }

@@ -13,7 +13,7 @@ pub(super) const SPARE_COLUMNS: usize = 3;
 /// A new column must lower the function by this much of the objective at once; less counts where there are cuts, and where
 /// the eigenvalue, small as it is, costs a bound more than this part of what a level may be short of.
 const GROWTH_GAIN: f64 = 1e-7;
-const DEAR_GAIN: f64 = 1e-13;
+const DEAR_GAIN: f64 = 1e-11;
 const DEAR: f64 = 0.2;
 /// An eigenvalue counts as negative only when it exceeds what the gradient's error alone produces.
 const GRADIENT_MARGIN: f64 = 10.0;
