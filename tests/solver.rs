@@ -5,10 +5,10 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use relucert::data::{TeacherSettings, teacher};
-use relucert::lifting::{Lifting, PairKey, PairSet};
-use relucert::solver::{
+use relucert::low_rank::{
     AugmentedLagrangian, Factor, HessianAssembler, Hinge, LowRankSolver, SolverSettings, Workspace, start,
 };
+use relucert::relaxation::{Lifting, PairKey, PairSet};
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, Network, TrainingProblem};
 

@@ -5,7 +5,8 @@ mod common;
 use common::{gaussian, problem};
 use faer::Mat;
 use relucert::certificate::Grade;
-use relucert::dual::{DualPoint, RepairSettings, repair};
+use relucert::dual::DualPoint;
+use relucert::repair::{RepairSettings, repair};
 use relucert::report::Status;
 use relucert::{
     Certified, CertifySettings, Control, Method, Observer, Progress, Silent, TrainingProblem, certify,

@@ -3,7 +3,7 @@
 use assert_cmd::Command;
 use faer::Mat;
 use relucert::Network;
-use relucert::certificate::{load_certificate, load_network, save_certificate, save_network};
+use relucert::io::{load_certificate, load_network, save_certificate, save_network};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

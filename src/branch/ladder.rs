@@ -1,8 +1,8 @@
 //! Which level to search at next.
 
 use super::Forecast;
-use crate::TrainingProblem;
 use crate::certificate::branch::NeuronClaim;
+use crate::problem::TrainingProblem;
 use faer::MatRef;
 
 /// ε of the first search.

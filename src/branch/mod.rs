@@ -7,10 +7,13 @@
 
 mod ladder;
 
+use crate::bounds::{LowerBound, UpperBound};
 use crate::certificate::branch::{NeuronClaim, SearchProgress, SearchSettings};
 use crate::certificate::{Certificate, Proof};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::problem::{Network, TrainingProblem};
 use crate::training::{TrainingSettings, insert};
-use crate::{Control, Error, LowerBound, Network, Result, TrainingProblem, UpperBound};
 use faer::Mat;
 use ladder::Ladder;
 

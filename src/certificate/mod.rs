@@ -1,41 +1,39 @@
 //! Proven lower bounds. An estimate cannot become a bound: only [`prove_with`] makes a [`Proof`], and the adding up of the
 //! proofs of blocks (`blocks::stack_proved`).
 
-pub(crate) mod archive;
 mod blocks;
 pub mod branch;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
-pub(crate) mod files;
 mod head;
 mod method;
 mod operator;
 mod partition;
-mod priced;
 mod prove;
 mod random;
 mod settings;
 mod sparse;
 
-pub use blocks::certify_blocks;
 pub(crate) use blocks::{priced_share, share, stack_proved};
-pub use files::{
-    load_certificate, load_network, load_problem, parse_certificate, parse_network, parse_problem,
-    save_certificate, save_network, save_problem, verify,
-};
 pub use partition::Partition;
-pub(crate) use priced::provable_point;
 pub use prove::{DENSE_LIMIT, dense_limit};
 
-pub use random::{BoundedOperator, semidefinite_except};
+pub use operator::BoundedOperator;
+pub use random::semidefinite_except;
 pub use settings::ProofSettings;
 
+pub(crate) use cholesky::UNIT;
 use compact::Compact;
-use method::{Limits, Methods};
+pub(crate) use head::lifted_is_semidefinite;
+pub(crate) use method::{Limits, Methods};
+pub(crate) use prove::bound_below;
 
-use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
-use crate::{Control, LowerBound, Result, TrainingProblem};
+use crate::bounds::LowerBound;
+use crate::control::Control;
+use crate::dual::DualPoint;
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::Mat;
 
 /// How well a bound is proved.
@@ -183,7 +181,7 @@ pub fn prove_with(
     };
     let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
     let bound = prove::bound_below(problem, dual)
-        .ok_or_else(|| crate::Error::Refused("the value of the bound is not finite".into()))?;
+        .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     Ok(Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks })
 }
 
@@ -217,106 +215,4 @@ fn slack_is_semidefinite(
 
 fn is_zero(dual: &DualPoint) -> bool {
     dual.w.norm_max() == 0.0 && dual.y.iter().chain(&dual.n).all(|value| *value == 0.0)
-}
-
-/// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
-///
-/// In the worst case the certificate is the zero point with the bound 0, which needs no proof.
-pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {
-    certify_dual_with(problem, dual, &ProofSettings::default())
-}
-
-/// [`certify_dual`] with settings of the proof.
-///
-/// Above order d + n = [`DENSE_LIMIT`] the point is not repaired, only moved inwards by what the proof costs: it must be
-/// close to feasible.
-pub fn certify_dual_with(
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    settings: &ProofSettings,
-) -> Result<(Certificate, Proof)> {
-    settings.check()?;
-    dual.check(problem)?;
-    let compact = Compact::new(problem)?;
-    let (stated, problem) = (problem, compact.problem());
-    let order = problem.inputs() + problem.samples();
-    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
-    let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
-    let certified = match order {
-        ..=DENSE_LIMIT if order <= settings.dense_limit() => {
-            certify_repaired(stated, problem, dual, dense, settings)?
-        }
-        _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
-            certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, settings)?
-        }
-        _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
-    };
-    if let Some(certified) = certified {
-        return Ok(certified);
-    }
-    let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
-    let proof = prove_with(stated, &certificate, settings)?;
-    Ok((certificate, proof))
-}
-
-/// Part of the diagonal that Lanczos with the default number of steps needs at least.
-const LEAST_RANDOM_MARGIN: f64 = 2.5e-4;
-
-/// `stated` is the problem that the proof is for, `problem` its dense stand-in.
-fn certify_repaired(
-    stated: &TrainingProblem,
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    mut margin: f64,
-    settings: &ProofSettings,
-) -> Result<Option<(Certificate, Proof)>> {
-    let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
-    let mut attempt = |margin: f64, part: f64| {
-        let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
-        prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
-    };
-    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
-    let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
-    while margin < 0.1 {
-        if let Some(mut proved) = attempt(margin, part) {
-            let steps = if dual.y.len() <= TIGHTENED { TIGHTENING } else { 0 };
-            let (mut high, mut low) = ((margin, part), failed);
-            for _ in 0..steps {
-                let Some((m, p)) = low else { break };
-                let middle = ((m * high.0).sqrt(), (p * high.1).sqrt());
-                match attempt(middle.0, middle.1) {
-                    Some(better) => (proved, high) = (better, middle),
-                    None => low = Some(middle),
-                }
-            }
-            return Ok(Some(proved));
-        }
-        failed = Some((margin, part));
-        margin *= 4.0;
-        part = (16.0 * part).clamp(1e-8, 1e-4);
-    }
-    Ok(None)
-}
-
-/// Steps of bisection between the last margin that failed and the first that proved, up to so many samples.
-const TIGHTENING: usize = 3;
-const TIGHTENED: usize = 500;
-
-fn certify_inwards(
-    stated: &TrainingProblem,
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    mut margin: f64,
-    growth: f64,
-    settings: &ProofSettings,
-) -> Result<Option<(Certificate, Proof)>> {
-    while margin < 0.3 {
-        let Some(point) = with_margin(problem, dual, margin)? else { return Ok(None) };
-        let certificate = Certificate::new(point);
-        if let Ok(proof) = prove_with(stated, &certificate, settings) {
-            return Ok(Some((certificate, proof)));
-        }
-        margin *= growth;
-    }
-    Ok(None)
 }

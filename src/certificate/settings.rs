@@ -3,7 +3,7 @@
 use super::branch::SearchSettings;
 use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// Settings of a proof.
@@ -42,7 +42,7 @@ impl Default for ProofSettings {
 }
 
 impl ProofSettings {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.failure_probability >= 1e-100 && self.failure_probability <= 0.5 {
             return Ok(());
         }
@@ -53,7 +53,7 @@ impl ProofSettings {
         })
     }
 
-    pub(super) fn dense_limit(&self) -> usize {
+    pub(crate) fn dense_limit(&self) -> usize {
         let limit = self.dense_limit.unwrap_or_else(dense_limit);
         // N³/3 operations.
         let in_time = |time: Duration| (3.0 * DENSE_RATE * time.as_secs_f64()).cbrt() as usize;

@@ -1,9 +1,10 @@
 //! `relucert verify`.
 
 use super::arguments::VerifyOptions;
-use super::{SUCCESS, UNPROVED, complain, json, print, summary};
-use relucert::certificate::{ProofSettings, load_certificate, load_network, load_problem, prove_with};
-use relucert::report::Grade;
+use super::{SUCCESS, UNPROVED, complain, json, print};
+use crate::render::summary;
+use relucert::certificate::{Grade, ProofSettings, prove_with};
+use relucert::io::{load_certificate, load_network, load_problem};
 use relucert::{Error, Gap, LowerBound, Network, Result, TrainingProblem, UpperBound};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;

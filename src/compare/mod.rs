@@ -17,10 +17,14 @@ use crate::baselines::copositive::CopositiveSettings;
 use crate::baselines::descent::DescentSettings;
 use crate::baselines::frank_wolfe::FrankWolfeSettings;
 use crate::baselines::gated::GatedSettings;
+use crate::bounds::{LowerBound, UpperBound};
 use crate::certificate::Grade;
+use crate::certify::settings::CertifySettings;
+use crate::control::Control;
 use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::problem::Network;
 use crate::rounding::SplittingSettings;
-use crate::{CertifySettings, Control, Error, LowerBound, Network, Result, UpperBound};
 use stages::Bench;
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 use super::CsvOptions;
 use super::text::listed;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Columns by their place.
 pub(super) struct Columns {

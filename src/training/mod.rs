@@ -14,12 +14,12 @@ mod neurons;
 mod oracle;
 mod projection;
 mod whitened;
+mod whitening;
 
-use crate::linalg::product;
-use crate::{Control, Network, TrainingProblem};
+use crate::control::Control;
+use crate::linalg::dense::product;
+use crate::problem::{Network, TrainingProblem};
 use coordinates::Coordinates;
-#[doc(hidden)]
-pub use coordinates::Whitening;
 use faer::{Mat, MatRef};
 use lbfgs::{Limits, minimise};
 use projection::Projection;
@@ -27,6 +27,8 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
+#[doc(hidden)]
+pub use whitening::Whitening;
 
 /// Widths of the rounded kinks of one descent, as fractions of a neuron's typical preactivation.
 const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];

@@ -6,8 +6,8 @@
 use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
 use super::whitened::Whitened;
-use crate::Control;
-use crate::vector::{axpy, dot};
+use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
 use faer::MatRef;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;

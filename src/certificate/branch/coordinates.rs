@@ -7,8 +7,9 @@
 use super::moments::MOST;
 use super::samples::Block;
 use crate::certificate::cholesky::{UNIT, gamma};
-use crate::linalg::{ThinSvd, triangular_factor};
-use crate::{Error, Features, Result};
+use crate::error::{Error, Result};
+use crate::linalg::dense::{ThinSvd, triangular_factor};
+use crate::problem::Features;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 

@@ -17,7 +17,9 @@ mod tree;
 
 pub(super) use proved::prove_claim;
 
-use crate::{Control, Error, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use cell::Cell;
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
@@ -31,8 +33,6 @@ const SIDE_BY_SIDE: usize = 64;
 /// Visits of a subtree before it is divided: this many for each sample, and this many in any case.
 const VISITS_PER_SAMPLE: u64 = 64;
 const VISITS: u64 = 1 << 21;
-/// Violating directions after which a search ends.
-const MOST_VIOLATORS: usize = 256;
 
 /// What a search may cost.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ pub struct Search<'a> {
     /// The level, if the claim was proved at it.
     pub proved: Option<ProvedLevel<'a>>,
     /// Directions u (in the features of X) that violate the claim, by the values at the centres of their cells; the worst
-    /// first. Not proved to: a caller evaluates them.
+    /// first, one for each subtree searched when the first was found. Not proved to: a caller evaluates them.
     pub violators: Vec<Vec<f64>>,
     /// Largest |Wᵀ(Xu)₊|/|u| seen at the centre of a cell: an estimate from below of the least level there is.
     pub largest: f64,
@@ -147,7 +147,7 @@ impl<'a> NeuronClaim<'a> {
         self.at.d
     }
 
-    /// Searches at a level M ≥ 0 until it is proved, until many directions violate it, or until the budget is spent or
+    /// Searches at a level M ≥ 0 until it is proved, until directions violate it, or until the budget is spent or
     /// `control` stops it. Same result for any number of threads, unless it is stopped.
     pub fn search(
         &self,
@@ -185,7 +185,7 @@ impl<'a> NeuronClaim<'a> {
         let mut is_whole = true;
         while !open.is_empty() {
             let is_spent = search.cells >= settings.cells || search.visits >= settings.visits;
-            if is_spent || control.should_stop() || violators.len() >= MOST_VIOLATORS {
+            if is_spent || control.should_stop() || !violators.is_empty() {
                 break;
             }
             let rest = open.split_off(open.len().min(SIDE_BY_SIDE));

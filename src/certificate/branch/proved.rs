@@ -4,8 +4,10 @@ use super::{NeuronClaim, ProvedLevel, SearchSettings};
 use crate::certificate::cholesky::UNIT;
 use crate::certificate::prove::bound_below;
 use crate::certificate::{Certificate, Grade, Proof};
+use crate::control::Control;
 use crate::dual::DualPoint;
-use crate::{Control, Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 
 impl NeuronClaim<'_> {

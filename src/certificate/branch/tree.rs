@@ -16,8 +16,6 @@ const DENSE_ENOUGH: f64 = 0.75;
 const MOST_ACROSS: f64 = 0.9;
 /// Cells between two looks at the clock.
 const PATIENCE: u64 = 64;
-/// Violating directions after which a subtree is left.
-const MOST_VIOLATORS: usize = 8;
 
 /// What is searched: |Σ_i w_i|x_i·u| + sPu| ≤ m|u| for s = ±1 and all u in R^d.
 pub(super) struct Claim<'a> {
@@ -126,9 +124,11 @@ impl Workspace {
         self.nodes.clear();
         self.nodes.push((root, None, 0));
         while let Some((mut cell, child, level)) = self.nodes.pop() {
-            let spent = found.visits >= budget.visits
-                || found.cells >= budget.cells
-                || found.violators.len() >= MOST_VIOLATORS;
+            // One direction a subtree: around it every cell on the edge of the violation would find another.
+            if !found.violators.is_empty() {
+                break;
+            }
+            let spent = found.visits >= budget.visits || found.cells >= budget.cells;
             if spent || (found.cells % PATIENCE == PATIENCE - 1 && stop()) {
                 found.open.push(cell);
                 found.open.extend(self.nodes.drain(..).rev().map(|(cell, ..)| cell));

@@ -1,0 +1,3 @@
+//! What the system tells: memory, free and taken.
+
+pub(crate) mod memory;
