@@ -140,7 +140,7 @@ impl Coordinates {
         let length = |matrix: &Mat<f64>, columns: usize, i: usize| {
             (0..columns).map(|k| matrix[(i, k)].abs()).sum::<f64>()
         };
-        // 1.01 pays for the rounding of sums of nonnegative terms, 2⁻⁸⁰⁰ for what underflowed.
+        // 1.01 pays for the rounding of sums of nonnegative terms, the second one in `error` for what underflowed anywhere.
         let total = |matrix: &Mat<f64>, columns: usize| {
             1.01 * weights.iter().enumerate().map(|(i, w)| w * length(matrix, columns, i)).sum::<f64>()
         };
@@ -165,7 +165,8 @@ impl Coordinates {
 
     /// The level to prove in these coordinates for a claim at level M, rounded downwards; not positive where there is none.
     pub fn level(&self, level: f64) -> f64 {
-        let level = scaled(level, self.exponent);
+        // A larger level than that, or one that overflows, gains nothing.
+        let level = scaled(level, self.exponent).min(2f64.powi(700));
         let level = (level * (1.0 - 1.01 * self.skewness - 4.0 * UNIT) - self.error) * (1.0 - 4.0 * UNIT);
         // A level that fell among the subnormal numbers has lost bits.
         if level > 2f64.powi(-700) { level } else { 0.0 }
@@ -183,7 +184,7 @@ impl Coordinates {
 
     /// At least Σ|w_i||x_i|, for W and X as they are.
     pub fn reach(&self) -> f64 {
-        (1.01 * self.unscaled(self.reach)).next_up()
+        1.01 * self.unscaled(self.reach) + 4.0 * f64::MIN_POSITIVE
     }
 
     /// A direction of the search in the features of X.
@@ -258,7 +259,8 @@ fn skewness(v: MatRef<'_, f64>) -> f64 {
     let row = |i: usize| (0..p).map(|j| (gram[(i, j)] - f64::from(u8::from(i == j))).abs()).sum::<f64>();
     let widest = largest((0..p).map(row));
     // Entries of V of at most 1.5: an entry of the product errs by at most 2.25 p γ_p.
-    if v.norm_max() > 1.5 || !widest.is_finite() {
+    let is_moderate = v.col_iter().all(|column| column.iter().all(|v| v.abs() <= 1.5));
+    if !is_moderate || !widest.is_finite() {
         return f64::INFINITY;
     }
     1.01 * (widest + 2.25 * (p * p) as f64 * gamma(p + 2))
