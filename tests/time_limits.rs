@@ -43,7 +43,7 @@ fn free_bound(problem: &TrainingProblem) -> f64 {
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
     let repaired = repair(problem, &targets, &RepairSettings::default(), &Control::new()).unwrap();
-    certify_dual(problem, &repaired.dual).unwrap().1.lower_bound()
+    certify_dual(problem, &repaired.dual).unwrap().1.lower_bound().value()
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn a_run_stopped_at_once_has_the_bound_of_the_checkpoint_that_it_began_from() {
     let late = Control::new().within(Duration::ZERO);
     let after = certify(&problem, &settings, &late, &mut Silent).unwrap().report;
     assert_eq!(after.status, Status::TimeLimit);
-    assert!(after.lower_bound >= before.lower_bound * (1.0 - 1e-9), "{after:?}");
+    assert!(after.lower_bound >= before.lower_bound.value() * (1.0 - 1e-9), "{after:?}");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Figures of a run as rows of numbers, and back.
 
+use crate::bounds::LowerBound;
 use crate::certificate::Grade;
 use crate::certify::report::{BlockFigures, Relaxed, Status};
 
@@ -40,7 +41,7 @@ pub(super) fn of_block(figures: &BlockFigures) -> [f64; BLOCK] {
         figures.pairs as f64,
         figures.active_pairs as f64,
         code(&STATUSES, &figures.status),
-        figures.lower_bound,
+        figures.lower_bound.value(),
         code(&GRADES, &figures.grade),
         figures.failure_probability,
         figures.solve_seconds,
@@ -63,7 +64,7 @@ pub(super) fn to_block(row: &[f64]) -> Option<BlockFigures> {
         active_pairs: whole(active)?,
         status: decoded(&STATUSES, status)?,
         begun: true,
-        lower_bound: measure(lower)?,
+        lower_bound: LowerBound::claimed(measure(lower)?),
         grade: decoded(&GRADES, grade)?,
         failure_probability: measure(failure)?,
         solve_seconds: measure(solve)?,

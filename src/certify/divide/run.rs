@@ -38,7 +38,7 @@ impl Run<'_> {
         let (proving, left) = (Instant::now(), self.control.remaining());
         let free = certify_free(self.division.problem, &self.division.settings.proof, left)?;
         seconds.certify += proving.elapsed().as_secs_f64();
-        let least = free.as_ref().map_or(0.0, |(_, proof)| proof.lower_bound());
+        let least = free.as_ref().map_or(0.0, |(_, proof)| proof.lower_bound().value());
         let divided = self.solve(least, observer, seconds)?;
         let (certificate, proof) = better((divided.certificate, divided.proof), free);
         Ok(Divided { certificate, proof, ..divided })
@@ -71,9 +71,9 @@ impl Run<'_> {
                     fresh += 1;
                     phases = [phases[0] + figures.solve_seconds, phases[1] + figures.certify_seconds];
                 }
-                let lost = figures.estimated_bound - proof.lower_bound();
+                let lost = figures.estimated_bound - proof.lower_bound().value();
                 if worst.is_none_or(|(_, estimated, proved)| lost > estimated - proved) {
-                    worst = Some((outcome.block, figures.estimated_bound, proof.lower_bound()));
+                    worst = Some((outcome.block, figures.estimated_bound, proof.lower_bound().value()));
                 }
                 solved.push((outcome.certificate, proof));
             }
@@ -146,7 +146,8 @@ impl Run<'_> {
     ) -> Result<Divided> {
         let division = self.division;
         let trading = Instant::now();
-        let (upper, bound) = (division.network.objective(division.problem), divided.proof.lower_bound());
+        let (upper, bound) =
+            (division.network.objective(division.problem), divided.proof.lower_bound().value());
         let mut tell = |round: usize, relaxed: &Relaxed, bound: f64| {
             observer.progress(&Progress {
                 iteration: round,
