@@ -1,6 +1,6 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
-use crate::certificate::{self, Certificate, Proof, ProofSettings, certify_dual_with, prove_with};
+use crate::certificate::{self, Certificate, Proof, certify_dual_with, prove_with};
 use crate::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
 use crate::divide::{Division, Run as DividedRun};
 use crate::lifting::LiftedFactor;
@@ -183,8 +183,7 @@ pub(crate) fn run(
     seconds.solve += solving.elapsed().as_secs_f64();
 
     let certifying = Instant::now();
-    let proving =
-        ProofSettings { time: control.remaining().or(settings.proof.time), ..settings.proof.clone() };
+    let proving = settings.making(0, control);
     let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
     seconds.certify += certifying.elapsed().as_secs_f64();
 

@@ -62,6 +62,7 @@ pub mod rounding;
 mod settings;
 pub mod solver;
 mod sparse;
+mod stream;
 pub mod training;
 mod vector;
 

@@ -4,8 +4,9 @@ use crate::certificate::ProofSettings;
 use crate::checkpoint::Checkpoint;
 use crate::relax::Method;
 use crate::solver::SolverSettings;
+use crate::stream::{Purpose, derived};
 use crate::training::TrainingSettings;
-use crate::{Cuts, Error, Result};
+use crate::{Control, Cuts, Error, Result};
 
 /// Samples that one factor takes on before the problem is divided.
 const WHOLE: usize = 5_000;
@@ -137,6 +138,17 @@ impl Default for CertifySettings {
 }
 
 impl CertifySettings {
+    /// Settings of the proof of what the run itself has made for a block (0 for a run in one piece): in the time that is
+    /// left, and from a stream of the run's seed, so that the same seed gives the same bits.
+    pub(crate) fn making(&self, block: usize, control: &Control) -> ProofSettings {
+        let seed = self.proof.seed.unwrap_or(self.seed);
+        ProofSettings {
+            time: control.remaining().or(self.proof.time),
+            seed: Some(derived(seed, Purpose::BlockProof, block as u64)),
+            ..self.proof.clone()
+        }
+    }
+
     /// Refuses a value out of its range.
     pub(crate) fn check(&self) -> Result<()> {
         if !(self.tolerance > 0.0 && self.tolerance < 1.0) {

@@ -3,6 +3,7 @@
 
 pub(crate) mod archive;
 mod blocks;
+mod chance;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
@@ -19,6 +20,7 @@ mod sparse;
 
 pub use blocks::certify_blocks;
 pub(crate) use blocks::{priced_share, share, stack_proved};
+pub(crate) use chance::share_of_probability;
 pub use files::{
     load_certificate, load_network, load_problem, parse_certificate, parse_network, parse_problem,
     save_certificate, save_network, save_problem, verify,
@@ -30,6 +32,7 @@ pub use prove::{DENSE_LIMIT, dense_limit};
 pub use random::{BoundedOperator, semidefinite_except};
 pub use settings::ProofSettings;
 
+use chance::Chance;
 use compact::Compact;
 use method::{Limits, Methods};
 
@@ -140,7 +143,8 @@ pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Pro
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
 /// Each slack is proved by a dense or a sparse factorisation where one fits in memory, and else by Lanczos from random
-/// starts; one of the latter kind makes the proof probabilistic. Errors: settings out of range, a malformed certificate, or
+/// starts; one of the latter kind makes the proof probabilistic, over the seed of the settings or, without one, over the
+/// entropy of the operating system. Errors: settings out of range, a malformed certificate, or
 /// one whose slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head
 /// matrix is too large for either factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
 pub fn prove_with(
@@ -148,13 +152,23 @@ pub fn prove_with(
     certificate: &Certificate,
     settings: &ProofSettings,
 ) -> Result<Proof> {
-    settings.check()?;
+    settings.validate()?;
+    prove_leaving(problem, certificate, settings, &Chance::new(settings))
+}
+
+/// [`prove_with`], leaving so much to chance.
+fn prove_leaving(
+    problem: &TrainingProblem,
+    certificate: &Certificate,
+    settings: &ProofSettings,
+    chance: &Chance,
+) -> Result<Proof> {
     let dual = &certificate.dual;
     dual.check(problem)?;
-    let blocks = certificate.blocks();
+    let (blocks, limits) = (certificate.blocks(), Limits::new(settings));
     let outcome = match &certificate.partition {
-        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, settings)?,
-        None => Some(slack_is_semidefinite(problem, dual, settings, &Limits::new(settings))?),
+        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, &limits, chance)?,
+        None => Some(slack_is_semidefinite(problem, dual, &limits, chance)?),
     };
     let Some(failure_probability) = outcome else {
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
@@ -169,13 +183,15 @@ pub fn prove_with(
 fn slack_is_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
-    settings: &ProofSettings,
     limits: &Limits,
+    chance: &Chance,
 ) -> Result<f64> {
     // For W = 0, y = 0, N = 0 the form is γ|u|².
     if is_zero(dual) {
         return Ok(0.0);
     }
+    // Before anything is planned: pairs without a multiplier are not in the form, and could only make a proof dearer.
+    let dual = &*dual.without_idle_pairs();
     prove::check_range(problem, dual)?;
     let part = prove::taking_part(problem, dual)?;
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
@@ -190,7 +206,7 @@ fn slack_is_semidefinite(
     if proved.is_some() {
         return Ok(0.0);
     }
-    random::slack_is_probably_semidefinite(problem, dual, settings).map(|()| settings.failure_probability)
+    random::slack_is_probably_semidefinite(problem, dual, chance).map(|()| chance.probability)
 }
 
 fn is_zero(dual: &DualPoint) -> bool {
@@ -207,14 +223,17 @@ pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Cert
 /// [`certify_dual`] with settings of the proof.
 ///
 /// Above order d + n = [`DENSE_LIMIT`] the point is not repaired, only moved inwards by what the proof costs: it must be
-/// close to feasible.
+/// close to feasible. Pairs without a multiplier are left out. Where chance has a part, the failure probability of the
+/// settings is that of all margins tried together. With a seed the certificate is the same whenever it is made.
 pub fn certify_dual_with(
     problem: &TrainingProblem,
     dual: &DualPoint,
     settings: &ProofSettings,
 ) -> Result<(Certificate, Proof)> {
-    settings.check()?;
+    settings.validate()?;
     dual.check(problem)?;
+    let dual = &*dual.without_idle_pairs();
+    let attempts = Attempts { settings, chance: Chance::new(settings), made: 0 };
     let compact = Compact::new(problem)?;
     let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
@@ -222,12 +241,12 @@ pub fn certify_dual_with(
     let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
-            certify_repaired(stated, problem, dual, dense, settings)?
+            certify_repaired(stated, problem, dual, dense, attempts)?
         }
         _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
-            certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, settings)?
+            certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, attempts)?
         }
-        _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
+        _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, attempts)?,
     };
     if let Some(certified) = certified {
         return Ok(certified);
@@ -237,8 +256,28 @@ pub fn certify_dual_with(
     Ok((certificate, proof))
 }
 
-/// Part of the diagonal that Lanczos with the default number of steps needs at least.
-const LEAST_RANDOM_MARGIN: f64 = 2.5e-4;
+/// Part of the diagonal that Lanczos with three quarters of the default number of steps needs at least.
+const LEAST_RANDOM_MARGIN: f64 = 4.5e-4;
+
+/// Proofs of one certificate after another, which together may fail as often as the settings say.
+struct Attempts<'a> {
+    settings: &'a ProofSettings,
+    chance: Chance,
+    made: u32,
+}
+
+impl Attempts<'_> {
+    fn prove(&mut self, problem: &TrainingProblem, certificate: &Certificate) -> Option<Proof> {
+        let chance = self.chance.attempt(self.made);
+        self.made += 1;
+        let mut proof = prove_leaving(problem, certificate, self.settings, &chance).ok()?;
+        // Which attempt ends up as the proof is itself a matter of chance: it has the probability of all of them.
+        if proof.grade == Grade::Probabilistic {
+            proof.failure_probability = self.chance.probability;
+        }
+        Some(proof)
+    }
+}
 
 /// `stated` is the problem that the proof is for, `problem` its dense stand-in.
 fn certify_repaired(
@@ -246,12 +285,12 @@ fn certify_repaired(
     problem: &TrainingProblem,
     dual: &DualPoint,
     mut margin: f64,
-    settings: &ProofSettings,
+    mut attempts: Attempts<'_>,
 ) -> Result<Option<(Certificate, Proof)>> {
     let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
-        prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
+        attempts.prove(stated, &certificate).map(|proof| (certificate, proof))
     };
     // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
     let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
@@ -286,12 +325,12 @@ fn certify_inwards(
     dual: &DualPoint,
     mut margin: f64,
     growth: f64,
-    settings: &ProofSettings,
+    mut attempts: Attempts<'_>,
 ) -> Result<Option<(Certificate, Proof)>> {
     while margin < 0.3 {
         let Some(point) = with_margin(problem, dual, margin)? else { return Ok(None) };
         let certificate = Certificate::new(point);
-        if let Ok(proof) = prove_with(stated, &certificate, settings) {
+        if let Some(proof) = attempts.prove(stated, &certificate) {
             return Ok(Some((certificate, proof)));
         }
         margin *= growth;

@@ -30,7 +30,6 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
-                seed: options.seed,
                 ..ProofSettings::default()
             },
             memory_limit,

@@ -54,7 +54,6 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
             blocks: common.blocks,
             proof: ProofSettings {
                 failure_probability: common.failure_probability,
-                seed: common.seed,
                 ..ProofSettings::default()
             },
             ..CertifySettings::default()

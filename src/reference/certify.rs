@@ -1,7 +1,7 @@
 //! The road of `certify` with the reference solver in place of the low-rank one.
 
 use super::{ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus, solve_lifted};
-use crate::certificate::certify_dual;
+use crate::certificate::{ProofSettings, certify_dual_with};
 use crate::dual::dual_point;
 use crate::lifting::Lifting;
 use crate::report::{Relaxed, Report, Seconds, Status};
@@ -34,7 +34,8 @@ pub fn certify(
     // The multiplier of the loss is target − prediction.
     let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
     let dual = dual_point(problem, &lifting, &solution.pairs, &misfit);
-    let (certificate, proof) = certify_dual(problem, &dual)?;
+    let proving = ProofSettings { seed: Some(training.seed), ..ProofSettings::default() };
+    let (certificate, proof) = certify_dual_with(problem, &dual, &proving)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed(&solution), seconds);

@@ -16,6 +16,7 @@ use crate::dual::{DualPoint, RepairSettings, repair, repair_priced};
 use crate::lifting::{Cut, Geometry, LiftedFactor, Lifting};
 use crate::report::{Relaxed, Status};
 use crate::settings::CertifySettings;
+use crate::stream::{Purpose, derived};
 use crate::{Control, Cuts, Error, HeadDecay, Network, Observer, Result, TrainingProblem};
 use faer::Mat;
 use std::time::Instant;
@@ -185,7 +186,7 @@ impl Run<'_> {
         if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
             return Vec::new();
         }
-        propose(self.lifting, rows, columns, held, self.cuts, self.seed.wrapping_add(round as u64))
+        propose(self.lifting, rows, columns, held, self.cuts, derived(self.seed, Purpose::Cuts, round as u64))
     }
 
     /// Whether a round of cuts that began with this bound has raised it enough for another.
