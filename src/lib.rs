@@ -39,6 +39,7 @@ pub mod certificate;
 mod certify;
 mod checkpoint;
 pub mod compare;
+mod container;
 mod control;
 pub mod cuts;
 pub mod data;

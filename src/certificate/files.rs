@@ -1,6 +1,7 @@
 //! Problem, network and certificate as .npz files that `numpy.load` reads.
 
 use super::archive::Archive;
+use super::members::{CERTIFICATE, NETWORK, PROBLEM};
 use super::{Certificate, Partition, Proof, prove};
 use crate::dual::{CutForms, DualPoint};
 use crate::features::by_rows;
@@ -65,34 +66,36 @@ pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -
     array(out, "head", &[heads.len() as u64, order as u64, order as u64], entries)
 }
 
-/// Reads what [`save_problem`] wrote; everything is checked again.
+/// Reads what [`save_problem`] wrote; everything is checked again, and any other array is refused.
 pub fn load_problem(path: &Path) -> Result<TrainingProblem> {
-    problem(open(path)?)
+    problem(open(path)?.only(&[PROBLEM])?)
 }
 
 /// The problem in the bytes of a `problem.npz`; `path` is what messages call it.
 pub fn parse_problem(path: &Path, bytes: &[u8]) -> Result<TrainingProblem> {
-    problem(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    problem(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[PROBLEM])?)
 }
 
-/// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error.
+/// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error, and so is any
+/// other array: a network with biases, say, is another one.
 pub fn load_network(path: &Path) -> Result<Network> {
-    take_network(&mut open(path)?)
+    take_network(&mut open(path)?.only(&[NETWORK])?)
 }
 
 /// The network in the bytes of a `network.npz`; `path` is what messages call it.
 pub fn parse_network(path: &Path, bytes: &[u8]) -> Result<Network> {
-    take_network(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    take_network(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[NETWORK])?)
 }
 
-/// Reads what [`save_certificate`] wrote. Nothing is believed: [`prove`] checks it against a problem.
+/// Reads what [`save_certificate`] wrote; any other array is refused. Nothing is believed: [`prove`] checks it against a
+/// problem.
 pub fn load_certificate(path: &Path) -> Result<Certificate> {
-    take_certificate(&mut open(path)?)
+    take_certificate(&mut open(path)?.only(&[CERTIFICATE])?)
 }
 
 /// The certificate in the bytes of a `certificate.npz`; `path` is what messages call it.
 pub fn parse_certificate(path: &Path, bytes: &[u8]) -> Result<Certificate> {
-    take_certificate(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    take_certificate(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[CERTIFICATE])?)
 }
 
 pub(crate) fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {

@@ -9,6 +9,7 @@ pub(crate) mod compact;
 mod elimination;
 pub(crate) mod files;
 mod head;
+pub(crate) mod members;
 mod method;
 mod operator;
 mod partition;

@@ -4,6 +4,7 @@ use super::fingerprint::Fingerprint;
 use super::{Checkpoint, LevelState, figures, whole};
 use crate::certificate::Certificate;
 use crate::certificate::archive::Archive;
+use crate::certificate::members::{CERTIFICATE, NETWORK};
 use crate::certificate::files::{
     Writer, array, open, put_network, rewrite, take_certificate, take_network, try_rewrite,
 };
@@ -58,7 +59,7 @@ impl Saver {
     ) -> Result<(Self, Option<Saved>)> {
         let fingerprint = Fingerprint::new(problem, given, settings, blocks);
         let saved = match open(&checkpoint.path) {
-            Ok(mut archive) => Some(load(&mut archive, checkpoint, &fingerprint, problem, blocks)?),
+            Ok(archive) => Some(load(archive, checkpoint, &fingerprint, problem, blocks)?),
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 try_rewrite(&checkpoint.path)?;
                 None
@@ -126,8 +127,27 @@ fn damaged(checkpoint: &Checkpoint, what: &str) -> Error {
 
 type Input<'a> = Archive<'a, BufReader<File>>;
 
+/// The arrays of a checkpoint beside those of a network and of a certificate.
+const STATE: &[&str] = &[
+    "fingerprint",
+    "seconds",
+    "figures",
+    "blocks",
+    "loss",
+    "levels",
+    "numbers",
+    "factor",
+    "keys",
+    "multipliers",
+    "equality_multipliers",
+    "cut_target",
+    "cut_indptr",
+    "cut_index",
+    "cut_coef",
+];
+
 fn load(
-    archive: &mut Input<'_>,
+    archive: Input<'_>,
     checkpoint: &Checkpoint,
     fingerprint: &Fingerprint,
     problem: &TrainingProblem,
@@ -141,6 +161,7 @@ fn load(
             checkpoint.path.display()
         )));
     }
+    let archive = &mut archive.only(&[NETWORK, CERTIFICATE, STATE])?;
     fingerprint.check(&archive.array::<u64>("fingerprint").map_err(refused)?.1, checkpoint)?;
     let network = take_network(archive).map_err(refused)?;
     if (network.hidden().nrows(), network.output().nrows()) != (problem.inputs(), problem.outputs())

@@ -1,7 +1,9 @@
 //! numpy's `.npz` with arrays X and Y, and `.npy` tables.
 
 use super::encoding::{Column, decode_numbers};
+use super::text::abbreviated;
 use super::{CsvOptions, Dataset, Task};
+use crate::container::array_names;
 use crate::{Error, Result};
 use faer::Mat;
 use npyz::npz::{NpzArchive, file_name_from_array_name};
@@ -13,13 +15,15 @@ const GREATEST_COMPRESSION: u64 = 1100;
 
 /// Reads an `.npz` archive with the arrays X (n × d) and Y (n or n × c).
 ///
-/// Y of one column is decoded like one target column of a CSV file; several columns are a regression.
+/// Other arrays are left out, and [`Dataset::notes`] says so. An archive that numpy might read in another way is refused: a
+/// member twice, or one that is not an array. Y of one column is decoded like one target column of a CSV file; several columns are a regression.
 pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
     if !options.targets.is_empty() {
         return Err(Error::Input(format!(
             "{name}: the targets of an .npz file are its array Y; name no target"
         )));
     }
+    let names = array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::Input(format!("{name}: not an .npz file ({error}); write it with numpy.savez"))
     })?;
@@ -32,7 +36,14 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
             y.nrows()
         )));
     }
-    dataset(x, y, name, options.task)
+    let mut dataset = dataset(x, y, name, options.task)?;
+    let others: Vec<String> =
+        names.iter().filter(|key| !["X", "Y"].contains(&key.as_str())).map(|key| abbreviated(key)).collect();
+    if !others.is_empty() {
+        let shown = others[..others.len().min(10)].join(", ");
+        dataset.add_note(format!("{name}: only the arrays X and Y are read; left out: {shown}"));
+    }
+    Ok(dataset)
 }
 
 /// Reads an `.npy` table, whose columns are called `x1`, …, `y`; the last one is the target unless others are named.
@@ -117,7 +128,7 @@ fn member(archive: &mut NpzArchive<Cursor<&[u8]>>, size: usize, name: &str, key:
     let wanted = file_name_from_array_name(key);
     let mut bytes = Vec::new();
     let Ok(entry) = archive.zip_archive().by_name(&wanted) else {
-        let keys: Vec<String> = archive.array_names().map(super::text::abbreviated).take(10).collect();
+        let keys: Vec<String> = archive.array_names().map(abbreviated).take(10).collect();
         return Err(Error::Input(format!(
             "{name}: no readable array {key} (it has: {}); write it with numpy.savez(file, X=X, Y=Y)",
             keys.join(", ")
