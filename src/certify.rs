@@ -118,7 +118,7 @@ pub(crate) fn run(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
-    settings.check()?;
+    settings.validate()?;
     let plan = Plan::new(problem, settings, control.remaining())?;
     check_size(problem, plan.blocks)?;
     let (mut saver, saved) = match &settings.checkpoint {

@@ -30,7 +30,9 @@ pub(crate) fn array_names(reader: &mut (impl Read + Seek)) -> io::Result<Vec<Str
         let shown = String::from_utf8_lossy(member.name).escape_debug().take(40).collect::<String>();
         let Some(array) = name.and_then(|name| name.strip_suffix(".npy")).filter(|name| !name.contains('\0'))
         else {
-            return Err(wrong(&format!("has a member {shown} that is not an array (NAME.npy); leave it out")));
+            return Err(wrong(&format!(
+                "has a member {shown} that is not an array (NAME.npy); leave it out"
+            )));
         };
         if !seen.insert(member.name) {
             return Err(wrong(&format!("has the array {shown} twice; leave one of them out")));

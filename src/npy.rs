@@ -139,8 +139,7 @@ impl<'a> Header<'a> {
             if digits.is_empty() || digits.len() > 1 && digits[0] == b'0' {
                 return Err(ODD);
             }
-            let append =
-                |value: u64, digit: &u8| value.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+            let append = |value: u64, digit: &u8| value.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
             let size = digits.iter().try_fold(0u64, append).ok_or(many)?;
             entries = entries.checked_mul(size.max(1)).ok_or(many)?;
             dimensions += 1;

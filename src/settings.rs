@@ -149,8 +149,9 @@ impl CertifySettings {
         }
     }
 
-    /// Refuses a value out of its range.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Refuses a value out of its range, here and in all settings within: [`certify()`](crate::certify()) asks before
+    /// anything is spent.
+    pub fn validate(&self) -> Result<()> {
         if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
             return Err(Error::Parameter {
                 name: "tolerance",
@@ -158,6 +159,17 @@ impl CertifySettings {
                 range: "between 0 and 1",
             });
         }
+        if self.blocks == Blocks::Count(0) {
+            let range = "between 1 and half the number of samples";
+            return Err(Error::Parameter { name: "blocks", value: "0".into(), range });
+        }
+        if self.memory_limit == Some(0) {
+            let value = "0".into();
+            return Err(Error::Parameter { name: "memory_limit", value, range: "at least one byte" });
+        }
+        self.solver.check()?;
+        self.training.validate()?;
+        self.proof.validate()?;
         if self.prices != Prices::None && self.cuts != Cuts::None {
             return Err(Error::Input("prices and cuts do not go together; leave out one of the two".into()));
         }

@@ -144,8 +144,8 @@ fn a_single_factor_goes_on_from_its_last_level_to_the_same_bound() {
         assert!(stopper.seen[0].iteration > steps);
         (bound, steps) = (stopper.seen[reports - 1].lower_bound, stopper.seen[reports - 1].iteration);
         assert!(bound > 0.0 && stopped.report.lower_bound >= bound * (1.0 - 1e-6));
-        let kept =
-            prove(&problem, &load_certificate(&certificate_in(&path)).unwrap()).map_or(0.0, |proof| proof.lower_bound());
+        let kept = prove(&problem, &load_certificate(&certificate_in(&path)).unwrap())
+            .map_or(0.0, |proof| proof.lower_bound());
         assert!(kept <= whole.relaxation_value * (1.0 + 1e-4));
     }
     let resumed = run(&problem, &with).unwrap();

@@ -343,7 +343,9 @@ fn odd_archive(members: &[(&str, &[u8])], comment: &str) -> Vec<u8> {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.set_comment(comment);
     for (name, bytes) in members {
-        writer.start_file(*name, FileOptions::default().compression_method(CompressionMethod::Stored)).unwrap();
+        writer
+            .start_file(*name, FileOptions::default().compression_method(CompressionMethod::Stored))
+            .unwrap();
         writer.write_all(bytes).unwrap();
     }
     writer.finish().unwrap().into_inner()
@@ -479,7 +481,9 @@ fn a_header_says_what_numpy_would_read() {
     ] {
         let message = read(&bad).map(|_| ()).expect_err(&bad).to_string();
         assert!(message.starts_with("f.npy: ") && !message.contains('\n'), "{bad}: {message}");
-        assert!(message.contains("header") || message.contains("real number") || message.contains("dimensions"));
+        assert!(
+            message.contains("header") || message.contains("real number") || message.contains("dimensions")
+        );
     }
     let mut odd = raw(&shaped("(3, 2)"), &data);
     odd[7] = 1;

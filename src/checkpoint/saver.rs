@@ -4,11 +4,10 @@ use super::fingerprint::Fingerprint;
 use super::{Checkpoint, LevelState, figures, whole};
 use crate::certificate::Certificate;
 use crate::certificate::archive::Archive;
+use crate::certificate::files::{Writer, archive, array, open, put_network, take_certificate, take_network};
 use crate::certificate::members::{CERTIFICATE, NETWORK};
-use crate::certificate::files::{
-    Writer, array, open, put_network, rewrite, take_certificate, take_network, try_rewrite,
-};
 use crate::divide::BlockFigures;
+use crate::files::{rewrite, try_rewrite};
 use crate::report::{Relaxed, Seconds};
 use crate::settings::CertifySettings;
 use crate::{Error, Network, Result, TrainingProblem};
@@ -96,10 +95,12 @@ impl Saver {
     pub(crate) fn write(&mut self, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) {
         let seconds = [self.seconds.solve, self.seconds.certify, self.seconds.round];
         let outcome = rewrite(&self.checkpoint.path, |out| {
-            array(out, "fingerprint", &[self.fingerprint.count()], self.fingerprint.numbers())?;
-            array(out, "seconds", &[3], seconds.into_iter())?;
-            put_network(out, &self.network)?;
-            fill(out)
+            archive(out, |out| {
+                array(out, "fingerprint", &[self.fingerprint.count()], self.fingerprint.numbers())?;
+                array(out, "seconds", &[3], seconds.into_iter())?;
+                put_network(out, &self.network)?;
+                fill(out)
+            })
         });
         self.written = Instant::now();
         if let Err(error) = outcome {

@@ -1,14 +1,15 @@
 //! `relucert certify`.
 
 use super::arguments::{CertifyOptions, NetworkOptions};
-use super::files::{SaveFolder, write_whole};
+use super::files::SaveFolder;
 use super::pictures::{self, Moment};
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary, weights};
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, Dataset, load};
 use relucert::{
-    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify, certify_network,
+    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify,
+    certify_network, write_whole,
 };
 use std::time::Instant;
 

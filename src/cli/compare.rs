@@ -2,7 +2,7 @@
 
 use super::arguments::CompareOptions;
 use super::certify::{load_data, start_threads};
-use super::files::{SaveFolder, write_whole};
+use super::files::SaveFolder;
 use super::pictures::comparison;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, table};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,7 +11,7 @@ use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
 use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compare};
 use relucert::data::Dataset;
-use relucert::{CertifySettings, Control, Error, Result};
+use relucert::{CertifySettings, Control, Error, Result, write_whole};
 use std::time::Duration;
 
 pub(super) fn run(options: &CompareOptions) -> Result<u8> {

@@ -23,7 +23,8 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
             "{name}: the targets of an .npz file are its array Y; name no target"
         )));
     }
-    let names = array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
+    let names =
+        array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::Input(format!("{name}: not an .npz file ({error}); write it with numpy.savez"))
     })?;

@@ -71,7 +71,7 @@ impl<'a> Division<'a> {
         network: &'a Network,
         settings: &CertifySettings,
     ) -> Result<Self> {
-        settings.check()?;
+        settings.validate()?;
         check_network(problem, network)?;
         let plan = Plan::new(problem, settings, None)?;
         check_size(problem, plan.blocks)?;

@@ -21,6 +21,7 @@ pub fn certify(
     observer: &mut dyn FnMut(&ReferenceIteration),
 ) -> Result<Certified> {
     settings.check()?;
+    training.validate()?;
     let rounding = Instant::now();
     let network = train(problem, training, control);
     let mut seconds = Seconds { round: rounding.elapsed().as_secs_f64(), ..Seconds::default() };

@@ -17,7 +17,7 @@ mod whitened;
 
 use crate::linalg::product;
 use crate::stream::{Purpose, derived, generator};
-use crate::{Control, Network, TrainingProblem};
+use crate::{Control, Error, Network, Result, TrainingProblem};
 use coordinates::Coordinates;
 #[doc(hidden)]
 pub use coordinates::Whitening;
@@ -78,6 +78,19 @@ pub struct TrainingSettings {
 impl Default for TrainingSettings {
     fn default() -> Self {
         Self { width: 40, starts: 2, iterations: 500, rounds: 30, seed: 0 }
+    }
+}
+
+impl TrainingSettings {
+    /// Refuses a value out of its range.
+    pub fn validate(&self) -> Result<()> {
+        for (name, value) in [("width", self.width), ("starts", self.starts), ("iterations", self.iterations)]
+        {
+            if value == 0 {
+                return Err(Error::Parameter { name, value: value.to_string(), range: "at least 1" });
+            }
+        }
+        Ok(())
     }
 }
 
