@@ -27,7 +27,7 @@ pub(crate) fn array_names(reader: &mut (impl Read + Seek)) -> io::Result<Vec<Str
     while !rest.is_empty() {
         let member = Member::first(&mut rest)?;
         let name = std::str::from_utf8(member.name).ok().filter(|name| name.is_ascii());
-        let shown = String::from_utf8_lossy(member.name).escape_debug().take(40).collect::<String>();
+        let shown = String::from_utf8_lossy(member.name).escape_default().take(40).collect::<String>();
         let Some(array) = name.and_then(|name| name.strip_suffix(".npy")).filter(|name| !name.contains('\0'))
         else {
             return Err(wrong(&format!(

@@ -425,7 +425,7 @@ fn an_archive_with_two_readings_is_refused() {
     assert!(message.to_string().contains("note does not belong"), "{message}");
 }
 
-/// Headers that numpy refuses, and those that it reads.
+/// Headers that numpy reads, and those that it refuses or that no program writes.
 #[test]
 fn a_header_says_what_numpy_would_read() {
     let data: Vec<u8> = (1..=6).flat_map(|k| f64::from(k).to_le_bytes()).collect();
@@ -495,5 +495,47 @@ fn a_header_says_what_numpy_would_read() {
         let floats: Vec<u8> = saved.certificate.dual().y.iter().flat_map(|v| v.to_le_bytes()).collect();
         let message = parse_certificate(Path::new("c.npz"), &with(&saved, name, raw(&header, &floats)));
         assert!(message.unwrap_err().to_string().contains("header"), "{values}");
+    }
+}
+
+/// The same by the command line: one line, status 2, nothing else happens.
+#[cfg(feature = "cli")]
+#[test]
+fn the_commands_refuse_what_numpy_reads_otherwise() {
+    let (x, y) = (npy(&[4, 1], &[1.0, 2.0, 3.0, -4.0]), npy(&[4, 1], &[0.5, 0.25, 1.5, 2.25]));
+    let (gamma, other) = (npy(&[], &[1.0]), npy(&[4, 1], &[1.0, -2.0, 3.0, -4.0]));
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.npz");
+    let saved = saved();
+    std::fs::write(folder.path().join("certificate.npz"), &saved.certificate_file).unwrap();
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let output = assert_cmd::Command::cargo_bin("relucert").unwrap().args(arguments).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        message
+    };
+    let float = |shape: &str, kind: &str, data: &[u8]| {
+        raw(&format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n"), data)
+    };
+    let cases = [
+        ("X", other.clone(), "is not an array"),
+        ("Z.npy", float("(04, 1)", "<f8", &[0; 32]), "header"),
+        ("Z.npy", float("[4, 1]", "<f8", &[0; 32]), "header"),
+        ("Z.npy", float("(4, 1)", "<m8[s]", &[0; 32]), "not a real number"),
+    ];
+    for (name, member, part) in cases {
+        // In place of X, or beside it.
+        let plain = [("X.npy", &x[..]), ("Y.npy", &y[..]), ("gamma.npy", &gamma[..])];
+        let archive = match name {
+            "X" => odd_archive(&[&plain[..], &[(name, &member[..])]].concat(), ""),
+            _ => odd_archive(&[("X.npy", &member[..]), plain[1], plain[2]], ""),
+        };
+        std::fs::write(&data, &archive).unwrap();
+        std::fs::write(folder.path().join("problem.npz"), &archive).unwrap();
+        let certified = run(&["certify".as_ref(), data.as_ref(), "--gamma".as_ref(), "1".as_ref()]);
+        assert!(certified.contains("data.npz") && certified.contains(part), "{certified}");
+        let verified = run(&["verify".as_ref(), folder.path().as_ref()]);
+        assert!(verified.contains("problem.npz") && verified.contains(part), "{verified}");
     }
 }

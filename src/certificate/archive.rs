@@ -49,7 +49,8 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
             None => Ok(self),
             Some(name) => {
                 let shown: String = name.chars().take(40).collect();
-                Err(self.bad(&format!("array {} does not belong in it; leave it out", shown.escape_debug())))
+                Err(self
+                    .bad(&format!("array {} does not belong in it; leave it out", shown.escape_default())))
             }
         }
     }
