@@ -7,12 +7,13 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
-use relucert::TrainingProblem;
 use relucert::certificate::{
     BoundedOperator, Certificate, Grade, ProofSettings, certify_dual_with, prove, prove_with,
     save_certificate, save_problem, semidefinite_except,
 };
+use relucert::data::{TeacherSettings, teacher};
 use relucert::dual::DualPoint;
+use relucert::{Blocks, CertifySettings, Control, Silent, TrainingProblem, certify};
 use std::collections::HashSet;
 use std::f64::consts::PI;
 use std::sync::Mutex;
@@ -110,6 +111,37 @@ fn who_knows_the_seed_can_forge_and_who_does_not_cannot() {
     for _ in 0..5 {
         let (_, proof) = certify_dual_with(&problem, certificate.dual(), &chance(None)).unwrap();
         assert!(proof.lower_bound() < 0.9 * deceived.lower_bound());
+    }
+}
+
+/// A run keeps to its seed, also where chance decides, and whoever verifies what it made draws other starts.
+#[test]
+fn a_run_repeats_itself_and_strangers_prove_it_again() {
+    let data = TeacherSettings { samples: 150, features: 4, outputs: 2, ..TeacherSettings::default() };
+    let problem = teacher(&data).unwrap().problem(15.0).unwrap();
+    let proof = ProofSettings { dense_limit: Some(0), sparse: false, max_steps: 80, ..Default::default() };
+    for blocks in [1, 2] {
+        let settings = CertifySettings {
+            blocks: Blocks::Count(blocks),
+            proof: proof.clone(),
+            tolerance: 1e-2,
+            ..CertifySettings::default()
+        };
+        let run = |threads: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| certify(&problem, &settings, &Control::new(), &mut Silent).unwrap())
+        };
+        let (one, two) = (run(1), run(2));
+        let (a, b) = (one.certificate.dual(), two.certificate.dual());
+        assert!(a.w == b.w && a.y == b.y && a.n == b.n && a.pairs == b.pairs);
+        assert!(a.n.iter().all(|multiplier| *multiplier > 0.0));
+        assert_eq!(one.proof.grade(), Grade::Probabilistic);
+        assert!(one.proof.lower_bound() > 0.0);
+        assert!(one.proof.failure_probability() <= proof.failure_probability * (1.0 + 1e-15));
+        for _ in 0..20 {
+            let again = prove_with(&problem, &one.certificate, &proof).unwrap();
+            assert_eq!(again.lower_bound(), one.proof.lower_bound());
+        }
     }
 }
 
