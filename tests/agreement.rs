@@ -3,11 +3,13 @@
 mod common;
 
 use faer::Mat;
-use relucert::certificate::{Certificate, certify_dual, prove};
+use relucert::certificate::{Certificate, Grade, prove};
+use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::dual::DualPoint;
-use relucert::reference::{self, ReferenceSettings};
-use relucert::report::{Grade, Status};
+use relucert::interior_point::ReferenceSettings;
+use relucert::repair::certify_dual;
+use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{Certified, CertifySettings, Control, Error, Method, Silent, TrainingProblem, certify};
 use std::time::{Duration, Instant};
@@ -28,8 +30,14 @@ fn training() -> TrainingSettings {
 }
 
 fn interior_point(problem: &TrainingProblem) -> Certified {
-    reference::certify(problem, &ReferenceSettings::default(), &training(), &Control::new(), &mut |_| {})
-        .unwrap()
+    certify_by_interior_point(
+        problem,
+        &ReferenceSettings::default(),
+        &training(),
+        &Control::new(),
+        &mut |_| {},
+    )
+    .unwrap()
 }
 
 fn low_rank(problem: &TrainingProblem, limit: Duration) -> Certified {

@@ -4,13 +4,12 @@ mod common;
 
 use common::gaussian;
 use faer::Mat;
-use relucert::certificate::{
-    Certificate, Grade, Partition, certify_blocks, certify_dual, load_certificate, prove, save_certificate,
-    save_problem, verify,
-};
-use relucert::dual::{DualPoint, dual_point};
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::certificate::{Certificate, Grade, Partition, prove};
+use relucert::dual::DualPoint;
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::io::{load_certificate, save_certificate, save_problem, verify};
+use relucert::relaxation::Lifting;
+use relucert::repair::{certify_blocks, certify_dual, dual_point};
 use relucert::{Control, TrainingProblem};
 
 /// The interior-point solver's dual point and the value of the relaxation.

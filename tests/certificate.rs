@@ -2,12 +2,13 @@
 
 use faer::{Mat, Side};
 use proptest::prelude::*;
-use relucert::certificate::{
-    Certificate, Grade, certify_dual, prove, save_certificate, save_problem, verify,
-};
-use relucert::dual::{DualPoint, RepairSettings, Slack, SymmetricOperator, dual_point, repair};
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::certificate::{Certificate, Grade, prove};
+use relucert::dual::{DualPoint, Slack};
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::io::{save_certificate, save_problem, verify};
+use relucert::linalg::lanczos::SymmetricOperator;
+use relucert::relaxation::Lifting;
+use relucert::repair::{RepairSettings, certify_dual, dual_point, repair};
 use relucert::{Control, Network, TrainingProblem};
 
 /// The published form, by the contract's own line, as a dense matrix in (u, s): an independent assembly.

@@ -7,12 +7,12 @@ use faer::Mat;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
-use relucert::certificate::{certify_dual, prove};
+use relucert::certificate::{Grade, prove};
 use relucert::data::Dataset;
-use relucert::dual::{RepairSettings, dual_point, repair};
-use relucert::lifting::Lifting;
-use relucert::report::{Grade, Status};
-use relucert::solver::{LowRankSolver, SolverSettings, start};
+use relucert::low_rank::{LowRankSolver, SolverSettings, start};
+use relucert::relaxation::Lifting;
+use relucert::repair::{RepairSettings, certify_dual, dual_point, repair};
+use relucert::report::Status;
 use relucert::training::{TrainingSettings, polish, train};
 use relucert::{Blocks, Certified, CertifySettings, Control, Network, Silent, TrainingProblem, certify};
 

@@ -2,8 +2,9 @@
 
 use npyz::zip::write::FileOptions;
 use npyz::zip::{CompressionMethod, ZipArchive, ZipWriter};
-use relucert::certificate::{Grade, load_certificate, prove};
+use relucert::certificate::{Grade, prove};
 use relucert::data::{TeacherSettings, teacher};
+use relucert::io::load_certificate;
 use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{
@@ -199,7 +200,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     refused(&one, &CertifySettings { tolerance: 1e-2, ..with.clone() }, "another settings");
     fs::write(&path, "no archive").unwrap();
     assert!(run(&one, &with).is_err());
-    relucert::certificate::save_problem(&path, &one).unwrap();
+    relucert::io::save_problem(&path, &one).unwrap();
     refused(&one, &with, "not a checkpoint");
     fs::write(&path, before).unwrap();
     assert!(run(&one, &with).is_ok());

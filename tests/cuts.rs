@@ -8,12 +8,12 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use relucert::baselines::arrangements::{self, ArrangementSettings};
-use relucert::certificate::{
-    Certificate, ProofSettings, certify_dual, load_certificate, prove, prove_with, save_certificate,
-};
-use relucert::dual::{CutForms, DualPoint, Slack, dual_point};
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::certificate::{Certificate, ProofSettings, prove, prove_with};
+use relucert::dual::{CutForms, DualPoint, Slack};
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::io::{load_certificate, save_certificate};
+use relucert::relaxation::Lifting;
+use relucert::repair::{certify_dual, dual_point};
 use relucert::{
     Blocks, Certified, CertifySettings, Control, Cuts, Error, Method, Silent, TrainingProblem, certify,
 };

@@ -128,7 +128,7 @@ fn a_task_with_settings_out_of_range_is_refused() {
     }
     fs::write(&json, text).unwrap();
     let other = Network::empty(5, 2);
-    relucert::certificate::save_network(&folder.path().join("network.npz"), &other).unwrap();
+    relucert::io::save_network(&folder.path().join("network.npz"), &other).unwrap();
     assert!(matches!(BlockTask::load(folder.path()), Err(Error::Shape { .. })));
 }
 

@@ -4,9 +4,11 @@ mod common;
 
 use common::problem;
 use faer::Mat;
-use relucert::certificate::{Grade, prove, save_certificate, save_problem, verify};
+use relucert::certificate::{Grade, prove};
+use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
-use relucert::reference::{self, ReferenceSettings};
+use relucert::interior_point::ReferenceSettings;
+use relucert::io::{save_certificate, save_problem, verify};
 use relucert::training::TrainingSettings;
 use relucert::{Blocks, Certified, CertifySettings, Control, Error, Silent, TrainingProblem, certify};
 
@@ -25,9 +27,14 @@ fn divided(problem: &TrainingProblem, blocks: Blocks, control: &Control) -> relu
 fn blocks_bound_the_whole_and_fewer_blocks_bound_it_better() {
     let problem = teacher_problem(64, 0.6, 1);
     let training = TrainingSettings { width: 12, starts: 1, iterations: 100, rounds: 2, seed: 0 };
-    let whole =
-        reference::certify(&problem, &ReferenceSettings::default(), &training, &Control::new(), &mut |_| {})
-            .unwrap();
+    let whole = certify_by_interior_point(
+        &problem,
+        &ReferenceSettings::default(),
+        &training,
+        &Control::new(),
+        &mut |_| {},
+    )
+    .unwrap();
     let value = whole.report.relaxation_value * (1.0 + 1e-7);
     let bounds: Vec<f64> = [1, 2, 4]
         .into_iter()

@@ -8,11 +8,12 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
 use relucert::certificate::{
-    BoundedOperator, Certificate, Grade, ProofSettings, certify_dual_with, prove, prove_with,
-    save_certificate, save_problem, semidefinite_except,
+    BoundedOperator, Certificate, Grade, ProofSettings, prove, prove_with, semidefinite_except,
 };
 use relucert::data::{TeacherSettings, teacher};
 use relucert::dual::DualPoint;
+use relucert::io::{save_certificate, save_problem};
+use relucert::repair::certify_dual_with;
 use relucert::{Blocks, CertifySettings, Control, Silent, TrainingProblem, certify};
 use std::collections::HashSet;
 use std::f64::consts::PI;

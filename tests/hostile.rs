@@ -10,12 +10,11 @@ use npyz::zip::{CompressionMethod, ZipWriter};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use relucert::TrainingProblem;
-use relucert::certificate::{
-    Certificate, certify_blocks, parse_certificate, parse_network, parse_problem, prove, save_certificate,
-    save_problem, verify,
-};
+use relucert::certificate::{Certificate, prove};
 use relucert::data::{CsvOptions, parse_npy, parse_npz};
 use relucert::dual::{CutForms, DualPoint};
+use relucert::io::{parse_certificate, parse_network, parse_problem, save_certificate, save_problem, verify};
+use relucert::repair::certify_blocks;
 use std::io::{Cursor, Write};
 use std::path::Path;
 
@@ -314,10 +313,10 @@ fn memory_is_bounded_by_what_the_file_can_hold() {
     members.push(("W", zeros));
     let bomb = archive(&members, CompressionMethod::Deflated);
     assert!(bomb.len() < 200_000);
-    let before = relucert::report::peak_memory_bytes();
+    let before = relucert::peak_memory_bytes();
     assert!(read_all(&saved, &bomb).is_none());
     // The unpacked data is never held: what it claims and what the shape needs do not agree.
-    if let (Some(before), Some(after)) = (before, relucert::report::peak_memory_bytes()) {
+    if let (Some(before), Some(after)) = (before, relucert::peak_memory_bytes()) {
         assert!(after - before < 80 << 20, "{} bytes", after - before);
     }
 }

@@ -6,10 +6,10 @@ use common::gaussian;
 use faer::Mat;
 use relucert::certificate::{Certificate, Grade, Partition, prove};
 use relucert::data::{TeacherSettings, teacher};
-use relucert::lifting::{Lifting, PairSet};
-use relucert::solver::{
+use relucert::low_rank::{
     AugmentedLagrangian, Factor, HessianAssembler, Hinge, ProductScratch, Workspace, hessian_product,
 };
+use relucert::relaxation::{Lifting, PairSet};
 use relucert::training::{TrainingSettings, train};
 use relucert::{
     Blocks, Certified, CertifySettings, Control, Cuts, HeadDecay, Network, Prices, Silent, TrainingProblem,

@@ -6,10 +6,10 @@ use common::gaussian;
 use faer::Mat;
 use relucert::TrainingProblem;
 use relucert::certificate::{
-    BoundedOperator, Certificate, Grade, ProofSettings, certify_dual, certify_dual_with, prove, prove_with,
-    semidefinite_except,
+    BoundedOperator, Certificate, Grade, ProofSettings, prove, prove_with, semidefinite_except,
 };
 use relucert::dual::DualPoint;
+use relucert::repair::{certify_dual, certify_dual_with};
 use std::f64::consts::PI;
 
 /// H diag(spectrum) H with a Householder reflection H, so that no coordinate is special.

@@ -3,7 +3,7 @@
 use relucert::certificate::ProofSettings;
 use relucert::compare::{CompareSettings, Method, compare};
 use relucert::data::{TeacherSettings, teacher};
-use relucert::solver::SolverSettings;
+use relucert::low_rank::SolverSettings;
 use relucert::training::TrainingSettings;
 use relucert::{
     Blocks, CertifySettings, Control, Cuts, Division, Error, Network, Prices, Result, Silent, certify,

@@ -4,8 +4,9 @@ mod common;
 
 use common::gaussian;
 use faer::{Mat, Side};
-use relucert::certificate::{Certificate, Grade, Partition, ProofSettings, certify_dual_with, prove_with};
+use relucert::certificate::{Certificate, Grade, Partition, ProofSettings, prove_with};
 use relucert::dual::{DualPoint, Slack};
+use relucert::repair::certify_dual_with;
 use relucert::{Result, TrainingProblem};
 
 /// No room for a dense factorisation.

@@ -6,10 +6,10 @@ use common::gaussian;
 use faer::{Mat, Side};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use relucert::certificate::{
-    Certificate, Grade, certify_dual, load_problem, prove, save_certificate, save_problem, verify,
-};
+use relucert::certificate::{Certificate, Grade, prove};
 use relucert::dual::{DualPoint, Slack};
+use relucert::io::{load_problem, save_certificate, save_problem, verify};
+use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, Whitening, descent, train};
 use relucert::{
     Blocks, Certified, CertifySettings, Control, Features, Network, Silent, TrainingProblem, certify,
@@ -211,13 +211,13 @@ fn compressed_rows_that_do_not_fit_together_are_refused() {
     let path = folder.path().join("problem.npz");
     save_problem(&path, &sparse).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    assert!(relucert::certificate::parse_problem(&path, &bytes).is_ok());
+    assert!(relucert::io::parse_problem(&path, &bytes).is_ok());
     // Every number of the arrays in turn, made too large: refused, or a legal problem that differs.
     let mut refused = 0;
     for place in (0..bytes.len()).step_by(5) {
         let mut damaged = bytes.clone();
         damaged[place] = !damaged[place];
-        match relucert::certificate::parse_problem(&path, &damaged) {
+        match relucert::io::parse_problem(&path, &damaged) {
             Err(error) => {
                 refused += 1;
                 assert!(!error.to_string().contains('\n'));

@@ -5,7 +5,8 @@ mod common;
 use common::{gaussian, problem};
 use faer::Mat;
 use relucert::certificate::Grade;
-use relucert::dual::{DualPoint, RepairSettings, repair};
+use relucert::dual::DualPoint;
+use relucert::repair::{RepairSettings, repair};
 use relucert::report::Status;
 use relucert::{
     Certified, CertifySettings, Control, Method, Observer, Progress, Silent, TrainingProblem, certify,
@@ -76,7 +77,7 @@ fn a_run_stopped_between_levels_keeps_the_bound_it_reported_and_starts_no_furthe
 fn a_run_stopped_after_a_level_that_was_not_repaired_repairs_it_then() {
     let problem = teacher(600);
     let mut won: f64 = 1.0;
-    for levels in [2, 7] {
+    for levels in 1..=7 {
         let control = Control::new();
         let mut stopper = Stopper { control: control.clone(), levels, seen: Vec::new() };
         let report = run(&problem, &control, &mut stopper).report;

@@ -6,9 +6,10 @@ use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::method::{Limits, Methods};
 use super::partition::Partition;
 use super::prove::dense_limit;
-use super::{Certificate, Grade, Proof, certify_dual, prove, slack_is_semidefinite};
+use super::{Certificate, Grade, Proof, slack_is_semidefinite};
 use crate::dual::DualPoint;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use rayon::prelude::*;
 
 /// Part of the weight decay that pays for the rounding of Σ_k M_k: 2⁻³⁰.
@@ -105,43 +106,6 @@ pub(super) fn slacks_are_semidefinite(
     Ok(Some(total.min(chance.probability)))
 }
 
-/// Repairs a dual point for each block at its share of the weight decay, and proves the bound of all of them together.
-///
-/// `blocks` lists the samples of each block, every one of 0 … n − 1 exactly once; `duals` has a dual point for each
-/// block, its sample i being `blocks[k][i]`. The bound is the sum of the blocks' bounds; a block for which nothing could
-/// be proved is set to zero and counts 0.
-pub fn certify_blocks(
-    problem: &TrainingProblem,
-    blocks: &[Vec<usize>],
-    duals: Vec<DualPoint>,
-) -> Result<(Certificate, Proof)> {
-    let partition = Partition::from_blocks(blocks)?;
-    partition.check(problem)?;
-    if duals.len() != blocks.len() {
-        return Err(Error::Shape {
-            what: "dual points",
-            expected: format!("{}, one for each block", blocks.len()),
-            actual: duals.len().to_string(),
-        });
-    }
-    let share = share(problem, &partition);
-    let members = partition.members();
-    let outcomes: Vec<Result<DualPoint>> = (0..blocks.len())
-        .into_par_iter()
-        .map(|k| {
-            let block = problem.subset(&members[k], share)?;
-            let dual = sorted(&duals[k], &blocks[k], &block)?;
-            let (certificate, _) = certify_dual(&block, &dual)?;
-            Ok(certificate.into_dual())
-        })
-        .collect();
-    let parts = outcomes.into_iter().collect::<Result<Vec<DualPoint>>>()?;
-    let dual = partition.stack(&parts, problem.outputs());
-    let certificate = Certificate::of_blocks(dual, partition);
-    let proof = prove(problem, &certificate)?;
-    Ok((certificate, proof))
-}
-
 /// The certificate of all samples from those of the blocks, each proved for its samples in ascending order at its share
 /// of the weight decay; those proofs together are the proof.
 pub(crate) fn stack_proved(
@@ -166,15 +130,4 @@ pub(crate) fn stack_proved(
         .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     let proof = Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks: count };
     Ok((Certificate::of_blocks(dual, partition), proof))
-}
-
-/// The dual point of a block whose samples are put in ascending order.
-fn sorted(dual: &DualPoint, samples: &[usize], block: &TrainingProblem) -> Result<DualPoint> {
-    dual.check(block)?;
-    let size = samples.len();
-    let mut order: Vec<usize> = (0..size).collect();
-    order.sort_unstable_by_key(|&local| samples[local]);
-    let mut place = vec![0; size];
-    order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
-    Ok(dual.restricted(&order, &place, dual.pairs.iter().copied().zip(dual.n.iter().copied())))
 }

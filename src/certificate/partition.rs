@@ -1,7 +1,8 @@
 //! Blocks of samples among which the weight decay is shared out, and the head matrices that move it between them.
 
 use crate::dual::DualPoint;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 
 /// The samples split into K blocks, block k with the share (γ/K)I + M_k of the weight decay of (u, v), Σ_k M_k ⪯ 0.
@@ -111,7 +112,7 @@ impl Partition {
     }
 
     /// Checks the shapes against a problem.
-    pub(super) fn check(&self, problem: &TrainingProblem) -> Result<()> {
+    pub(crate) fn check(&self, problem: &TrainingProblem) -> Result<()> {
         if self.block.len() != problem.samples() {
             return Err(Error::Shape {
                 what: "certificate block",

@@ -5,11 +5,13 @@
 
 use super::chance::Chance;
 use super::cholesky::{UNIT, gamma, proves_semidefinite};
-use super::operator::ScaledSlack;
+use super::operator::{BoundedOperator, ScaledSlack};
 use super::prove::proved_basis;
 use crate::dual::DualPoint;
-use crate::vector::{axpy, dot};
-use crate::{Error, Result, TrainingProblem, memory};
+use crate::error::{Error, Result};
+use crate::linalg::vector::{axpy, dot};
+use crate::problem::TrainingProblem;
+use crate::system::memory;
 use faer::Mat;
 use rand::RngExt;
 use rand_distr::StandardNormal;
@@ -39,18 +41,6 @@ pub(super) fn slack_is_probably_semidefinite(
     // Half of the free memory for the vectors.
     let fits = memory::available() / (16 * operator.order() as u64);
     semidefinite_leaving(&operator, chance, chance.steps(usize::try_from(fits).unwrap_or(usize::MAX)))
-}
-
-/// A symmetric operator S with what is known of it for certain.
-pub trait BoundedOperator: Sync {
-    /// N, the number of rows and columns.
-    fn order(&self) -> usize;
-    /// out = Sx up to `error`.
-    fn apply(&self, x: &[f64], out: &mut [f64]);
-    /// B ≥ λ_max(S), for certain.
-    fn above(&self) -> f64;
-    /// Bound on ‖computed Sx − Sx‖ for ‖x‖ ≤ 1.01.
-    fn error(&self) -> f64;
 }
 
 /// Ok if S ⪰ 0, except that with at most the probability given (over the seed) it says so wrongly. [`prove_with`](super::prove_with)

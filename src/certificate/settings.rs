@@ -1,8 +1,9 @@
 //! How much a proof may cost and what it may leave to chance.
 
+use super::branch::SearchSettings;
 use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// Settings of a proof.
@@ -22,6 +23,8 @@ pub struct ProofSettings {
     /// Time that a factorisation may take, by a rough estimate and beyond a dense one of order
     /// [`DENSE_LIMIT`](super::DENSE_LIMIT); where it would take longer the proof is left to Lanczos. Default none: any.
     pub time: Option<Duration>,
+    /// What a proof by branch and bound may cost. Default [`SearchSettings::default`].
+    pub search: SearchSettings,
     /// Most steps of Lanczos from one start, at least 1, each of which keeps a vector of d + n numbers; making a certificate
     /// takes three quarters of them, so that a proof from other starts has room. Default 1000.
     pub max_steps: usize,
@@ -35,6 +38,7 @@ impl Default for ProofSettings {
             failure_probability: 1e-9,
             seed: None,
             time: None,
+            search: SearchSettings::default(),
             max_steps: 1000,
         }
     }
@@ -57,7 +61,7 @@ impl ProofSettings {
         Ok(())
     }
 
-    pub(super) fn dense_limit(&self) -> usize {
+    pub(crate) fn dense_limit(&self) -> usize {
         let limit = self.dense_limit.unwrap_or_else(dense_limit);
         // N³/3 operations.
         let in_time = |time: Duration| (3.0 * DENSE_RATE * time.as_secs_f64()).cbrt() as usize;

@@ -2,9 +2,10 @@
 
 use super::arguments::{CertifyOptions, NetworkOptions};
 use super::files::SaveFolder;
-use super::pictures::{self, Moment};
 use super::progress::LiveLine;
-use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary, weights};
+use super::{MISSED, SUCCESS, complain, interrupt, json, print, weights};
+use crate::render::pictures::{self, Moment};
+use crate::render::summary;
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, Dataset, load};
 use relucert::{

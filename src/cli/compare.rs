@@ -3,8 +3,9 @@
 use super::arguments::CompareOptions;
 use super::certify::{load_data, start_threads};
 use super::files::SaveFolder;
-use super::pictures::comparison;
-use super::{MISSED, SUCCESS, complain, interrupt, json, print, table};
+use super::{MISSED, SUCCESS, complain, interrupt, json, print};
+use crate::render::pictures::comparison;
+use crate::render::table;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::baselines::descent::DescentSettings;
 use relucert::baselines::gated::GatedSettings;

@@ -5,12 +5,9 @@ mod certify;
 mod compare;
 mod files;
 mod interrupt;
-mod pictures;
 mod progress;
 mod reference;
-mod summary;
 mod synth;
-mod table;
 mod verify;
 mod weights;
 

@@ -1,7 +1,7 @@
 //! The live line on standard error.
 
 use super::complain;
-use super::pictures::Moment;
+use crate::render::pictures::Moment;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::{Observer, Progress, Report};
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! `relucert verify`.
 
 use super::arguments::VerifyOptions;
-use super::{MISSED, SUCCESS, complain, json, print, summary};
-use relucert::certificate::{ProofSettings, load_certificate, load_problem, prove_with};
-use relucert::report::Grade;
+use super::{MISSED, SUCCESS, complain, json, print};
+use crate::render::summary;
+use relucert::certificate::{Grade, ProofSettings, prove_with};
+use relucert::io::{load_certificate, load_problem};
 use relucert::{Error, Result};
 use serde::{Deserialize, Serialize};
 

@@ -18,9 +18,11 @@ use crate::baselines::descent::DescentSettings;
 use crate::baselines::frank_wolfe::FrankWolfeSettings;
 use crate::baselines::gated::GatedSettings;
 use crate::certificate::Grade;
+use crate::certify::settings::CertifySettings;
+use crate::control::Control;
 use crate::data::Dataset;
+use crate::error::{Error, Result};
 use crate::rounding::SplittingSettings;
-use crate::{CertifySettings, Control, Error, Result};
 use stages::Bench;
 use std::time::{Duration, Instant};
 

@@ -3,16 +3,20 @@
 use super::score::{Score, published_accuracy, score};
 use super::{CompareSettings, Estimate, Method, Outcome, ProvedBound, Row};
 use crate::baselines::descent::{DescentSettings, Rule, descend};
-use crate::baselines::gated::{self, GatedNetwork, GatedSettings, Patterns};
+use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
-use crate::baselines::{arrangements, copositive, frank_wolfe, soft_threshold};
+use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
 use crate::certificate::Grade;
-use crate::certify::{Stages, run as certify_stages};
+use crate::certify::report::Status;
+use crate::certify::run::{Stages, run as certify_stages};
+use crate::certify::settings::{CertifySettings, Method as Solver};
+use crate::control::Control;
 use crate::data::Dataset;
-use crate::report::Status;
+use crate::error::{Error, Result};
+use crate::problem::{Network, TrainingProblem};
+use crate::progress::Silent;
 use crate::rounding::{SplittingSettings, round};
 use crate::training::{TrainingSettings, tidy, train};
-use crate::{CertifySettings, Control, Error, Method as Solver, Network, Result, Silent, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::time::Instant;
 

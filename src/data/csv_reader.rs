@@ -3,7 +3,7 @@
 use super::encoding::{Cell, Column, decode};
 use super::text::{abbreviated, decoded, line_number};
 use super::{Dataset, Task};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
 use std::path::Path;

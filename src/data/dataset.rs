@@ -1,7 +1,8 @@
 //! A data set in memory: features, targets and their names.
 
 use super::scaling::Scaling;
-use crate::{Error, Features, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::{Features, TrainingProblem};
 use faer::{Mat, MatRef};
 use sprs::CsMat;
 
@@ -104,7 +105,7 @@ impl Dataset {
     /// The bias column, if there is one, stays as it is. Sparse features are divided by their standard deviation but
     /// not centred, which would fill them; a constant one that is not zero becomes 1 or −1. A note says so.
     pub fn standardized(self) -> Self {
-        let scaling = Scaling::of(&self);
+        let scaling = Scaling::of(&self.features, self.bias);
         self.scaled(&scaling)
     }
 
@@ -120,7 +121,7 @@ impl Dataset {
                 actual: columns(&self).to_string(),
             });
         }
-        let scaling = Scaling::of(training);
+        let scaling = Scaling::of(&training.features, training.bias);
         Ok(self.scaled(&scaling))
     }
 

@@ -3,8 +3,8 @@
 use super::encoding::{Column, decode_numbers};
 use super::text::abbreviated;
 use super::{CsvOptions, Dataset, Task};
-use crate::container::array_names;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::io::container::array_names;
 use faer::Mat;
 use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{Deserialize, NpyFile, Order};
@@ -151,7 +151,7 @@ fn array(bytes: &[u8], place: &str) -> Result<Array> {
     if bytes.is_empty() {
         return Err(text("the file is empty; write it with numpy.save".into()));
     }
-    crate::npy::header_length(bytes).map_err(|why| text(format!("{why}; write it with numpy.save")))?;
+    crate::io::npy::header_length(bytes).map_err(|why| text(format!("{why}; write it with numpy.save")))?;
     let header = NpyFile::new(bytes).map_err(damaged)?;
     let shape = header.shape().to_vec();
     let fortran = header.order() == Order::Fortran && shape.len() > 1;

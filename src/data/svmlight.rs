@@ -3,7 +3,7 @@
 use super::encoding::{Cell, Column, decode};
 use super::text::{decoded, line_number};
 use super::{CsvOptions, Dataset};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use faer::Mat;
 use sprs::CsMat;
 

@@ -1,6 +1,6 @@
 //! What the readers of text files share.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Characters of a cell or a name that an error repeats.
 const SHOWN: usize = 40;

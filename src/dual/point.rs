@@ -3,7 +3,8 @@
 use super::cuts::CutForms;
 use super::defect::check_defects;
 use super::form::Forms;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::Mat;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};

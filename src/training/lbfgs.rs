@@ -1,6 +1,6 @@
 //! Limited-memory BFGS with a weak-Wolfe bisection, which also copes with the kinks of ReLU objectives.
 
-use crate::Control;
+use crate::control::Control;
 use std::collections::VecDeque;
 
 /// Sufficient decrease and curvature of the weak Wolfe conditions (Lewis and Overton, 2013).

@@ -1,8 +1,8 @@
 //! The best lengths of neurons of fixed directions: a convex problem, solved by projected Newton steps.
 
 use super::coordinates::Coordinates;
-use crate::Control;
-use crate::linalg::{Cholesky, product};
+use crate::control::Control;
+use crate::linalg::dense::{Cholesky, product};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 

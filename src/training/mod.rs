@@ -14,19 +14,22 @@ mod neurons;
 mod oracle;
 mod projection;
 mod whitened;
+mod whitening;
 
-use crate::linalg::product;
-use crate::stream::{Purpose, derived, generator};
-use crate::{Control, Error, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
+use crate::problem::{Network, TrainingProblem};
+use crate::system::stream::{Purpose, derived, generator};
 use coordinates::Coordinates;
-#[doc(hidden)]
-pub use coordinates::Whitening;
 use faer::{Mat, MatRef};
 use lbfgs::{Limits, minimise};
 use projection::Projection;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
+#[doc(hidden)]
+pub use whitening::Whitening;
 
 /// Widths of the rounded kinks of one descent, as fractions of a neuron's typical preactivation.
 const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];
@@ -128,6 +131,61 @@ pub fn polish(
         let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
         at.pull(product(hidden, mixture.as_ref()).as_ref())
     })
+}
+
+/// Improves a network with new directions (d × k, any lengths), such as those that violate |Wᵀ(Xu)₊| ≤ γ‖u‖ at its residual W.
+///
+/// The directions enter as neurons of small length, the lengths of all neurons are chosen best, all of them move downhill,
+/// those that became parallel or idle go, and the rest is brought to high accuracy. Never worse than the network given, whose
+/// shape must fit (otherwise it counts as empty); directions that do not fit, or are not finite, are left out.
+pub fn insert(
+    problem: &TrainingProblem,
+    network: &Network,
+    directions: MatRef<'_, f64>,
+    settings: &TrainingSettings,
+    control: &Control,
+) -> Network {
+    let empty = Network::empty(problem.inputs(), problem.outputs());
+    let fits = network.hidden().nrows() == problem.inputs() && network.output().nrows() == problem.outputs();
+    let given = if fits { network.clone() } else { empty.clone() };
+    let Some(at) = Coordinates::new(problem) else { return empty };
+    let k = at.rank();
+    let mut hidden = at.pull(given.hidden());
+    if directions.nrows() == problem.inputs() {
+        let lengths: f64 = hidden.chunks_exact(k).map(|u| at.norm(u)).sum();
+        let typical = lengths / (hidden.len() / k).max(1) as f64;
+        let small = if typical > 0.0 { 0.1 * typical } else { 1e-3 };
+        for u in at.pull(directions).chunks_exact(k) {
+            let norm = at.norm(u);
+            if norm.is_finite() && norm > 0.0 {
+                hidden.extend(u.iter().map(|z| z / norm * small));
+            }
+        }
+    }
+    lengths::optimise(&at, &mut hidden, control);
+    neurons::drop_zeros(&at, &mut hidden);
+    let limits = Limits { memory: memory(&hidden), iterations: settings.iterations.max(1), progress: 1e-8 };
+    descend(&at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance(&at)), control);
+    neurons::tidy(&at, &mut hidden, control);
+    best(problem, vec![finish(&at, &hidden), given, empty])
+}
+
+/// ESTIMATE of how far a network is from stationary among all networks: the largest |Wᵀ(Xu)₊| / γ‖u‖ that a search over
+/// directions u finds for its residual W = Y − Z. At a global optimum it is 1; exact where X has rank one or two.
+///
+/// Zero where X or Y is zero or the network's shape does not fit.
+pub fn stationarity(
+    problem: &TrainingProblem,
+    network: &Network,
+    settings: &TrainingSettings,
+    control: &Control,
+) -> f64 {
+    if network.hidden().nrows() != problem.inputs() || network.output().nrows() != problem.outputs() {
+        return 0.0;
+    }
+    let Some(at) = Coordinates::new(problem) else { return 0.0 };
+    let residual = problem.targets() - network.predict_for(problem.stored_features());
+    oracle::ask(&at, residual.as_ref(), ASCENTS, 1, settings.seed, control).largest
 }
 
 /// Whether the search for neurons is exhaustive, because X has rank one or two: then [`polish`] has nothing to add.

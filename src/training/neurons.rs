@@ -2,7 +2,7 @@
 
 use super::coordinates::Coordinates;
 use super::projection::Projection;
-use crate::Control;
+use crate::control::Control;
 
 /// Neurons whose directions have a larger cosine may be merged.
 const PARALLEL: f64 = 1.0 - 1e-4;

@@ -6,9 +6,9 @@
 use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
 use super::whitened::Whitened;
-use crate::Control;
-use crate::stream::{Purpose, generator};
-use crate::vector::{axpy, dot};
+use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
+use crate::system::stream::{Purpose, generator};
 use faer::MatRef;
 use rand::RngExt;
 use rand_distr::StandardNormal;

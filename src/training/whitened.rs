@@ -1,6 +1,6 @@
 //! Whitening by the singular value decomposition of dense features.
 
-use crate::linalg::ThinSvd;
+use crate::linalg::dense::ThinSvd;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 

@@ -3,9 +3,9 @@
 use crate::common::gaussian;
 use faer::{Mat, mat};
 use relucert::baselines::descent::DescentSettings;
+use relucert::certificate::Grade;
 use relucert::compare::{CompareSettings, Method, Outcome, Score, compare, published_accuracy, score};
 use relucert::data::{CsvOptions, Dataset, load};
-use relucert::report::Grade;
 use relucert::{CertifySettings, Control};
 use std::time::Duration;
 

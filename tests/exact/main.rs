@@ -6,10 +6,9 @@ mod dyadic;
 use dyadic::{Dyadic, Stream, is_semidefinite};
 use faer::Mat;
 use num_bigint::BigInt;
-use relucert::certificate::{
-    Certificate, Grade, Proof, ProofSettings, certify_blocks, certify_dual, prove, prove_with,
-};
+use relucert::certificate::{Certificate, Grade, Proof, ProofSettings, prove, prove_with};
 use relucert::dual::DualPoint;
+use relucert::repair::{certify_blocks, certify_dual};
 use relucert::{Network, TrainingProblem};
 
 /// The dense factorisation, and the sparse one.

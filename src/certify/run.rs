@@ -1,0 +1,187 @@
+//! The whole road: train, relax, bound, prove, round, report.
+
+use crate::certificate::prove_with;
+use crate::certify::certified::{Certified, check_network};
+use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
+use crate::certify::divide::{Division, Run as DividedRun};
+use crate::certify::plan::Plan;
+use crate::certify::relax::{check_size, relax};
+use crate::certify::report::{Report, Seconds, Status};
+use crate::certify::settings::{CertifySettings, Method};
+use crate::control::Control;
+use crate::error::Result;
+use crate::problem::{Network, TrainingProblem};
+use crate::progress::Observer;
+use crate::relaxation::LiftedFactor;
+use crate::repair::certify_dual_with;
+use crate::training::{TrainingSettings, is_exhaustive, polish, train};
+use faer::{Mat, MatRef};
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// Trains a network, solves the relaxation and proves a lower bound on the objective of every network.
+///
+/// Stops at the tolerance, when `control` says so (then with the best bound so far), or when nothing improves.
+pub fn certify(
+    problem: &TrainingProblem,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Certified> {
+    Ok(run(problem, None, settings, control, observer)?.certified)
+}
+
+/// Solves the relaxation and proves how far a network that comes from elsewhere is from optimal: the report has its
+/// objective, rounded upwards, as the upper bound, and the network is returned as it came.
+///
+/// Errors: as [`certify`], and a network whose shape (U d × m, V c × m) does not fit or whose objective is not finite.
+pub fn certify_network(
+    problem: &TrainingProblem,
+    network: &Network,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Certified> {
+    check_network(problem, network)?;
+    Ok(run(problem, Some(network), settings, control, observer)?.certified)
+}
+
+/// [`certify`] by the low-rank solver, and the solution of the relaxation that its bound comes from, to be rounded by
+/// other means.
+///
+/// There is none where the samples were divided into blocks or where the run was stopped before it had one; a trained
+/// network that is optimal by itself is its own solution.
+pub fn certify_with_solution(
+    problem: &TrainingProblem,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<(Certified, Option<LiftedFactor>)> {
+    // The interior-point method has no factor.
+    let settings = CertifySettings { method: Method::LowRank, ..settings.clone() };
+    let stages = run(problem, None, &settings, control, observer)?;
+    Ok((stages.certified, stages.solution))
+}
+
+/// What the parts of a run came to.
+pub(crate) struct Stages {
+    pub(crate) certified: Certified,
+    /// The solution of the relaxation.
+    pub(crate) solution: Option<LiftedFactor>,
+    /// The network before the relaxation was solved, and the seconds it took.
+    pub(crate) trained: (Network, f64),
+    /// The network trained from the solution of the relaxation.
+    pub(crate) polished: Option<Network>,
+}
+
+/// Trains (or takes the network given), relaxes, proves and rounds.
+pub(crate) fn run(
+    problem: &TrainingProblem,
+    given: Option<&Network>,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<Stages> {
+    settings.validate()?;
+    let plan = Plan::new(problem, settings, control.remaining())?;
+    check_size(problem, plan.blocks)?;
+    let (mut saver, saved) = match &settings.checkpoint {
+        Some(checkpoint) => {
+            let (saver, saved) = Saver::open(checkpoint, problem, given, settings, plan.blocks)?;
+            (Some(saver), saved)
+        }
+        None => (None, None),
+    };
+    let training = TrainingSettings { seed: settings.seed, ..settings.training.clone() };
+    let started = Instant::now();
+    let (known, mut seconds, stage) = match saved {
+        Some(saved) => (Some(saved.network), saved.seconds, Some(saved.stage)),
+        None => (None, Seconds::default(), None),
+    };
+    let is_new = known.is_none();
+    let network = known.or_else(|| given.cloned()).unwrap_or_else(|| train(problem, &training, control));
+    if is_new {
+        seconds.round = started.elapsed().as_secs_f64();
+    }
+    // A training that was stopped has to be done again: nothing is kept of it.
+    if is_new && given.is_none() && control.should_stop() {
+        saver = None;
+    }
+    if let Some(saver) = &mut saver {
+        saver.trained(&network);
+        saver.spent(seconds);
+        if is_new {
+            saver.write(|_| Ok(()));
+        }
+        if let Some(trouble) = saver.trouble() {
+            observer.warning(&trouble);
+        }
+    }
+    if plan.blocks > 1 {
+        let division = Division::planned(problem, &network, settings, plan)?;
+        let ledger = saver.map(|saver| BlockLedger::new(saver, problem, division.partition(), stage));
+        let ledger = ledger.transpose()?.map(Mutex::new);
+        let run = DividedRun { division: &division, control, started, ledger };
+        let divided = run.certify(observer, &mut seconds)?;
+        let (certificate, proof) = (divided.certificate, divided.proof);
+        let report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
+        let trained = (network.clone(), seconds.round);
+        let certified = Certified { network, certificate, proof, report };
+        return Ok(Stages { certified, solution: None, trained, polished: None });
+    }
+    if let Some(Stage::Done { certificate, relaxed }) = stage {
+        let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
+            Some(saver) => saver.damaged(&error.to_string()),
+            None => error,
+        })?;
+        let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
+        let trained = (network.clone(), seconds.round);
+        let certified = Certified { network, certificate, proof, report };
+        return Ok(Stages { certified, solution: None, trained, polished: None });
+    }
+    let mut ledger = saver.map(|saver| WholeLedger::new(saver, stage));
+    let trained = (network.clone(), seconds.round);
+
+    let solving = Instant::now();
+    let relaxation = relax(problem, &network, settings, control, observer, started, ledger.as_mut())?;
+    seconds.solve += solving.elapsed().as_secs_f64();
+
+    let certifying = Instant::now();
+    let proving = settings.making(0, control);
+    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
+    seconds.certify += certifying.elapsed().as_secs_f64();
+
+    let rounding = Instant::now();
+    let polished = match &relaxation.hidden {
+        Some(hidden) if given.is_none() && !control.should_stop() && !is_exhaustive(problem) => {
+            Some(polish(problem, beside(network.hidden(), hidden).as_ref(), &training, control))
+        }
+        _ => None,
+    };
+    let network = match &polished {
+        Some(polished) if polished.objective(problem) < network.objective(problem) => polished.clone(),
+        _ => network,
+    };
+    seconds.round += rounding.elapsed().as_secs_f64();
+    if let Some(ledger) = ledger.as_mut().filter(|_| !control.should_stop()) {
+        ledger.spent(seconds);
+        ledger.finish(&network, &certificate, &relaxation.relaxed);
+        if let Some(trouble) = ledger.trouble() {
+            observer.warning(&trouble);
+        }
+    }
+
+    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
+    // Where nothing was left to solve, the network lifted is a solution.
+    let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
+    let solution =
+        relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
+    Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })
+}
+
+/// [A B].
+fn beside(a: MatRef<'_, f64>, b: &Mat<f64>) -> Mat<f64> {
+    Mat::from_fn(a.nrows(), a.ncols() + b.ncols(), |i, j| {
+        if j < a.ncols() { a[(i, j)] } else { b[(i, j - a.ncols())] }
+    })
+}

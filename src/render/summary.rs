@@ -1,0 +1,134 @@
+//! A report in words.
+
+use relucert::Report;
+use relucert::certificate::Grade;
+use relucert::report::Status;
+use std::fmt::Write;
+use std::ops::RangeInclusive;
+
+/// Weight decays beyond this are beyond what a proof in floating point handles whatever the data.
+const SAFE_GAMMA: RangeInclusive<f64> = 1e-30..=1e30;
+
+/// A dozen lines for people.
+pub(crate) fn report(report: &Report, tolerance: f64) -> String {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_report(&mut text, report, tolerance);
+    text
+}
+
+fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt::Result {
+    writeln!(
+        text,
+        "problem       {} samples, {} features, {} outputs, weight decay {}",
+        report.samples,
+        report.features,
+        report.outputs,
+        plain(report.gamma)
+    )?;
+    writeln!(
+        text,
+        "network       objective {} with {} neurons",
+        figures(report.upper_bound),
+        report.network_width
+    )?;
+    writeln!(
+        text,
+        "lower bound   {} on the objective of every network of any width, {}",
+        figures(report.lower_bound),
+        grade(report.grade, report.failure_probability)
+    )?;
+    match report.grade {
+        Grade::None => writeln!(text, "gap           not known without a proof")?,
+        _ => {
+            writeln!(text, "gap           {}: no network improves on this one by more", percent(report.gap))?
+        }
+    }
+    writeln!(
+        text,
+        "relaxation    value {}, {} above the bound, infeasibility {:.1e}",
+        figures(report.relaxation_value),
+        percent(report.solver_gap),
+        report.primal_infeasibility
+    )?;
+    writeln!(
+        text,
+        "solver        rank {}, {} pairs held, {} active{}, {} block{}",
+        report.rank,
+        report.pairs,
+        report.active_pairs,
+        if report.cuts > 0 { format!(", {} cuts", report.cuts) } else { String::new() },
+        report.blocks,
+        if report.blocks == 1 { "" } else { "s" }
+    )?;
+    if report.unsolved_blocks > 0 {
+        writeln!(text, "unsolved      {} blocks not begun count with the bound 0", report.unsolved_blocks)?;
+    }
+    if report.blocks > 1 {
+        match report.dividing_loss {
+            Some(loss) => {
+                writeln!(text, "dividing      lost about {} of the value, by estimate", percent(loss))?
+            }
+            None => writeln!(text, "dividing      lost a part of the value that is not known")?,
+        }
+    }
+    let reached = if report.meets(tolerance) { "reached" } else { "missed" };
+    writeln!(text, "status        {}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    if !report.meets(tolerance) && !SAFE_GAMMA.contains(&report.gamma) {
+        writeln!(
+            text,
+            "why weak      a weight decay outside {:e} to {:e} leaves no room for rounding; \
+             scale features and weight decay by the same number",
+            SAFE_GAMMA.start(),
+            SAFE_GAMMA.end()
+        )?;
+    }
+    let seconds = &report.seconds;
+    write!(
+        text,
+        "seconds       load {:.2}, solve {:.2}, certify {:.2}, round {:.2}",
+        seconds.load, seconds.solve, seconds.certify, seconds.round
+    )?;
+    match report.peak_memory_bytes {
+        Some(bytes) => writeln!(text, "; peak memory {:.0} MiB", bytes as f64 / f64::from(1 << 20)),
+        None => writeln!(text),
+    }
+}
+
+/// How a bound was established.
+pub(crate) fn grade(grade: Grade, failure_probability: f64) -> String {
+    match grade {
+        Grade::Verified => "proved in floating point".into(),
+        Grade::Probabilistic => format!("except with probability {failure_probability:.1e}"),
+        Grade::None => "not proved".into(),
+    }
+}
+
+/// A setting as it was given, in the notation that suits its size.
+pub(crate) fn plain(value: f64) -> String {
+    if value == 0.0 || (1e-4..1e7).contains(&value.abs()) { format!("{value}") } else { format!("{value:e}") }
+}
+
+/// Eight significant figures.
+pub(crate) fn figures(value: f64) -> String {
+    if value == 0.0 || !value.is_finite() {
+        return value.to_string();
+    }
+    let digits = 7 - value.abs().log10().floor() as i32;
+    if (0..=12).contains(&digits) { format!("{value:.*}", digits as usize) } else { format!("{value:.7e}") }
+}
+
+fn percent(fraction: f64) -> String {
+    format!("{:.3} %", 100.0 * fraction)
+}
+
+fn status(status: Status) -> &'static str {
+    match status {
+        Status::Converged => "converged",
+        Status::TimeLimit => "stopped at the time limit",
+        Status::Cancelled => "stopped when asked to",
+        Status::Unproved => "the solver converged, but its bound could not be proved in floating point",
+        Status::Stalled => "stalled: no further progress in floating point",
+        other => other.as_str(),
+    }
+}
