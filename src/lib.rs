@@ -35,6 +35,7 @@
 #![deny(missing_docs)]
 
 pub mod baselines;
+mod bounds;
 pub mod branch;
 pub mod certificate;
 mod certify;
@@ -55,6 +56,7 @@ pub mod rounding;
 mod system;
 pub mod training;
 
+pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::certified::Certified;
 pub use certify::divide::{BlockOutcome, BlockTask, Division};
 pub use certify::interior_point::certify_by_interior_point;

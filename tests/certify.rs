@@ -55,7 +55,8 @@ fn check_references(data: &str) {
         let Some((x, y)) = published(case.data) else { return };
         let report = run(&problem(&x, &y, case.gamma)).report;
         let name = format!("{} at {}: {:?} {:?}", case.data, case.gamma, report.status, report.seconds);
-        let (lower, relaxed, upper) = (report.lower_bound, report.relaxation_value, report.upper_bound);
+        let (lower, relaxed, upper) =
+            (report.lower_bound.value(), report.relaxation_value, report.upper_bound.value());
         eprintln!("{name} lower/SDP {} value/SDP {}", lower / case.value, relaxed / case.value);
         assert_eq!(report.grade, Grade::Verified, "{name}");
         assert!(lower >= 0.999 * case.value, "{name}: {lower} against {}", case.value);
@@ -91,7 +92,7 @@ fn assert_sound(problem: &TrainingProblem, certified: &Certified) {
     assert_eq!(report.grade, Grade::Verified);
     assert_eq!(prove(problem, &certified.certificate).unwrap().lower_bound(), report.lower_bound);
     assert!(report.lower_bound >= 0.0 && report.lower_bound <= report.upper_bound, "{report:?}");
-    assert!(certified.network.objective(problem) <= report.upper_bound, "{report:?}");
+    assert!(certified.network.objective(problem) <= report.upper_bound.value(), "{report:?}");
     assert!(report.upper_bound <= problem.zero_objective() * (1.0 + 1e-12), "{report:?}");
 }
 
@@ -177,9 +178,10 @@ fn assert_same(what: &str, one: &TrainingProblem, other: &TrainingProblem, const
         assert!(certified.report.solver_gap <= TOLERANCE, "{what}: {:?}", certified.report);
         certified.report
     });
-    for (x, y) in
-        [(a.lower_bound, b.lower_bound - constant), (a.relaxation_value, b.relaxation_value - constant)]
-    {
+    for (x, y) in [
+        (a.lower_bound.value(), b.lower_bound.value() - constant),
+        (a.relaxation_value, b.relaxation_value - constant),
+    ] {
         assert!((x - y).abs() <= 1.5 * TOLERANCE * b.relaxation_value, "{what}: {x} against {y}");
     }
 }
@@ -257,7 +259,7 @@ fn every_dual_point_bounds_every_network() {
                 assert!(proof.lower_bound() <= objective, "{} {objective}", proof.lower_bound());
                 assert!(repaired.estimated_bound <= objective * (1.0 + 1e-9), "{repaired:?} {objective}");
             }
-            bounds.push(proof.lower_bound());
+            bounds.push(proof.lower_bound().value());
         }
         let best = networks.iter().map(|n| n.objective(&problem)).fold(f64::INFINITY, f64::min);
         let highest = bounds.iter().copied().fold(0.0, f64::max);
@@ -282,7 +284,7 @@ fn one_sample_is_solved_in_closed_form() {
         let report = &certified.report;
         assert!(report.lower_bound <= optimum * (1.0 + 1e-12), "{report:?} {optimum}");
         assert!(report.lower_bound >= 0.999 * optimum, "{report:?} {optimum}");
-        assert!((report.upper_bound - optimum).abs() <= 1e-6 * optimum, "{report:?} {optimum}");
+        assert!((report.upper_bound.value() - optimum).abs() <= 1e-6 * optimum, "{report:?} {optimum}");
     }
 }
 
@@ -292,14 +294,14 @@ fn nothing_to_fit_and_nothing_to_fit_with() {
     let zero_targets = problem(&x, &Mat::zeros(12, 2), 0.5);
     let certified = run(&zero_targets);
     assert_sound(&zero_targets, &certified);
-    assert_eq!((certified.report.lower_bound, certified.report.upper_bound), (0.0, 0.0));
+    assert_eq!((certified.report.lower_bound.value(), certified.report.upper_bound.value()), (0.0, 0.0));
 
     let zero_features = problem(&Mat::zeros(12, 3), &y, 0.5);
     let certified = run(&zero_features);
     assert_sound(&zero_features, &certified);
     let optimum = zero_features.zero_objective();
     let report = &certified.report;
-    assert!((report.upper_bound - optimum).abs() <= 1e-9 * optimum, "{report:?}");
+    assert!((report.upper_bound.value() - optimum).abs() <= 1e-9 * optimum, "{report:?}");
     assert!(report.lower_bound >= optimum * (1.0 - 1e-3), "every network predicts zero: {report:?}");
 }
 

@@ -48,7 +48,7 @@ fn blocks_bound_the_whole_and_fewer_blocks_bound_it_better() {
             // The certificate proves itself, whole.
             let proof = prove(&problem, &certified.certificate).unwrap();
             assert_eq!(proof.lower_bound(), report.lower_bound);
-            report.lower_bound
+            report.lower_bound.value()
         })
         .collect();
     assert!(bounds[0] > bounds[1] && bounds[1] > bounds[2], "{bounds:?}");
@@ -94,7 +94,7 @@ fn the_same_bits_for_any_number_of_threads() {
             let certified = pool.install(run);
             let dual = certified.certificate.dual();
             let bits = dual.y.iter().chain(&dual.n).map(|v| v.to_bits()).collect();
-            (bits, certified.report.lower_bound.to_bits())
+            (bits, certified.report.lower_bound.value().to_bits())
         })
         .collect();
     assert!(runs[0].1 != 0 && runs[0] == runs[1] && runs[0] == runs[2]);

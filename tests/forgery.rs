@@ -111,7 +111,7 @@ fn who_knows_the_seed_can_forge_and_who_does_not_cannot() {
     // Neither is it believed where a certificate is made from a point of a stranger's.
     for _ in 0..5 {
         let (_, proof) = certify_dual_with(&problem, certificate.dual(), &chance(None)).unwrap();
-        assert!(proof.lower_bound() < 0.9 * deceived.lower_bound());
+        assert!(proof.lower_bound().value() < 0.9 * deceived.lower_bound().value());
     }
 }
 

@@ -51,7 +51,7 @@ fn saved() -> Saved {
     let (p, c) = (folder.path().join("problem.npz"), folder.path().join("certificate.npz"));
     save_problem(&p, &problem).unwrap();
     save_certificate(&c, &certificate).unwrap();
-    let bound = proof.lower_bound();
+    let bound = proof.lower_bound().value();
     assert!(bound > 0.0);
     Saved {
         problem_file: std::fs::read(p).unwrap(),
@@ -73,7 +73,7 @@ fn read_all(saved: &Saved, bytes: &[u8]) -> Option<f64> {
     let _ = parse_npz(bytes, "f.npz", &CsvOptions::default()).map_err(|error| one_line(error.to_string()));
     let _ = parse_npy(bytes, "f.npy", &CsvOptions::default()).map_err(|error| one_line(error.to_string()));
     match parse_certificate(path, bytes).and_then(|certificate| prove(&saved.problem, &certificate)) {
-        Ok(proof) => Some(proof.lower_bound()),
+        Ok(proof) => Some(proof.lower_bound().value()),
         Err(error) => {
             one_line(error.to_string());
             None

@@ -48,7 +48,7 @@ fn least_eigenvalue(problem: &TrainingProblem, dual: &DualPoint) -> f64 {
 fn accepts(problem: &TrainingProblem, dual: &DualPoint, settings: &ProofSettings) -> Option<f64> {
     let proof = prove_with(problem, &Certificate::new(dual.clone()), settings).ok()?;
     assert_eq!(proof.grade(), Grade::Verified);
-    Some(proof.lower_bound())
+    Some(proof.lower_bound().value())
 }
 
 type Joined = Box<dyn Fn(usize, usize) -> bool>;

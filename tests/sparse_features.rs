@@ -65,7 +65,7 @@ fn a_network_has_the_same_objective_on_both() {
     let (a, b) = (network.objective(&sparse), network.objective(&dense));
     assert!(close(a, b, 1e-12), "{a} {b}");
     for (problem, objective) in [(&sparse, a), (&dense, b)] {
-        let upper = network.objective_upper(problem);
+        let upper = network.objective_upper(problem).value();
         assert!(upper >= objective * (1.0 - 1e-13) && close(upper, objective, 1e-9), "{upper} {objective}");
     }
     // By columns it is the same matrix.
@@ -88,7 +88,7 @@ fn wide_and_narrow_problems_have_the_bounds_of_their_dense_twins() {
         x = rows.append_outer_csvec(sprs::CsVec::<f64>::empty(features).view());
         let (sparse, dense) = twins(x, gamma);
         let (ours, theirs) = (solve(&sparse, &quick()), solve(&dense, &quick()));
-        let [a, b] = [&ours, &theirs].map(|run| run.report.lower_bound);
+        let [a, b] = [&ours, &theirs].map(|run| run.report.lower_bound.value());
         assert!(a > 0.0 && close(a, b, 3e-3), "{features}: {a} {b}");
         for (run, problem) in [(&ours, &sparse), (&theirs, &dense)] {
             assert_eq!(run.report.grade, Grade::Verified);
@@ -134,7 +134,7 @@ fn blocks_of_sparse_samples_are_proved_and_verified_from_their_files() {
     let settings = CertifySettings { blocks: Blocks::Count(3), ..quick() };
     let (run, twin) = (solve(&sparse, &settings), solve(&dense, &settings));
     assert!(run.report.lower_bound > 0.0 && run.report.blocks == 3);
-    assert!(close(run.report.lower_bound, twin.report.lower_bound, 3e-3));
+    assert!(close(run.report.lower_bound.value(), twin.report.lower_bound.value(), 3e-3));
     let folder = tempfile::tempdir().unwrap();
     run.save(&sparse, folder.path()).unwrap();
     let proof = verify(folder.path()).unwrap();
@@ -173,7 +173,7 @@ fn the_number_of_threads_changes_no_bit() {
         bits.extend(
             run.network.hidden().col_iter().flat_map(|c| c.iter().map(|v| v.to_bits()).collect::<Vec<_>>()),
         );
-        bits.extend([run.report.lower_bound.to_bits(), run.report.upper_bound.to_bits()]);
+        bits.extend([run.report.lower_bound.value().to_bits(), run.report.upper_bound.value().to_bits()]);
         assert!(run.report.lower_bound > 0.0);
         bits
     };

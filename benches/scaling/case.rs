@@ -183,8 +183,8 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
         pairs: report.pairs,
         active_pairs: report.active_pairs,
         relaxation_value: report.relaxation_value,
-        lower_bound: report.lower_bound,
-        upper_bound: report.upper_bound,
+        lower_bound: report.lower_bound.value(),
+        upper_bound: report.upper_bound.value(),
         solver_gap: report.solver_gap,
         dividing_loss: report.dividing_loss,
         grade: report.grade.name().into(),
@@ -201,7 +201,7 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
     let last = Moment {
         seconds: report.seconds.round + report.seconds.solve + report.seconds.certify,
         value: report.relaxation_value,
-        lower_bound: report.lower_bound,
+        lower_bound: report.lower_bound.value(),
         iterations: row.iterations,
         priced: false,
     };

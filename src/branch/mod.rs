@@ -7,6 +7,7 @@
 
 mod ladder;
 
+use crate::bounds::{LowerBound, UpperBound};
 use crate::certificate::branch::{NeuronClaim, SearchProgress, SearchSettings};
 use crate::certificate::{Certificate, Proof};
 use crate::control::Control;
@@ -79,9 +80,9 @@ pub struct BranchProgress {
     /// Its ε: the level is (1 + ε)γ.
     pub epsilon: f64,
     /// Best proved lower bound so far.
-    pub lower_bound: f64,
+    pub lower_bound: LowerBound,
     /// Objective of the best network so far.
-    pub upper_bound: f64,
+    pub upper_bound: UpperBound,
 }
 
 /// What the road came to.
@@ -107,8 +108,8 @@ pub struct Branched {
 
 impl Branched {
     /// The proved lower bound, 0 where there is none.
-    pub fn lower_bound(&self) -> f64 {
-        self.bound.as_ref().map_or(0.0, |(_, proof)| proof.lower_bound())
+    pub fn lower_bound(&self) -> LowerBound {
+        self.bound.as_ref().map_or(LowerBound::trivial(), |(_, proof)| proof.lower_bound())
     }
 }
 
@@ -175,7 +176,7 @@ impl Road<'_> {
                 Err(Error::Refused(_)) => return Ok(BranchStatus::OutOfReach),
                 Err(error) => return Err(error),
             };
-            self.ladder.aim(&claim, self.upper_bound(), self.tolerance);
+            self.ladder.aim(&claim, self.upper_bound().value(), self.tolerance);
             let violators = loop {
                 let Some(epsilon) = self.ladder.next(self.left(settings)) else {
                     self.forecast();
@@ -207,12 +208,12 @@ impl Road<'_> {
         Ok(BranchStatus::Stalled)
     }
 
-    fn upper_bound(&self) -> f64 {
+    fn upper_bound(&self) -> UpperBound {
         self.best.network.objective_upper(self.problem)
     }
 
     fn is_reached(&self) -> bool {
-        self.best.lower_bound() >= (1.0 - self.tolerance) * self.upper_bound()
+        self.best.lower_bound() >= (1.0 - self.tolerance) * self.upper_bound().value()
     }
 
     /// Visits that may still be spent.

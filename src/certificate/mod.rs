@@ -31,6 +31,7 @@ pub(crate) use head::lifted_is_semidefinite;
 pub(crate) use method::{Limits, Methods};
 pub(crate) use prove::bound_below;
 
+use crate::bounds::LowerBound;
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
@@ -125,8 +126,8 @@ pub struct Proof {
 
 impl Proof {
     /// The bound, rounded downwards; never negative, since no objective is.
-    pub fn lower_bound(&self) -> f64 {
-        self.lower_bound
+    pub fn lower_bound(&self) -> LowerBound {
+        LowerBound::proved(self.lower_bound)
     }
 
     /// How well it is proved.

@@ -39,7 +39,7 @@ pub(crate) fn check_network(problem: &TrainingProblem, network: &Network) -> Res
             actual: format!("U for {hidden} features and V for {output} outputs"),
         });
     }
-    if !network.objective_upper(problem).is_finite() {
+    if !network.objective_upper(problem).value().is_finite() {
         return Err(Error::Input(
             "the objective of the network overflows; divide its weights by a constant".into(),
         ));

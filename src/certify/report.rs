@@ -1,5 +1,6 @@
 //! The figures of a run, as one JSON object.
 
+use crate::bounds::{Gap, LowerBound, UpperBound};
 use crate::certificate::{Certificate, Grade, Proof};
 use crate::error::{Error, Result};
 use crate::problem::{Network, TrainingProblem};
@@ -67,8 +68,8 @@ pub struct Report {
     pub outputs: usize,
     /// γ.
     pub gamma: f64,
-    /// Objective of the returned network.
-    pub upper_bound: f64,
+    /// Objective of the returned network, rounded upwards.
+    pub upper_bound: UpperBound,
     /// m.
     pub network_width: usize,
     /// Value of the relaxation at the low-rank point.
@@ -76,13 +77,13 @@ pub struct Report {
     /// Largest scaled violation of the relaxation's constraints at that point.
     pub primal_infeasibility: f64,
     /// The certified lower bound on the objective of every network.
-    pub lower_bound: f64,
+    pub lower_bound: LowerBound,
     /// What the lower bound rests on.
     pub grade: Grade,
     /// Probability that the lower bound is wrong: 0 unless the grade is probabilistic.
     pub failure_probability: f64,
-    /// (upper − lower) / upper.
-    pub gap: f64,
+    /// (upper − lower) / upper, rounded upwards.
+    pub gap: Gap,
     /// (relaxation − lower) / relaxation: the part of the gap that more solving could close.
     pub solver_gap: f64,
     /// Blocks of samples that the bound was proved on; 1 for all at once. With more, `relaxation_value` is the sum of the
@@ -168,7 +169,8 @@ impl Report {
         seconds: Seconds,
     ) -> Self {
         let upper_bound = network.objective_upper(problem);
-        let lower_bound = if proof.grade() == Grade::None { 0.0 } else { proof.lower_bound() };
+        let lower_bound =
+            if proof.grade() == Grade::None { LowerBound::trivial() } else { proof.lower_bound() };
         let lost = lower_bound < (1.0 - LOSS) * relaxed.bound;
         let status =
             if relaxed.status == Status::Converged && lost { Status::Unproved } else { relaxed.status };
@@ -185,8 +187,8 @@ impl Report {
             lower_bound,
             grade: proof.grade(),
             failure_probability: proof.failure_probability(),
-            gap: Self::relative_gap(upper_bound, lower_bound),
-            solver_gap: Self::relative_gap(relaxed.value, lower_bound),
+            gap: Gap::between(upper_bound, lower_bound),
+            solver_gap: Self::relative_gap(relaxed.value, lower_bound.value()),
             blocks: proof.blocks(),
             unsolved_blocks: relaxed.unsolved_blocks,
             dividing_loss: relaxed.dividing_loss,
@@ -209,7 +211,7 @@ impl Report {
         self.grade != Grade::None && (self.gap <= tolerance || solved)
     }
 
-    /// (above − below) / above; 0 where both are zero.
+    /// (above − below) / above, to nearest; 0 where both are zero. For estimates: between bounds it is [`Gap::between`].
     pub fn relative_gap(above: f64, below: f64) -> f64 {
         if above == below { 0.0 } else { (above - below) / above }
     }
@@ -237,7 +239,7 @@ pub struct BlockFigures {
     /// Whether the block was begun at all; if not, its bound is the 0 that needs no proof.
     pub begun: bool,
     /// The block's part of the lower bound, as it was proved.
-    pub lower_bound: f64,
+    pub lower_bound: LowerBound,
     /// What that rests on.
     pub grade: Grade,
     /// Probability that it is wrong.
@@ -274,7 +276,7 @@ impl BlockFigures {
             self.value,
             self.estimated_bound,
             self.infeasibility,
-            self.lower_bound,
+            self.lower_bound.value(),
             self.failure_probability,
             self.solve_seconds,
             self.certify_seconds,

@@ -7,8 +7,9 @@ use relucert::{Blocks, Cuts, Method, Prices};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved), 2 usage or input error, \
-3 a valid bound that missed the tolerance (verify: the proof falls short of the claim), 130 interrupted twice.";
+const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved, and the report claims no more), \
+1 read but not proved (verify only: a refuted certificate, or a report that claims more than the files prove), \
+2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, 130 interrupted twice.";
 
 const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
 A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \
@@ -48,10 +49,16 @@ pub(super) enum Command {
 pub(super) struct CertifyOptions {
     /// CSV, TSV, svmlight (.svm), .npz or .npy file, or a built-in data set: iris, wine, breast-cancer, digits
     pub(super) data: String,
-    /// Names of the target columns [default: the last column]
+    /// Names of the target columns [default: the last column that is not left out]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(super) target: Vec<String>,
-    /// Meaning of the target; auto takes one column of text or of whole numbers for a class
+    /// Columns to leave out, whatever they hold
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(super) drop: Vec<String>,
+    /// Columns to take as features [default: all that are neither targets nor left out]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(super) features: Vec<String>,
+    /// Meaning of the target; auto takes one column of text, or of at most 20 whole numbers with five samples each, for a class
     #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
     pub(super) task: TaskChoice,
     /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²

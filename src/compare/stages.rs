@@ -135,7 +135,7 @@ impl<'a> Bench<'a> {
         };
         if let Model::Network(network) = &model {
             let objective = network.objective_upper(self.problem);
-            row.objective = objective.is_finite().then_some(objective);
+            row.objective = objective.value().is_finite().then_some(objective);
             row.width = Some(network.width());
         }
         let fit = predict(self.problem.features());

@@ -1,6 +1,7 @@
 //! A data set in memory: features, targets and their names.
 
 use super::scaling::Scaling;
+use super::text::listed;
 use crate::error::{Error, Result};
 use crate::problem::{Features, TrainingProblem};
 use faer::{Mat, MatRef};
@@ -11,7 +12,8 @@ use sprs::CsMat;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Task {
-    /// Decide from the target: one column of text or of whole numbers is a class, anything else is regression.
+    /// Decide from the target: one column of text is a class, and so is one of at most 20 different whole numbers with at least
+    /// five samples each on average; other whole numbers are an error, and anything else is regression.
     #[default]
     Auto,
     /// Targets are real numbers.
@@ -168,6 +170,18 @@ impl Dataset {
     /// X, n × d, dense or sparse.
     pub fn features(&self) -> &Features {
         &self.features
+    }
+
+    /// What was understood of the target, for people: `regression, 1 output: y` or `classification, 3 classes: a, b, c`.
+    pub fn description(&self) -> String {
+        let (count, names) = (self.target_names.len(), listed(&self.target_names));
+        let (task, what) = match (self.classification, count) {
+            (true, 1) => ("classification", "class"),
+            (true, _) => ("classification", "classes"),
+            (false, 1) => ("regression", "output"),
+            (false, _) => ("regression", "outputs"),
+        };
+        format!("{task}, {count} {what}: {names}")
     }
 
     /// What the reader had to assume, one line each, for people.

@@ -11,6 +11,7 @@
 //! ```
 
 mod catalogue;
+mod columns;
 mod csv_reader;
 mod csv_writer;
 mod dataset;

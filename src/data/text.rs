@@ -52,3 +52,10 @@ pub(super) fn abbreviated(text: &str) -> String {
     }
     shown
 }
+
+/// At most the first ten names, so that an error stays one readable line.
+pub(super) fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(10).map(|name| abbreviated(name)).collect();
+    let shown = shown.join(", ");
+    if names.len() > 10 { format!("{shown}, … ({} in all)", names.len()) } else { shown }
+}

@@ -1,5 +1,6 @@
 //! A two-layer ReLU network and its objective.
 
+use crate::bounds::UpperBound;
 use crate::error::{Error, Result};
 use crate::linalg::dense::product;
 use crate::linalg::sparse;
@@ -86,7 +87,7 @@ impl Network {
     /// the number of entries stored in the fullest row. The rectifier does not expand errors. Everything after the two
     /// products is a sum of nonnegative terms in which each operation is rounded to nearest and then moved one step up.
     /// Infinite when something overflows.
-    pub fn objective_upper(&self, problem: &TrainingProblem) -> f64 {
+    pub fn objective_upper(&self, problem: &TrainingProblem) -> UpperBound {
         let (n, m) = (problem.samples(), self.width());
         let mut loss = 0.0;
         let (hidden_size, output_size) = (magnitude(self.hidden()), magnitude(self.output()));
@@ -125,7 +126,7 @@ impl Network {
             }
         }
         let total = mul_up(0.5, add_up(loss, mul_up(problem.weight_decay(), weights)));
-        if total.is_nan() { f64::INFINITY } else { total }
+        UpperBound::proved(if total.is_nan() { f64::INFINITY } else { total })
     }
 
     /// XU and |X||U| for some of the samples, and the most products that an entry of them sums up.

@@ -26,23 +26,16 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         report.outputs,
         plain(report.gamma)
     )?;
-    writeln!(
-        text,
-        "network       objective {} with {} neurons",
-        figures(report.upper_bound),
-        report.network_width
-    )?;
+    writeln!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
     writeln!(
         text,
         "lower bound   {} on the objective of every network of any width, {}",
-        figures(report.lower_bound),
+        report.lower_bound,
         grade(report.grade, report.failure_probability)
     )?;
     match report.grade {
         Grade::None => writeln!(text, "gap           not known without a proof")?,
-        _ => {
-            writeln!(text, "gap           {}: no network improves on this one by more", percent(report.gap))?
-        }
+        _ => writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?,
     }
     writeln!(
         text,
@@ -99,7 +92,7 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
 pub(crate) fn grade(grade: Grade, failure_probability: f64) -> String {
     match grade {
         Grade::Verified => "proved in floating point".into(),
-        Grade::Probabilistic => format!("except with probability {failure_probability:.1e}"),
+        Grade::Probabilistic => format!("except with probability {failure_probability:e}"),
         Grade::None => "not proved".into(),
     }
 }
@@ -109,7 +102,7 @@ pub(crate) fn plain(value: f64) -> String {
     if value == 0.0 || (1e-4..1e7).contains(&value.abs()) { format!("{value}") } else { format!("{value:e}") }
 }
 
-/// Eight significant figures.
+/// Eight significant figures, to nearest: for estimates, which no bound is.
 pub(crate) fn figures(value: f64) -> String {
     if value == 0.0 || !value.is_finite() {
         return value.to_string();

@@ -5,19 +5,19 @@ use relucert::certificate::Grade;
 use relucert::compare::{Comparison, Outcome, Row, Score};
 
 /// A heading, a line for each method, and a line for each note.
-pub(crate) fn comparison(comparison: &Comparison) -> String {
+pub(crate) fn comparison(comparison: &Comparison, understood: &str) -> String {
     let test = if comparison.test_samples > 0 {
         format!(", {} for the test", comparison.test_samples)
     } else {
         String::new()
     };
     let mut text = format!(
-        "problem       {} samples{test}, {} features, {} outputs, weight decay {}; no network: objective {}\n\n",
+        "problem       {} samples{test}, {} features, {} outputs, weight decay {}; no network: objective {}; {understood}\n\n",
         comparison.samples,
         comparison.features,
         comparison.outputs,
         plain(comparison.gamma),
-        figures(comparison.zero_objective)
+        comparison.zero_objective
     );
     let published = comparison.rows.iter().any(|row| row.published_protocol_accuracy.is_some());
     let (train, tested) = match comparison.score {
@@ -46,7 +46,7 @@ pub(crate) fn comparison(comparison: &Comparison) -> String {
             row.method.to_string(),
             bound(row),
             number(row.estimate.as_ref().map(|estimate| estimate.value)),
-            number(row.objective),
+            row.objective.map_or("-".into(), |objective| objective.to_string()),
             row.width.map_or("-".into(), |width| width.to_string()),
             score(row.train_score),
         ];
@@ -95,9 +95,9 @@ fn aligned(table: &[Vec<String>]) -> String {
 fn bound(row: &Row) -> String {
     row.bound.as_ref().map_or("-".into(), |bound| match bound.grade {
         Grade::Probabilistic => {
-            format!("{} (p {:.0e})", figures(bound.lower_bound), bound.failure_probability)
+            format!("{} (p {:e})", bound.lower_bound, bound.failure_probability)
         }
-        _ => figures(bound.lower_bound),
+        _ => bound.lower_bound.to_string(),
     })
 }
 

@@ -126,7 +126,7 @@ fn the_solution_of_the_relaxation_is_lifted_and_rounded() {
     assert!((value - reported).abs() < 1e-2 * reported, "{value} {reported}");
     let rounded =
         round(&problem, &solution, &SplittingSettings::default(), &Control::new(), &mut |_| {}).unwrap();
-    assert!(rounded.best.objective >= certified.report.lower_bound);
+    assert!(rounded.best.objective >= certified.report.lower_bound.value());
     assert!(rounded.best.objective <= rounded.last.objective);
     assert!(rounded.best.objective < problem.zero_objective());
 }

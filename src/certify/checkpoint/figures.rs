@@ -1,5 +1,6 @@
 //! Figures of a run as rows of numbers, and back.
 
+use crate::bounds::LowerBound;
 use crate::certificate::Grade;
 use crate::certify::report::{BlockFigures, Relaxed, Status};
 
@@ -58,7 +59,7 @@ pub(super) fn of_block(figures: &BlockFigures) -> [f64; BLOCK] {
         figures.pairs as f64,
         figures.active_pairs as f64,
         of_status(figures.status),
-        figures.lower_bound,
+        figures.lower_bound.value(),
         of_grade(figures.grade),
         figures.failure_probability,
         figures.solve_seconds,
@@ -81,7 +82,7 @@ pub(super) fn to_block(row: &[f64]) -> Option<BlockFigures> {
         active_pairs: whole(active)?,
         status: to_status(status)?,
         begun: true,
-        lower_bound: measure(lower)?,
+        lower_bound: LowerBound::claimed(measure(lower)?),
         grade: to_grade(grade)?,
         failure_probability: measure(failure)?,
         solve_seconds: measure(solve)?,

@@ -168,7 +168,7 @@ fn load(
     fingerprint.check(&archive.array::<u64>("fingerprint").map_err(refused)?.1, checkpoint)?;
     let network = take_network(archive).map_err(refused)?;
     if (network.hidden().nrows(), network.output().nrows()) != (problem.inputs(), problem.outputs())
-        || !network.objective_upper(problem).is_finite()
+        || !network.objective_upper(problem).value().is_finite()
     {
         return Err(wrong("the network does not fit the data"));
     }

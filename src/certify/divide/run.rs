@@ -118,7 +118,8 @@ impl Run<'_> {
     ) -> Result<Divided> {
         let division = self.division;
         let trading = Instant::now();
-        let (upper, bound) = (division.network.objective(division.problem), divided.proof.lower_bound());
+        let (upper, bound) =
+            (division.network.objective(division.problem), divided.proof.lower_bound().value());
         let mut tell = |round: usize, relaxed: &Relaxed, bound: f64| {
             observer.progress(&Progress {
                 iteration: round,

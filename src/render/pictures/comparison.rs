@@ -53,11 +53,11 @@ fn place(comparison: &Comparison, index: usize) -> SegmentValue<i32> {
 
 fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     let figures = comparison.rows.iter().flat_map(|row| {
-        let bound = row.bound.as_ref().map(|bound| bound.lower_bound);
-        [bound, row.estimate.as_ref().map(|estimate| estimate.value), row.objective]
+        let bound = row.bound.as_ref().map(|bound| bound.lower_bound.value());
+        [bound, row.estimate.as_ref().map(|estimate| estimate.value), row.objective.map(f64::from)]
     });
     // One method far off must not squeeze the others together: it is written at the edge.
-    let most = FAR * comparison.objective().unwrap_or(f64::INFINITY);
+    let most = FAR * comparison.objective().map_or(f64::INFINITY, f64::from);
     let range = span(figures.flatten().map(|value| value.min(most)));
     let (edge, width) = (range.end, range.end - range.start);
     let count = comparison.rows.len() as i32;
@@ -78,16 +78,20 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     for (index, row) in comparison.rows.iter().enumerate() {
         let y = place(comparison, index);
         if let Some(bound) = &row.bound {
-            chart.draw_series([TriangleMarker::new((bound.lower_bound, y.clone()), 7, GREEN.filled())])?;
+            chart.draw_series([TriangleMarker::new(
+                (bound.lower_bound.value(), y.clone()),
+                7,
+                GREEN.filled(),
+            )])?;
         }
         if let Some(estimate) = row.estimate.as_ref().filter(|estimate| estimate.value.is_finite()) {
             chart.draw_series([Cross::new((estimate.value, y.clone()), 5, RED.stroke_width(2))])?;
         }
         if let Some(objective) = row.objective.filter(|objective| *objective > edge) {
-            let text = format!("{} \u{2192}", summary::figures(objective));
+            let text = format!("{objective} \u{2192}");
             chart.draw_series([Text::new(text, (edge - 0.2 * width, y.clone()), (FONT, 13))])?;
         } else if let Some(objective) = row.objective {
-            chart.draw_series([Circle::new((objective, y.clone()), 5, BLUE.filled())])?;
+            chart.draw_series([Circle::new((objective.value(), y.clone()), 5, BLUE.filled())])?;
         }
     }
     Ok(())

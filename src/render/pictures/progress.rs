@@ -20,8 +20,8 @@ const FLOOR: f64 = 1e-16;
 pub(super) fn draw(area: &Area<'_>, heading: &str, report: &Report, history: &[Moment]) -> Drawn {
     let outcome = format!(
         "objective of the network {}, lower bound {} ({})",
-        summary::figures(report.upper_bound),
-        summary::figures(report.lower_bound),
+        report.upper_bound,
+        report.lower_bound,
         summary::grade(report.grade, report.failure_probability)
     );
     let area = titled(area, "Progress of the certificate", &[heading, &outcome])?;
@@ -33,8 +33,9 @@ pub(super) fn draw(area: &Area<'_>, heading: &str, report: &Report, history: &[M
 }
 
 fn objectives(area: &Area<'_>, report: &Report, history: &[Moment], end: f64) -> Drawn {
+    let (upper, lower) = (report.upper_bound.value(), report.lower_bound.value());
     let shown = history.iter().flat_map(|moment| [moment.value, moment.bound]);
-    let range = span(shown.chain([report.upper_bound, report.lower_bound]));
+    let range = span(shown.chain([upper, lower]));
     let mut chart = ChartBuilder::on(area)
         .margin(10)
         .x_label_area_size(36)
@@ -69,16 +70,11 @@ fn objectives(area: &Area<'_>, report: &Report, history: &[Moment], end: f64) ->
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
     }
     chart
-        .draw_series(DashedLineSeries::new(
-            [(0.0, report.upper_bound), (end, report.upper_bound)],
-            8,
-            5,
-            RED.stroke_width(2),
-        ))?
+        .draw_series(DashedLineSeries::new([(0.0, upper), (end, upper)], 8, 5, RED.stroke_width(2)))?
         .label("objective of the returned network (upper bound)")
         .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], RED.stroke_width(2)));
     chart
-        .draw_series([TriangleMarker::new((end, report.lower_bound), 7, BLACK.filled())])?
+        .draw_series([TriangleMarker::new((end, lower), 7, BLACK.filled())])?
         .label("lower bound at the end, as reported")
         .legend(|(x, y)| TriangleMarker::new((x + 9, y), 6, BLACK.filled()));
     chart
