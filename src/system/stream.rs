@@ -56,13 +56,25 @@ fn mix(value: u64) -> u64 {
 
 /// A seed for one purpose, and among the seeds of that purpose the one of this number.
 pub(crate) fn derived(seed: u64, purpose: Purpose, number: u64) -> u64 {
+    if purpose == Purpose::Neurons {
+        return seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(number + 1));
+    }
     [purpose.label(), number]
         .iter()
         .fold(mix(seed.wrapping_add(INCREMENT)), |state, word| mix((state ^ word).wrapping_add(INCREMENT)))
 }
 
 /// The generator for one purpose, and among those of that purpose the one of this number.
+///
+/// The streams of training are older than this function and stay what they were, so that a seed trains the network that it
+/// always has; no other purpose makes its generators in their way.
 pub(crate) fn generator(seed: u64, purpose: Purpose, number: u64) -> Pcg64 {
+    let place = number.wrapping_mul(INCREMENT);
+    match purpose {
+        Purpose::Training => return Pcg64::seed_from_u64(seed.wrapping_add(place)),
+        Purpose::Neurons => return Pcg64::seed_from_u64(seed ^ place),
+        _ => {}
+    }
     let mut state = derived(seed, purpose, number);
     let mut bytes = [0; 32];
     for word in bytes.chunks_exact_mut(8) {
