@@ -4,6 +4,7 @@ use super::margin::with_margin;
 use super::search::{Plan, RepairSettings};
 use crate::certificate::compact::Compact;
 use crate::certificate::{Certificate, DENSE_LIMIT, Limits, Methods, Proof, ProofSettings, UNIT, prove_with};
+use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::problem::TrainingProblem;
@@ -29,8 +30,11 @@ pub fn certify_dual_with(
     let compact = Compact::new(problem)?;
     let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
-    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
-    let dense = (4.0 * (order * order) as f64 * UNIT).max(1e-13);
+    let dense = proof_margin(order);
+    // A point that was repaired with room for its proof is proved as it is: to repair it again would take the room twice.
+    if let Some(proved) = certify_as_it_is(stated, problem, dual, order, settings) {
+        return Ok(proved);
+    }
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
             certify_repaired(stated, problem, dual, dense, settings)?
@@ -48,6 +52,30 @@ pub fn certify_dual_with(
     Ok((certificate, proof))
 }
 
+/// The point itself, where a factorisation proves it and a smaller W would not have a better bound.
+fn certify_as_it_is(
+    stated: &TrainingProblem,
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    order: usize,
+    settings: &ProofSettings,
+) -> Option<(Certificate, Proof)> {
+    let (inner, square) = dual.inner_products(problem);
+    let small = order <= DENSE_LIMIT.min(settings.dense_limit());
+    let factored = || small || Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any();
+    if square <= 0.0 || inner < square || !factored() {
+        return None;
+    }
+    let certificate = Certificate::new(dual.clone());
+    prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
+}
+
+/// Part of each diagonal entry of the slack that its proof wants in hand at this order.
+pub(crate) fn proof_margin(order: usize) -> f64 {
+    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
+    (4.0 * (order * order) as f64 * UNIT).max(1e-13)
+}
+
 /// Part of the diagonal that Lanczos with the default number of steps needs at least.
 const LEAST_RANDOM_MARGIN: f64 = 2.5e-4;
 
@@ -59,7 +87,9 @@ fn certify_repaired(
     mut margin: f64,
     settings: &ProofSettings,
 ) -> Result<Option<(Certificate, Proof)>> {
-    let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
+    let control = settings.time.map_or_else(Control::new, |time| Control::new().within(time));
+    let repair = RepairSettings { margin, ..RepairSettings::default() };
+    let mut plan = Plan::until(problem, None, dual, &repair, &control)?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
         prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))

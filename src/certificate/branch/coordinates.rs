@@ -1,7 +1,7 @@
 //! The coordinates that a search works in, and what the way to them costs.
 //!
 //! Rows of X are multiplied by powers of two and rows of W divided by them, which changes nothing; then u = Vz with nearly
-//! orthogonal V, whose first columns are the principal axes of the weighted samples. Directions in which no sample
+//! orthogonal V, whose first columns are the principal axes of the samples. Directions in which no sample
 //! reaches far are left out. docs/certificate.md, section 13, has the proof.
 
 use super::moments::MOST;
@@ -96,7 +96,9 @@ impl Coordinates {
         let x = Mat::from_fn(count, p, |i, k| scaled(x[(parts[i].0, k)], -parts[i].1));
         let w = Mat::from_fn(count, c, |i, j| scaled(w[(parts[i].0, j)], parts[i].1 - shift));
         let weights: Vec<f64> = (0..count).map(|i| norm((0..c).map(|j| w[(i, j)]))).collect();
-        let basis = principal_axes(&x, &weights)?;
+        let longest = parts.iter().map(|(_, a, _)| *a).max().unwrap_or(0);
+        let lengths: Vec<f64> = parts.iter().map(|(_, a, _)| scaled(1.0, a - longest)).collect();
+        let basis = principal_axes(&x, &lengths)?;
         let skewness = skewness(basis.as_ref());
         if skewness >= 0.01 {
             return Err(Error::Numerical("the principal axes of the samples"));
@@ -138,7 +140,7 @@ impl Coordinates {
         let length = |matrix: &Mat<f64>, columns: usize, i: usize| {
             (0..columns).map(|k| matrix[(i, k)].abs()).sum::<f64>()
         };
-        // 1.01 pays for the rounding of sums of nonnegative terms, 2⁻⁸⁰⁰ for what underflowed.
+        // 1.01 pays for the rounding of sums of nonnegative terms, the second one in `error` for what underflowed anywhere.
         let total = |matrix: &Mat<f64>, columns: usize| {
             1.01 * weights.iter().enumerate().map(|(i, w)| w * length(matrix, columns, i)).sum::<f64>()
         };
@@ -163,7 +165,8 @@ impl Coordinates {
 
     /// The level to prove in these coordinates for a claim at level M, rounded downwards; not positive where there is none.
     pub fn level(&self, level: f64) -> f64 {
-        let level = scaled(level, self.exponent);
+        // A larger level than that, or one that overflows, gains nothing.
+        let level = scaled(level, self.exponent).min(2f64.powi(700));
         let level = (level * (1.0 - 1.01 * self.skewness - 4.0 * UNIT) - self.error) * (1.0 - 4.0 * UNIT);
         // A level that fell among the subnormal numbers has lost bits.
         if level > 2f64.powi(-700) { level } else { 0.0 }
@@ -181,7 +184,7 @@ impl Coordinates {
 
     /// At least Σ|w_i||x_i|, for W and X as they are.
     pub fn reach(&self) -> f64 {
-        (1.01 * self.unscaled(self.reach)).next_up()
+        1.01 * self.unscaled(self.reach) + 4.0 * f64::MIN_POSITIVE
     }
 
     /// A direction of the search in the features of X.
@@ -234,14 +237,14 @@ fn dense(features: &Features, columns: &[usize]) -> Mat<f64> {
     }
 }
 
-/// Orthonormal columns (nearly: that is measured), the axes along which the weighted samples reach furthest first.
-fn principal_axes(x: &Mat<f64>, weights: &[f64]) -> Result<Mat<f64>> {
+/// Orthonormal columns (nearly: that is measured), the axes along which the samples reach furthest first.
+fn principal_axes(x: &Mat<f64>, lengths: &[f64]) -> Result<Mat<f64>> {
     let p = x.ncols();
     if x.nrows() == 0 || p == 0 {
         return Ok(Mat::identity(p, p));
     }
     let weighted =
-        Mat::from_fn(x.nrows().max(p), p, |i, k| if i < x.nrows() { weights[i] * x[(i, k)] } else { 0.0 });
+        Mat::from_fn(x.nrows().max(p), p, |i, k| if i < x.nrows() { lengths[i] * x[(i, k)] } else { 0.0 });
     let factor = triangular_factor(weighted.as_ref());
     let triangle = Mat::from_fn(p, p, |i, k| if i <= k { factor[(i, k)] } else { 0.0 });
     let svd = ThinSvd::new(triangle.as_ref()).ok_or(Error::Numerical("the principal axes of the samples"))?;
@@ -256,7 +259,8 @@ fn skewness(v: MatRef<'_, f64>) -> f64 {
     let row = |i: usize| (0..p).map(|j| (gram[(i, j)] - f64::from(u8::from(i == j))).abs()).sum::<f64>();
     let widest = largest((0..p).map(row));
     // Entries of V of at most 1.5: an entry of the product errs by at most 2.25 p γ_p.
-    if v.norm_max() > 1.5 || !widest.is_finite() {
+    let is_moderate = v.col_iter().all(|column| column.iter().all(|v| v.abs() <= 1.5));
+    if !is_moderate || !widest.is_finite() {
         return f64::INFINITY;
     }
     1.01 * (widest + 2.25 * (p * p) as f64 * gamma(p + 2))

@@ -8,12 +8,13 @@
 //! - ω < 0 and z < σ²: |t + δ| ≥ tδ/r + δ²/r, through both ends and the kink.
 //! - ω < 0 otherwise: |t + δ| ≥ |t| + δ'.
 //!
-//! Only the condition 2z ≥ 1 − σ² of the second is needed for it to hold; which v is taken matters for quality alone.
+//! Only the condition 2z ≥ 1 − σ² of the second is needed for it to hold; which v ≤ r² is taken matters for quality alone,
+//! as long as all coefficients of a sample take the same.
 
 use super::samples::{Block, Stand};
 use pulp::{Simd, WithSimd};
 
-/// v is never below this part of r²: by Cauchy and Schwarz it is at least r²/d.
+/// v is never below this part of r²: by Cauchy and Schwarz it is at least r²/d. It is never above r² either.
 const LEAST_VARIANCE: f64 = 1.0 / 16.0;
 /// A range below 2⁻²⁰⁰ is taken for 2⁻²⁰⁰, so that nothing underflows; a parabola for more range holds for less.
 const LEAST_RANGE: f64 = f64::from_bits((1023 - 200) << 52);
@@ -35,7 +36,8 @@ pub(super) fn parabolas<S: Simd>(simd: S, t: S::f64s, r: S::f64s, v: S::f64s) ->
     let at = simd.abs_f64s(t);
     let r = simd.max_f64s(r, simd.splat_f64s(LEAST_RANGE));
     let r2 = simd.mul_f64s(r, r);
-    let v = simd.max_f64s(v, simd.mul_f64s(simd.splat_f64s(LEAST_VARIANCE), r2));
+    // Between its bounds, however much its moves rounded: one σ² must serve all coefficients of a parabola.
+    let v = simd.min_f64s(simd.max_f64s(v, simd.mul_f64s(simd.splat_f64s(LEAST_VARIANCE), r2)), r2);
     let s = simd.sqrt_f64s(simd.mul_add_f64s(at, at, v));
     // One division for 1/r, 1/(r² + v) and 1/s.
     let sum = simd.add_f64s(r2, v);
@@ -47,7 +49,7 @@ pub(super) fn parabolas<S: Simd>(simd: S, t: S::f64s, r: S::f64s, v: S::f64s) ->
     // 1/(1 + σ²).
     let o = simd.mul_f64s(r2, simd.mul_f64s(rest, s));
     let z = simd.min_f64s(simd.mul_f64s(at, ri), one);
-    let s2 = simd.min_f64s(simd.mul_f64s(simd.mul_f64s(v, ri), ri), one);
+    let s2 = simd.mul_f64s(simd.mul_f64s(v, ri), ri);
     // Above, both branches touched.
     let slope_a = simd.mul_f64s(at, si);
     let value_a = simd.mul_f64s(half, simd.mul_add_f64s(at, slope_a, s));

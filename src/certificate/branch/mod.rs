@@ -149,6 +149,8 @@ impl<'a> NeuronClaim<'a> {
 
     /// Searches at a level M ≥ 0 until it is proved, until directions violate it, or until the budget is spent or
     /// `control` stops it. Same result for any number of threads, unless it is stopped.
+    ///
+    /// Nothing is proved at a level that is negative or not finite.
     pub fn search(
         &self,
         level: f64,
@@ -159,6 +161,9 @@ impl<'a> NeuronClaim<'a> {
         let at = &self.at;
         let mut search =
             Search { proved: None, violators: Vec::new(), largest: 0.0, cells: 0, visits: 0, share: 0.0 };
+        if !level.is_finite() || level < 0.0 {
+            return search;
+        }
         let within = at.level(level);
         // Without samples the left-hand side is zero, but for what was left out.
         if at.d == 0 {
@@ -188,7 +193,9 @@ impl<'a> NeuronClaim<'a> {
             if is_spent || control.should_stop() || !violators.is_empty() {
                 break;
             }
-            let rest = open.split_off(open.len().min(SIDE_BY_SIDE));
+            let most = (settings.cells - search.cells).min(settings.visits - search.visits);
+            let together = SIDE_BY_SIDE.min(usize::try_from(most).unwrap_or(SIDE_BY_SIDE));
+            let rest = open.split_off(open.len().min(together));
             let part = |left: u64| left.div_ceil(open.len() as u64);
             let budget = Budget {
                 visits: quota.min(part(settings.visits - search.visits)),

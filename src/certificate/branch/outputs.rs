@@ -1,6 +1,7 @@
 //! The passes of several outputs, where a direction v of output space is fixed on each cell.
 
 use super::envelope::{parabolas, weigh};
+use super::rounding::UNIT;
 use super::samples::{Block, Stand};
 use pulp::{Simd, WithSimd};
 
@@ -98,6 +99,8 @@ impl WithSimd for AlongPass<'_> {
         let zero = simd.splat_f64s(0.0);
         let half = simd.splat_f64s(0.5);
         let one = simd.splat_f64s(1.0);
+        // |w|² − ω² loses its leading digits, and v is a unit vector only nearly: this part of |w|² is more than both.
+        let padded = simd.splat_f64s(1.0 + 8.0 * (direction.len() as f64 + 2.0) * UNIT);
         let (mut values, mut fall, mut spread) = (zero, zero, zero);
         along.fill(zero);
         // |w|² for the moment.
@@ -121,7 +124,7 @@ impl WithSimd for AlongPass<'_> {
             let room = simd.max_f64s(simd.sub_f64s(r[i], p.distance), zero);
             let drop = simd.select_f64s(up, simd.mul_f64s(w, p.part), simd.neg_f64s(w));
             fall = simd.mul_add_f64s(drop, room, fall);
-            let across = simd.max_f64s(simd.negate_mul_add_f64s(w, w, chord[i]), zero);
+            let across = simd.max_f64s(simd.negate_mul_add_f64s(w, w, simd.mul_f64s(padded, chord[i])), zero);
             let halfway = simd.mul_f64s(half, room);
             let width = simd.mul_f64s(halfway, simd.add_f64s(one, p.part));
             spread = simd.mul_add_f64s(simd.sqrt_f64s(across), width, spread);

@@ -13,8 +13,8 @@ use faer::{Mat, MatRef};
 impl NeuronClaim<'_> {
     /// The certificate tW with the best t ≤ γ/M, and its bound. W must be this claim's own.
     ///
-    /// The stored numbers are fl(tw) = tw(1 + δ), |δ| ≤ u, or off by half the least subnormal: their sum differs from t
-    /// times that of W by at most ut Σ|w_i||x_i| + 2⁻¹⁰⁷⁴ Σ|x_i|, for which t makes room.
+    /// The stored numbers are fl(tw) = tw(1 + δ), |δ| ≤ u, or off by at most 2⁻¹⁰²² where they underflow: their sum differs
+    /// from t times that of W by at most ut Σ|w_i||x_i| + 2⁻¹⁰²² √c Σ|x_i|, for which t makes room.
     pub fn certify(&self, proved: ProvedLevel<'_>) -> Result<(Certificate, Proof)> {
         if !std::ptr::eq(self, proved.claim) {
             return Err(Error::Input("the level was proved for another W".into()));
@@ -23,12 +23,14 @@ impl NeuronClaim<'_> {
         let reach = self.at.reach();
         let (n, c, d) =
             (self.problem.samples() as f64, self.problem.outputs() as f64, self.problem.inputs() as f64);
-        let underflow = 2f64.powi(-1070) * (n * c * d) * self.problem.stored_features().norm_max();
+        let largest = self.problem.stored_features().norm_max().max(1.0);
+        let underflow = 2.0 * f64::MIN_POSITIVE * (n * c * d) * largest;
         // Rounded downwards throughout.
-        let room = (gamma - 4.0 * underflow) * (1.0 - 4.0 * UNIT);
+        let room = (gamma - 2.0 * underflow) * (1.0 - 4.0 * UNIT);
         let most = room / ((proved.level + 4.0 * UNIT * reach) * (1.0 + 4.0 * UNIT)) * (1.0 - 8.0 * UNIT);
         let best = best_multiple(self.problem, self.w.as_ref());
-        let t = if most.is_nan() || most <= 0.0 { 0.0 } else { best.min(most) };
+        // A quotient that underflowed is rounded by more than that.
+        let t = if most >= 2.0 * f64::MIN_POSITIVE { best.min(most) } else { 0.0 };
         let w = Mat::from_fn(self.w.nrows(), self.w.ncols(), |i, j| t * self.w[(i, j)]);
         let certificate = Certificate::of_claim(w);
         let proof = proof(self.problem, &certificate)?;

@@ -5,7 +5,7 @@
 
 use super::coordinates::Coordinates;
 use super::tree::MOST_DEPTH;
-use crate::certificate::cholesky::UNIT;
+pub(super) use crate::certificate::cholesky::UNIT;
 
 /// For each sample, more than rounding can change of x·u₀ and of its range together, in all the moves of a subtree.
 pub(super) fn inflation(at: &Coordinates) -> Vec<f64> {

@@ -405,7 +405,8 @@ impl Node<'_> {
                 continue;
             }
             let kappa = least - (least * least - across * across).sqrt();
-            if fall - size + kappa > least {
+            let holds_below = fall - size + kappa <= least;
+            if !holds_below {
                 self.cell.half[..d].iter().zip(&mut looked.score).for_each(|(rho, score)| *score += rho);
                 continue;
             }
