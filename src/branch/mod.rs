@@ -60,7 +60,7 @@ pub enum BranchStatus {
 }
 
 /// What a further halving of ε would cost, by what the last ones did: an estimate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Forecast {
     /// Visits of the search that reaches the tolerance.
@@ -92,7 +92,9 @@ pub struct Branched {
     pub network: Network,
     /// The best bound, with the certificate that proves it; none where nothing was proved.
     pub bound: Option<(Certificate, Proof)>,
-    /// Cells and visits of all searches.
+    /// Directions that are searched: the rank of the samples.
+    pub dimension: usize,
+    /// Cells of all searches.
     pub cells: u64,
     /// Unsettled samples, summed over the cells of all searches.
     pub visits: u64,
@@ -125,32 +127,16 @@ pub fn branch_and_bound(
     control: &Control,
     progress: &mut dyn FnMut(BranchProgress),
 ) -> Result<Branched> {
-    let mut road = Road {
-        problem,
-        tolerance,
-        training,
-        control,
-        best: Branched {
-            network,
-            bound: None,
-            cells: 0,
-            visits: 0,
-            epsilon: None,
-            status: BranchStatus::Stopped,
-            forecast: None,
-            training_seconds: 0.0,
-        },
-        ladder: Ladder::default(),
-    };
-    road.best.status = road.walk(settings, progress)?;
+    let mut road = BranchAndBound::new(problem, network, tolerance, training);
+    road.run(settings, control, progress)?;
     Ok(road.best)
 }
 
-struct Road<'a> {
+/// A run that can go on where it ended, with a larger budget.
+pub struct BranchAndBound<'a> {
     problem: &'a TrainingProblem,
     tolerance: f64,
     training: &'a TrainingSettings,
-    control: &'a Control,
     best: Branched,
     ladder: Ladder,
 }
@@ -162,10 +148,57 @@ enum Step {
     Ended(BranchStatus),
 }
 
-impl Road<'_> {
+impl<'a> BranchAndBound<'a> {
+    /// From a network, towards a relative gap between it and its bound.
+    pub fn new(
+        problem: &'a TrainingProblem,
+        network: Network,
+        tolerance: f64,
+        training: &'a TrainingSettings,
+    ) -> Self {
+        let best = Branched {
+            network,
+            bound: None,
+            dimension: 0,
+            cells: 0,
+            visits: 0,
+            epsilon: None,
+            status: BranchStatus::Stopped,
+            forecast: None,
+            training_seconds: 0.0,
+        };
+        Self { problem, tolerance, training, best, ladder: Ladder::default() }
+    }
+
+    /// What it has come to.
+    pub fn best(&self) -> &Branched {
+        &self.best
+    }
+
+    /// What it has come to.
+    pub fn into_best(self) -> Branched {
+        self.best
+    }
+
+    /// Goes on until the gap is reached or the budget (of this run and those before) or `control` ends it.
+    pub fn run(
+        &mut self,
+        settings: &BranchSettings,
+        control: &Control,
+        progress: &mut dyn FnMut(BranchProgress),
+    ) -> Result<BranchStatus> {
+        self.best.status = self.walk(settings, control, progress)?;
+        self.best.forecast = match self.best.status {
+            BranchStatus::Reached | BranchStatus::OutOfReach => None,
+            _ => self.ladder.forecast(self.tolerance),
+        };
+        Ok(self.best.status)
+    }
+
     fn walk(
         &mut self,
         settings: &BranchSettings,
+        control: &Control,
         progress: &mut dyn FnMut(BranchProgress),
     ) -> Result<BranchStatus> {
         let mut stalled = false;
@@ -176,32 +209,29 @@ impl Road<'_> {
                 Err(Error::Refused(_)) => return Ok(BranchStatus::OutOfReach),
                 Err(error) => return Err(error),
             };
+            self.best.dimension = claim.dimension();
             self.ladder.aim(&claim, self.upper_bound().value(), self.tolerance);
             let violators = loop {
                 let Some(epsilon) = self.ladder.next(self.left(settings)) else {
-                    self.forecast();
                     return Ok(if stalled { BranchStatus::Stalled } else { BranchStatus::Budget });
                 };
-                match self.search(&claim, epsilon, settings, progress)? {
+                match self.search(&claim, epsilon, settings, control, progress)? {
                     Step::Proved if self.is_reached() => return Ok(BranchStatus::Reached),
                     // Nothing below the last violation can be proved of this network.
                     Step::Proved if stalled => return Ok(BranchStatus::Stalled),
                     Step::Proved => {}
                     Step::Violated(violators) => break violators,
-                    Step::Ended(status) => {
-                        self.forecast();
-                        return Ok(status);
-                    }
+                    Step::Ended(status) => return Ok(status),
                 }
             };
             if round == settings.rounds {
                 break;
             }
-            stalled = !self.insert(&violators);
+            stalled = !self.insert(&violators, control);
             if stalled {
                 self.ladder.retreat();
             }
-            if self.control.should_stop() {
+            if control.should_stop() {
                 return Ok(BranchStatus::Stopped);
             }
         }
@@ -229,6 +259,7 @@ impl Road<'_> {
         claim: &NeuronClaim<'_>,
         epsilon: f64,
         settings: &BranchSettings,
+        control: &Control,
         progress: &mut dyn FnMut(BranchProgress),
     ) -> Result<Step> {
         let level = (1.0 + epsilon) * self.problem.weight_decay();
@@ -237,7 +268,7 @@ impl Road<'_> {
             cells: settings.search.cells - self.best.cells,
             visits: settings.search.visits - self.best.visits,
         };
-        let search = claim.search(level, &budget, self.control, &mut |search| {
+        let search = claim.search(level, &budget, control, &mut |search| {
             progress(BranchProgress { search, epsilon, lower_bound, upper_bound });
         });
         self.best.cells += search.cells;
@@ -255,26 +286,21 @@ impl Road<'_> {
             self.ladder.violated(epsilon, search.largest / self.problem.weight_decay() - 1.0);
             return Ok(Step::Violated(search.violators));
         }
-        Ok(Step::Ended(if self.control.should_stop() { BranchStatus::Stopped } else { BranchStatus::Budget }))
+        Ok(Step::Ended(if control.should_stop() { BranchStatus::Stopped } else { BranchStatus::Budget }))
     }
 
     /// Trains with the directions as further neurons; whether the objective fell.
-    fn insert(&mut self, violators: &[Vec<f64>]) -> bool {
+    fn insert(&mut self, violators: &[Vec<f64>], control: &Control) -> bool {
         let started = std::time::Instant::now();
         let directions = distinct(violators, self.problem.inputs());
         let before = self.best.network.objective(self.problem);
-        let trained =
-            insert(self.problem, &self.best.network, directions.as_ref(), self.training, self.control);
+        let trained = insert(self.problem, &self.best.network, directions.as_ref(), self.training, control);
         self.best.training_seconds += started.elapsed().as_secs_f64();
         let after = trained.objective(self.problem);
         if after < before {
             self.best.network = trained;
         }
         after < before * (1.0 - LEAST_PROGRESS)
-    }
-
-    fn forecast(&mut self) {
-        self.best.forecast = self.ladder.forecast(self.tolerance);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::certificate::ProofSettings;
 use crate::certify::certified::Certified;
-use crate::certify::report::{Relaxed, Report, Seconds, Status};
+use crate::certify::report::{Relaxed, Report, Road, Seconds, Status};
 use crate::control::Control;
 use crate::error::Result;
 use crate::interior_point::{
@@ -65,6 +65,7 @@ fn relaxed(solution: &ReferenceSolution) -> Relaxed {
             | ReferenceStatus::IterationLimit
             | ReferenceStatus::PairLimit => Status::Stalled,
         },
+        road: Some(Road::InteriorPoint),
         ..Relaxed::nothing()
     }
 }

@@ -1,5 +1,6 @@
 //! The whole road, from a problem to a report, and its parts.
 
+pub(crate) mod by_branch;
 pub(crate) mod certified;
 pub(crate) mod checkpoint;
 pub(crate) mod divide;

@@ -1,6 +1,7 @@
 //! The figures of a run, as one JSON object.
 
 use crate::bounds::{Gap, LowerBound, UpperBound};
+use crate::branch::{BranchStatus, Forecast};
 use crate::certificate::{Certificate, Grade, Proof};
 use crate::error::{Error, Result};
 use crate::problem::{Network, TrainingProblem};
@@ -20,6 +21,8 @@ pub enum Status {
     Cancelled,
     /// Rounding or a spurious stationary point kept the bound from improving.
     Stalled,
+    /// Branch and bound spent what it was allowed.
+    Budget,
     /// The solver converged, but its bound was lost to rounding in the proof: the lower bound is weaker than it need be.
     Unproved,
 }
@@ -35,9 +38,53 @@ impl Status {
             Self::TimeLimit => "time_limit",
             Self::Cancelled => "cancelled",
             Self::Stalled => "stalled",
+            Self::Budget => "budget",
             Self::Unproved => "unproved",
         }
     }
+}
+
+/// What the lower bound comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+#[non_exhaustive]
+pub enum Road {
+    /// Branch and bound over one neuron.
+    Branch,
+    /// The relaxation, by the low-rank factor.
+    LowRank,
+    /// The relaxation, by the interior-point method.
+    InteriorPoint,
+}
+
+impl Road {
+    /// The name that the JSON object carries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Branch => "branch",
+            Self::LowRank => "low-rank",
+            Self::InteriorPoint => "interior-point",
+        }
+    }
+}
+
+/// What branch and bound did in a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct BranchFigures {
+    /// Directions that were searched: the rank of the samples.
+    pub dimension: usize,
+    /// Cells of all searches.
+    pub cells: u64,
+    /// Samples whose sign was open on a cell, summed over the cells: the work.
+    pub visits: u64,
+    /// (M − γ)/γ at the last level M that was proved; null where none was.
+    pub epsilon: Option<f64>,
+    /// Why it ended.
+    pub status: BranchStatus,
+    /// ESTIMATE of what the tolerance would take; null where it was reached or nothing is known.
+    pub forecast: Option<Forecast>,
 }
 
 /// Seconds spent in each phase.
@@ -46,6 +93,9 @@ impl Status {
 pub struct Seconds {
     /// Reading and preparing the data.
     pub load: f64,
+    /// Branch and bound, with the training in between.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub search: f64,
     /// Solving the relaxation.
     pub solve: f64,
     /// Repairing and proving the lower bound.
@@ -72,6 +122,8 @@ pub struct Report {
     pub upper_bound: UpperBound,
     /// m.
     pub network_width: usize,
+    /// What the lower bound comes from.
+    pub method: Road,
     /// Value of the relaxation at the solver's point; null where none was solved, as in a run that was stopped.
     pub relaxation_value: Option<f64>,
     /// Largest scaled violation of the relaxation's constraints at that point; null with the value.
@@ -101,6 +153,10 @@ pub struct Report {
     pub active_pairs: usize,
     /// Sublinear forms that the certificate carries; 0 for the published relaxation.
     pub cuts: usize,
+    /// Cells of branch and bound; null where it was not tried.
+    pub cells: Option<u64>,
+    /// What branch and bound did; null where it was not tried.
+    pub branch: Option<BranchFigures>,
     /// Why the run ended.
     pub status: Status,
     /// What cost the bound, where the status is [`Status::Unproved`]; else null.
@@ -127,6 +183,8 @@ pub(crate) struct Relaxed {
     pub dividing_loss: Option<f64>,
     pub blocks: usize,
     pub unsolved_blocks: usize,
+    /// Which solver it was; None where there was no relaxation at all.
+    pub road: Option<Road>,
 }
 
 impl Relaxed {
@@ -143,12 +201,18 @@ impl Relaxed {
             dividing_loss: None,
             blocks: 1,
             unsolved_blocks: 0,
+            road: Some(Road::LowRank),
         }
+    }
+
+    /// Where no relaxation was solved, because branch and bound ended the run.
+    pub(crate) fn skipped(status: Status) -> Self {
+        Self { status, road: None, ..Self::nothing() }
     }
 
     /// Whether the run came to its end, so that its value is that of a relaxation.
     pub(crate) fn is_solved(&self) -> bool {
-        !matches!(self.status, Status::TimeLimit | Status::Cancelled)
+        self.road.is_some() && !matches!(self.status, Status::TimeLimit | Status::Cancelled)
     }
 
     /// Adds a block: sums, but the largest infeasibility and rank, and the first status that is not good, one that was
@@ -208,12 +272,24 @@ impl Report {
             pairs: relaxed.pairs,
             active_pairs: relaxed.active_pairs,
             cuts: certificate.dual().cuts.len(),
+            method: match relaxed.road {
+                Some(road) if !certificate.is_by_branch() => road,
+                _ => Road::Branch,
+            },
+            cells: None,
+            branch: None,
             status,
             cause: None,
             overrun: None,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         }
+    }
+
+    /// Notes what branch and bound did.
+    pub(crate) fn searched(&mut self, figures: BranchFigures) {
+        self.cells = Some(figures.cells);
+        self.branch = Some(figures);
     }
 
     /// Whether the lower bound is proved and close: to the network, or to the relaxation's value if the solver
@@ -283,6 +359,7 @@ impl BlockFigures {
             dividing_loss: None,
             blocks: 1,
             unsolved_blocks: usize::from(!self.begun),
+            road: Some(Road::LowRank),
         }
     }
 

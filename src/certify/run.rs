@@ -1,16 +1,18 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
 use crate::certificate::compact::most_inputs;
-use crate::certificate::prove_with;
+use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
+use crate::certify::by_branch::ByBranch;
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
 use crate::certify::divide::{Division, Run as DividedRun, better};
 use crate::certify::overrun::Watch;
 use crate::certify::plan::Plan;
 use crate::certify::relax::{cause, certify_free, check_size, relax};
-use crate::certify::report::{Report, Seconds, Status};
+use crate::certify::report::{Relaxed, Report, Seconds, Status};
 use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::control::Control;
+use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::linalg::dense::factorisation_time;
 use crate::problem::{Network, TrainingProblem};
@@ -128,15 +130,64 @@ pub(crate) fn run(
             observer.warning(&trouble);
         }
     }
+    let mut search = match &stage {
+        Some(Stage::Done { .. }) => None,
+        _ => ByBranch::wanted(problem, &network, settings, &training, started),
+    };
+    if let Some(search) = &mut search {
+        let searching = Instant::now();
+        let ended = search.first(control, observer)?;
+        seconds.search += searching.elapsed().as_secs_f64();
+        watch.ended("branch and bound");
+        if ended {
+            let best = search.road().best();
+            // Somebody else's network is judged as it came, by the bound that our own search has proved.
+            let found = if given.is_some() { &network } else { &best.network };
+            let (certificate, proof) = match &best.bound {
+                Some(bound) => bound.clone(),
+                None => nothing_proved(problem, &settings.making(0, control), control)?,
+            };
+            let relaxed = Relaxed::skipped(search.status(control));
+            if let Some(saver) = saver.as_mut().filter(|_| given.is_none()) {
+                // A search that was stopped begins anew, from the network that it has improved.
+                saver.trained(&best.network);
+                saver.spent(seconds);
+                saver.write(|_| Ok(()));
+            }
+            if let Some(saver) = saver.filter(|_| search.is_reached()) {
+                let mut ledger = WholeLedger::new(saver, stage);
+                ledger.spent(seconds);
+                ledger.finish(found, &certificate, &relaxed);
+                if let Some(trouble) = ledger.trouble() {
+                    observer.warning(&trouble);
+                }
+            }
+            let mut report = Report::assemble(problem, found, &certificate, &proof, &relaxed, seconds);
+            report.searched(search.figures());
+            report.overrun = watch.line();
+            let trained = (network.clone(), seconds.round);
+            let certified = Certified { network: found.clone(), certificate, proof, report };
+            return Ok(Stages { certified, solution: None, trained, polished: None });
+        }
+    }
+    let network = match &search {
+        Some(search) if given.is_none() => search.network().clone(),
+        _ => network,
+    };
     if plan.blocks > 1 {
         let division = Division::planned(problem, &network, settings, plan)?;
         let ledger = saver.map(|saver| BlockLedger::new(saver, problem, division.partition(), stage));
         let ledger = ledger.transpose()?.map(Mutex::new);
         let run = DividedRun { division: &division, control, started, ledger };
         let divided = run.certify(observer, &mut seconds)?;
-        let (certificate, proof) = (divided.certificate, divided.proof);
-        let mut report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
         watch.ended("solving and proving the blocks");
+        let proved = (divided.certificate, divided.proof);
+        let (network, certificate, proof) =
+            searched_on(search.as_mut(), proved, network, given.is_some(), settings, control, observer)?;
+        let mut report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
+        if let Some(search) = &search {
+            report.searched(search.figures());
+        }
         report.cause = divided.cause.filter(|_| report.status == Status::Unproved);
         report.overrun = watch.line();
         let trained = (network.clone(), seconds.round);
@@ -148,6 +199,9 @@ pub(crate) fn run(
             Some(saver) => saver.damaged(&error.to_string()),
             None => error,
         })?;
+        // A search that ended a run left no value of a relaxation.
+        let skipped = certificate.is_by_branch() && relaxed.value == 0.0 && relaxed.pairs == 0;
+        let relaxed = if skipped { Relaxed::skipped(relaxed.status) } else { relaxed };
         let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
@@ -187,6 +241,15 @@ pub(crate) fn run(
         _ => network,
     };
     seconds.round += rounding.elapsed().as_secs_f64();
+    let (network, certificate, proof) = searched_on(
+        search.as_mut(),
+        (certificate, proof),
+        network,
+        given.is_some(),
+        settings,
+        control,
+        observer,
+    )?;
     let ended = relaxation.relaxed.is_solved() && !control.should_stop();
     if let Some(ledger) = ledger.as_mut().filter(|_| ended) {
         ledger.spent(seconds);
@@ -197,6 +260,9 @@ pub(crate) fn run(
     }
 
     let mut report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
+    if let Some(search) = &search {
+        report.searched(search.figures());
+    }
     if report.status == Status::Unproved {
         report.cause = Some(cause(problem, &relaxation.dual, &settings.proof));
     }
@@ -207,6 +273,47 @@ pub(crate) fn run(
     let solution =
         relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
     Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })
+}
+
+/// The bound that takes no search, or that no objective is negative.
+fn nothing_proved(
+    problem: &TrainingProblem,
+    proving: &ProofSettings,
+    control: &Control,
+) -> Result<(Certificate, Proof)> {
+    if let Some(free) = certify_free(problem, proving, control.remaining())? {
+        return Ok(free);
+    }
+    let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
+    let proof = prove_with(problem, &certificate, proving)?;
+    Ok((certificate, proof))
+}
+
+/// Searches on where the bound is not within the tolerance, and takes the better network and the better bound.
+fn searched_on(
+    search: Option<&mut ByBranch<'_>>,
+    proved: (Certificate, Proof),
+    network: Network,
+    is_given: bool,
+    settings: &CertifySettings,
+    control: &Control,
+    observer: &mut dyn Observer,
+) -> Result<(Network, Certificate, Proof)> {
+    let (certificate, proof) = proved;
+    let Some(search) = search else { return Ok((network, certificate, proof)) };
+    let objective = |network: &Network| network.objective(search.problem());
+    let is_far = proof.lower_bound() < (1.0 - settings.tolerance) * objective(&network);
+    if is_far && !control.should_stop() {
+        search.again(control, observer)?;
+    }
+    let best = search.road().best();
+    let is_better = best.network.objective(search.problem()) < network.objective(search.problem());
+    let network = if !is_given && is_better { best.network.clone() } else { network };
+    let (certificate, proof) = match &best.bound {
+        Some(bound) => better((certificate, proof), Some(bound.clone())),
+        None => (certificate, proof),
+    };
+    Ok((network, certificate, proof))
 }
 
 /// [A B].

@@ -121,7 +121,8 @@ pub(super) struct NetworkOptions {
     /// Memory that may be taken, e.g. 500MB, 4GB, 2GiB; larger runs are refused before they start [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub(super) memory_limit: Option<u64>,
-    /// Solver of the relaxation: auto takes the dense interior-point method where that is predicted to be cheaper
+    /// Road to the bound: branch and bound in few dimensions, or the relaxation (by a low-rank factor or the dense
+    /// interior-point method); auto tries the first where it will end soon, else takes the second, and the better bound of both
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = method())]
     pub(super) method: Method,
 }
@@ -157,6 +158,9 @@ pub(super) struct VerifyOptions {
     /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
     #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
     pub(super) failure_probability: f64,
+    /// Cells that a proof by branch and bound may take; where it takes more the bound is not proved
+    #[arg(long, value_name = "N", default_value_t = 1_000_000_000)]
+    pub(super) max_cells: u64,
     /// Seed of a random proof, to repeat one [default: what nobody can know, the entropy of the operating system]
     #[arg(long)]
     pub(super) seed: Option<u64>,
@@ -296,13 +300,9 @@ fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The solvers by name.
+/// The roads to the bound by name.
 fn method() -> impl TypedValueParser<Value = Method> {
-    PossibleValuesParser::new(["auto", "low-rank", "interior-point"]).map(|name| match name.as_str() {
-        "low-rank" => Method::LowRank,
-        "interior-point" => Method::InteriorPoint,
-        _ => Method::Auto,
-    })
+    PossibleValuesParser::new(Method::NAMES).map(|name| name.parse().unwrap_or_default())
 }
 
 fn fraction(text: &str) -> Result<f64, String> {

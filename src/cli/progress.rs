@@ -53,6 +53,15 @@ impl Observer for LiveLine {
             ));
             return;
         }
+        if let (Some(cells), Some(share)) = (progress.cells, progress.share) {
+            self.bar.set_message(format!(
+                "search {:.1} % of all directions, {cells} cells  bound ~{:.4} of {:.4}",
+                100.0 * share,
+                progress.lower_bound,
+                progress.upper_bound
+            ));
+            return;
+        }
         if let Some(round) = progress.price_round {
             let (bound, value) = (progress.lower_bound, progress.value);
             self.bar.set_message(format!("prices, round {round}  bound ~{bound:.4} of {value:.4}"));

@@ -3,6 +3,7 @@
 use super::arguments::VerifyOptions;
 use super::{SUCCESS, UNPROVED, complain, json, print};
 use crate::render::summary;
+use relucert::certificate::branch::SearchSettings;
 use relucert::certificate::{Grade, ProofSettings, prove_with};
 use relucert::io::{load_certificate, load_network, load_problem};
 use relucert::{Error, Gap, LowerBound, Network, Result, TrainingProblem, UpperBound};
@@ -57,6 +58,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<u8> {
     let settings = ProofSettings {
         failure_probability: options.failure_probability,
         seed: options.seed,
+        search: SearchSettings { cells: options.max_cells, ..SearchSettings::default() },
         ..ProofSettings::default()
     };
     // Everything was read: what fails from here on is the proof.

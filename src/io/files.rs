@@ -50,6 +50,9 @@ pub fn save_certificate(path: &Path, certificate: &Certificate) -> Result<()> {
 pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -> io::Result<()> {
     let dual = certificate.dual();
     matrix(out, "W", dual.w.as_ref())?;
+    if certificate.is_by_branch() {
+        return array(out, "branch", &[], [1i64].into_iter());
+    }
     array(out, "y", &[dual.y.len() as u64], dual.y.iter().copied())?;
     let pairs = dual.pairs.iter().flatten().map(|index| *index as i64);
     array(out, "pairs", &[dual.pairs.len() as u64, 2], pairs)?;
@@ -165,6 +168,9 @@ pub(crate) fn take_network<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<
 
 pub(crate) fn take_certificate<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<Certificate> {
     let w = file.matrix("W")?;
+    if file.has("branch") {
+        return claim(file, w);
+    }
     let (y_shape, y) = file.array::<f64>("y")?;
     let (pairs_shape, indices) = file.array::<i64>("pairs")?;
     let (n_shape, n) = file.array::<f64>("N")?;
@@ -186,6 +192,19 @@ pub(crate) fn take_certificate<R: Read + Seek>(file: &mut Archive<'_, R>) -> Res
         Some(partition) => Certificate::of_blocks(dual, partition),
         None => Certificate::new(dual),
     })
+}
+
+/// A certificate of W alone: `branch` is 1, and nothing else is there that could mean something.
+fn claim<R: Read + Seek>(file: &mut Archive<'_, R>, w: Mat<f64>) -> Result<Certificate> {
+    let (shape, marker) = file.array::<i64>("branch")?;
+    if !matches!(shape.as_slice(), [] | [1]) || marker != [1] {
+        return Err(file.bad("branch must be the number 1"));
+    }
+    let multipliers = CERTIFICATE.iter().filter(|name| !matches!(**name, "W" | "branch"));
+    match multipliers.copied().find(|name| file.has(name)) {
+        Some(name) => Err(file.bad(&format!("{name} comes with branch; keep W alone or the multipliers"))),
+        None => Ok(Certificate::of_claim(w)),
+    }
 }
 
 /// Arrays of representations, each name with this before it.

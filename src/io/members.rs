@@ -7,5 +7,16 @@ pub(crate) const PROBLEM: &[&str] = &["X", "X_shape", "X_indptr", "X_indices", "
 pub(crate) const NETWORK: &[&str] = &["U", "V"];
 
 /// Of `certificate.npz`.
-pub(crate) const CERTIFICATE: &[&str] =
-    &["W", "y", "pairs", "N", "block", "head", "form_target", "form_indptr", "form_index", "form_coef"];
+pub(crate) const CERTIFICATE: &[&str] = &[
+    "W",
+    "branch",
+    "y",
+    "pairs",
+    "N",
+    "block",
+    "head",
+    "form_target",
+    "form_indptr",
+    "form_index",
+    "form_coef",
+];

@@ -1,8 +1,9 @@
 //! A report in words.
 
 use relucert::Report;
+use relucert::branch::BranchStatus;
 use relucert::certificate::Grade;
-use relucert::report::Status;
+use relucert::report::{BranchFigures, Status};
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
@@ -37,6 +38,10 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         Grade::None => writeln!(text, "gap           not known without a proof")?,
         _ => writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?,
     }
+    if let Some(figures) = &report.branch {
+        search(text, report, figures)?;
+    }
+    let relaxed = report.branch.is_none() || report.relaxation_value.is_some();
     match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
         (Some(value), Some(gap), Some(infeasibility)) => writeln!(
             text,
@@ -44,18 +49,12 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
             figures(value),
             percent(gap),
         )?,
+        _ if !relaxed => {}
         _ => writeln!(text, "relaxation    none: stopped before one was solved")?,
     }
-    writeln!(
-        text,
-        "solver        rank {}, {} pairs held, {} active{}, {} block{}",
-        report.rank,
-        report.pairs,
-        report.active_pairs,
-        if report.cuts > 0 { format!(", {} cuts", report.cuts) } else { String::new() },
-        report.blocks,
-        if report.blocks == 1 { "" } else { "s" }
-    )?;
+    if relaxed {
+        solver(text, report)?;
+    }
     if report.unsolved_blocks > 0 {
         writeln!(text, "unsolved      {} blocks not begun count with the bound 0", report.unsolved_blocks)?;
     }
@@ -88,13 +87,52 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     let seconds = &report.seconds;
     write!(
         text,
-        "seconds       load {:.2}, solve {:.2}, certify {:.2}, round {:.2}",
-        seconds.load, seconds.solve, seconds.certify, seconds.round
+        "seconds       load {:.2}, search {:.2}, solve {:.2}, certify {:.2}, round {:.2}",
+        seconds.load, seconds.search, seconds.solve, seconds.certify, seconds.round
     )?;
     match report.peak_memory_bytes {
         Some(bytes) => writeln!(text, "; peak memory {:.0} MiB", bytes as f64 / f64::from(1 << 20)),
         None => writeln!(text),
     }
+}
+
+fn solver(text: &mut String, report: &Report) -> std::fmt::Result {
+    writeln!(
+        text,
+        "solver        rank {}, {} pairs held, {} active{}, {} block{}",
+        report.rank,
+        report.pairs,
+        report.active_pairs,
+        if report.cuts > 0 { format!(", {} cuts", report.cuts) } else { String::new() },
+        report.blocks,
+        if report.blocks == 1 { "" } else { "s" }
+    )
+}
+
+/// What branch and bound did, and what more of it would bring.
+fn search(text: &mut String, report: &Report, figures: &BranchFigures) -> std::fmt::Result {
+    write!(
+        text,
+        "search        branch and bound in {} dimensions, {} cells",
+        figures.dimension, figures.cells
+    )?;
+    match figures.status {
+        BranchStatus::Reached => writeln!(text, ": globally optimal to {}", report.gap)?,
+        BranchStatus::OutOfReach => writeln!(text, ": more dimensions than it reaches")?,
+        BranchStatus::Stalled => writeln!(text, ": training made nothing of the directions it found")?,
+        BranchStatus::Stopped => writeln!(text, ": stopped before the tolerance was reached")?,
+        _ => writeln!(text, ": the tolerance would have taken more than it was allowed")?,
+    }
+    if let Some(forecast) = figures.forecast {
+        writeln!(
+            text,
+            "more time     by what was measured, a gap of {} takes {:.0} times the work done; half a gap {:.1} times as much",
+            percent(forecast.gap),
+            (forecast.visits / figures.visits.max(1) as f64).max(1.0),
+            forecast.growth
+        )?;
+    }
+    Ok(())
 }
 
 /// How a bound was established.
@@ -130,6 +168,7 @@ fn status(status: Status) -> &'static str {
         Status::TimeLimit => "stopped at the time limit",
         Status::Cancelled => "stopped when asked to",
         Status::Unproved => "the solver converged, but its bound could not be proved in floating point",
+        Status::Budget => "the search has spent what it was allowed",
         Status::Stalled => "stalled: no further progress in floating point",
         other => other.as_str(),
     }

@@ -27,12 +27,20 @@ fn of_status(status: Status) -> f64 {
         Status::Cancelled => 2.0,
         Status::Stalled => 3.0,
         Status::Unproved => 4.0,
+        Status::Budget => 5.0,
     }
 }
 
 /// None where no version of this layout has such a status.
 fn to_status(number: f64) -> Option<Status> {
-    let known = [Status::Converged, Status::TimeLimit, Status::Cancelled, Status::Stalled, Status::Unproved];
+    let known = [
+        Status::Converged,
+        Status::TimeLimit,
+        Status::Cancelled,
+        Status::Stalled,
+        Status::Unproved,
+        Status::Budget,
+    ];
     known.into_iter().find(|status| of_status(*status) == number)
 }
 

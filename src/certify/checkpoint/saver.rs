@@ -109,11 +109,12 @@ impl Saver {
 
     /// Writes the file anew. A run does not end because its checkpoint cannot be written: see [`Saver::trouble`].
     pub(crate) fn write(&mut self, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) {
-        let seconds = [self.seconds.solve, self.seconds.certify, self.seconds.round];
+        let Seconds { search, solve, certify, round, .. } = self.seconds;
+        let seconds = [search, solve, certify, round];
         let outcome = rewrite(&self.checkpoint.path, |out| {
             archive(out, |out| {
                 array(out, "fingerprint", &[self.fingerprint.count()], self.fingerprint.numbers())?;
-                array(out, "seconds", &[3], seconds.into_iter())?;
+                array(out, "seconds", &[4], seconds.into_iter())?;
                 put_network(out, &self.network)?;
                 fill(out)
             })
@@ -189,10 +190,10 @@ fn load(
     }
     let (_, seconds) = archive.array::<f64>("seconds").map_err(refused)?;
     let seconds: Option<Vec<f64>> = seconds.into_iter().map(figures::measure).collect();
-    let Some(&[solve, certify, round]) = seconds.as_deref() else {
-        return Err(wrong("the seconds are not three numbers"));
+    let Some(&[search, solve, certify, round]) = seconds.as_deref() else {
+        return Err(wrong("the seconds are not four numbers"));
     };
-    let seconds = Seconds { load: 0.0, solve, certify, round };
+    let seconds = Seconds { load: 0.0, search, solve, certify, round };
     let stage = if archive.has("blocks") {
         blocks_done(archive, checkpoint, problem, blocks)?
     } else if archive.has("W") {

@@ -99,6 +99,8 @@ impl Run<'_> {
                 seconds: self.started.elapsed().as_secs_f64(),
                 blocks: Some((solved.len(), count)),
                 price_round: None,
+                cells: None,
+                share: None,
                 seconds_left: (fresh > 0).then(|| begun.elapsed().as_secs_f64() / fresh as f64 * left),
             });
         }

@@ -1,7 +1,7 @@
 //! The relaxation by the dense interior-point method, which gives the multipliers directly.
 
 use super::{ROUNDS, Run, stop_status};
-use crate::certify::report::{Relaxed, Status};
+use crate::certify::report::{Relaxed, Road, Status};
 use crate::certify::settings::ROWS_WITH_CUTS;
 use crate::error::{Error, Result};
 use crate::interior_point::{
@@ -141,6 +141,7 @@ fn note(run: &mut Run<'_>, solution: &ReferenceSolution) {
         rank: solution.rank,
         pairs: solution.pairs.len(),
         active_pairs: solution.active_pairs,
+        road: Some(Road::InteriorPoint),
         ..run.relaxed
     };
     let (order, head) = (run.lifting.order(), run.lifting.head());

@@ -3,7 +3,7 @@
 use super::repairs::{self, Repairs};
 use super::{ROUNDS, Run, Warm, stop_status};
 use crate::certify::checkpoint::LevelState;
-use crate::certify::report::{Relaxed, Status};
+use crate::certify::report::{Relaxed, Road, Status};
 use crate::certify::settings::CertifySettings;
 use crate::error::Result;
 use crate::low_rank::{InnerStatus, Level, LowRankSolver, first_columns, start};
@@ -173,6 +173,7 @@ fn note(run: &mut Run<'_>, level: &Level) {
         rank: level.columns,
         pairs: level.pairs,
         active_pairs: level.active_pairs,
+        road: Some(Road::LowRank),
         ..run.relaxed
     };
 }

@@ -188,7 +188,7 @@ fn solve(
     let interior = earlier.is_none() && settings.method.is_interior(run.lifting, settings.cuts);
     let solved = interior && interior::solve(run)?;
     // What dense algebra could not finish the other solver may.
-    if !interior || settings.method == Method::Auto && !solved {
+    if !interior || matches!(settings.method, Method::Auto | Method::Relaxation) && !solved {
         low_rank::solve(run, network, settings, earlier)?;
     }
     Ok(())

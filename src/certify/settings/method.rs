@@ -1,17 +1,25 @@
-//! Which of the two solvers takes a problem.
+//! Which road to the bound a run takes.
 
+use crate::error::{Error, Result};
 use crate::relaxation::Lifting;
 use crate::relaxation::cuts::Cuts;
 
-/// The solver of the relaxation.
+/// The road to the lower bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
 pub enum Method {
-    /// The interior-point method where it is the cheaper of the two by a prediction from the size and from how many
-    /// samples are nearly parallel, and the low-rank solver elsewhere, or where the other stalls.
+    /// Branch and bound where a short search foretells that it ends soon; else the relaxation, and then a longer search
+    /// where that left a gap. The better bound counts. Settings of the relaxation's own (blocks, prices, cuts) ask for the
+    /// relaxation.
     #[default]
     Auto,
+    /// Branch and bound over the hidden weights of one neuron ([`crate::branch`]), for few dimensions.
+    Branch,
+    /// The relaxation: the interior-point method where it is the cheaper of the two by a prediction from the size and from
+    /// how many samples are nearly parallel, and the low-rank solver elsewhere, or where the other stalls.
+    Relaxation,
     /// The low-rank factor ([`crate::low_rank`]).
     LowRank,
     /// The dense interior-point method ([`crate::interior_point`]), for small problems.
@@ -37,9 +45,9 @@ impl Method {
     pub(crate) fn newton_rows(self, samples: usize, outputs: usize) -> usize {
         let rows = samples * (outputs + 1 + PAIRS);
         match self {
-            Self::Auto if rows <= ROWS => rows,
+            Self::Auto | Self::Relaxation if rows <= ROWS => rows,
             Self::InteriorPoint => rows,
-            Self::Auto | Self::LowRank => 0,
+            _ => 0,
         }
     }
 
@@ -48,24 +56,51 @@ impl Method {
         let rows = samples * (outputs + 1);
         let (first, last) = (rows + samples * PAIRS, rows + samples * PAIRS_WITH_CUTS);
         match self {
-            Self::Auto if first <= STIFF_ROWS => last.min(ROWS_WITH_CUTS),
+            Self::Auto | Self::Relaxation if first <= STIFF_ROWS => last.min(ROWS_WITH_CUTS),
             // The solve without cuts may take more.
             Self::InteriorPoint => last.min(ROWS_WITH_CUTS).max(first),
-            Self::Auto | Self::LowRank => 0,
+            _ => 0,
         }
     }
 
     /// Whether the interior-point method takes this problem. With cuts the low-rank solver is slow on all of them.
     pub(crate) fn is_interior(self, lifting: &Lifting, cuts: Cuts) -> bool {
         match self {
-            Self::Auto => {
+            Self::Auto | Self::Relaxation => {
                 let edges = lifting.forest.parent.iter().flatten().count();
                 let stiff = cuts != Cuts::None || STIFF_SHARE * edges > lifting.groups();
                 let rows = lifting.fit_targets.len() + lifting.groups() * (1 + PAIRS);
                 rows <= if stiff { STIFF_ROWS } else { ROWS }
             }
-            Self::LowRank => false,
+            Self::LowRank | Self::Branch => false,
             Self::InteriorPoint => true,
         }
+    }
+}
+
+impl Method {
+    /// The names that the command line takes.
+    pub const NAMES: [&str; 5] = ["auto", "branch", "relaxation", "low-rank", "interior-point"];
+
+    const ALL: [Self; 5] = [Self::Auto, Self::Branch, Self::Relaxation, Self::LowRank, Self::InteriorPoint];
+}
+
+impl std::fmt::Display for Method {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let index = Self::ALL.iter().position(|method| method == self).unwrap_or(0);
+        f.pad(Self::NAMES[index])
+    }
+}
+
+impl std::str::FromStr for Method {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let index = Self::NAMES.iter().position(|known| *known == name);
+        index.map(|index| Self::ALL[index]).ok_or_else(|| Error::Parameter {
+            name: "method",
+            value: name.into(),
+            range: "auto, branch, relaxation, low-rank or interior-point",
+        })
     }
 }

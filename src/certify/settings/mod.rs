@@ -7,6 +7,7 @@ pub use checkpoint::Checkpoint;
 pub use method::Method;
 pub(crate) use method::ROWS_WITH_CUTS;
 
+use crate::branch::BranchSettings;
 use crate::certificate::ProofSettings;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -101,7 +102,8 @@ impl Prices {
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct CertifySettings {
-    /// Relative gap between the relaxation's value and the certified bound to reach. Default 1e-3, in (0, 1).
+    /// Relative gap to reach: by branch and bound between network and bound, by the relaxation between its value and the
+    /// bound. Default 1e-3, in (0, 1).
     pub tolerance: f64,
     /// Seed of everything random. Default 0.
     pub seed: u64,
@@ -111,8 +113,10 @@ pub struct CertifySettings {
     pub prices: Prices,
     /// Sublinear forms beyond the published relaxation. Default [`Cuts::None`].
     pub cuts: Cuts,
-    /// The solver of the relaxation. Default [`Method::Auto`].
+    /// The road to the bound. Default [`Method::Auto`].
     pub method: Method,
+    /// What branch and bound may cost. Default [`BranchSettings::default`].
+    pub branch: BranchSettings,
     /// Settings of the low-rank solver; its final smoothing is lowered to suit the tolerance.
     pub solver: SolverSettings,
     /// Settings of the training of networks; the seed above replaces theirs.
@@ -135,6 +139,7 @@ impl Default for CertifySettings {
             prices: Prices::None,
             cuts: Cuts::None,
             method: Method::Auto,
+            branch: BranchSettings::default(),
             solver: SolverSettings::default(),
             training: TrainingSettings::default(),
             proof: ProofSettings::default(),

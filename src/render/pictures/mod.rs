@@ -19,19 +19,22 @@ const RED: RGBColor = RGBColor(190, 40, 40);
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// The pictures of a run as file name and text.
+/// The pictures of a run as file name and text. A certificate of W alone has no slack, hence no spectrum.
 pub(crate) fn draw(
     data: &str,
     problem: &TrainingProblem,
     certified: &Certified,
     history: &[Moment],
-) -> Result<[(&'static str, String); 2]> {
+) -> Result<Vec<(&'static str, String)>> {
     let heading = heading(data, &certified.report);
-    let lowest = spectrum::lowest(problem, &certified.certificate);
     let progress = picture((900, 760), |area| progress::draw(area, &heading, &certified.report, history))?;
+    if certified.certificate.is_by_branch() {
+        return Ok(vec![("progress.svg", progress)]);
+    }
+    let lowest = spectrum::lowest(problem, &certified.certificate);
     let spectrum =
         picture((900, 520), |area| spectrum::draw(area, &heading, &certified.report, lowest.as_ref()))?;
-    Ok([("progress.svg", progress), ("spectrum.svg", spectrum)])
+    Ok(vec![("progress.svg", progress), ("spectrum.svg", spectrum)])
 }
 
 fn picture(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> Result<String> {

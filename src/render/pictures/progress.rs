@@ -25,9 +25,12 @@ pub(super) fn draw(area: &Area<'_>, heading: &str, report: &Report, history: &[M
         summary::grade(report.grade, report.failure_probability)
     );
     let area = titled(area, "Progress of the certificate", &[heading, &outcome])?;
-    let (upper, lower) = area.split_vertically(400);
-    let spent = report.seconds.solve + report.seconds.certify + report.seconds.round;
+    let spent = report.seconds.search + report.seconds.solve + report.seconds.certify + report.seconds.round;
     let end = history.iter().map(|moment| moment.seconds).fold(spent, f64::max).max(1e-3);
+    if report.relaxation_value.is_none() && report.branch.is_some() {
+        return objectives(&area, report, history, end);
+    }
+    let (upper, lower) = area.split_vertically(400);
     objectives(&upper, report, history, end)?;
     infeasibilities(&lower, history, end)
 }
@@ -52,14 +55,17 @@ fn objectives(area: &Area<'_>, report: &Report, history: &[Moment], end: f64) ->
         let points = history.iter().map(move |moment| (moment.seconds, pick(moment)));
         points.filter(|point| point.1.is_finite()).collect::<Vec<_>>()
     };
-    for (points, colour, name) in [
-        (
-            line(|moment| moment.value),
-            BLUE,
+    let [value, bound] = if report.relaxation_value.is_none() && report.branch.is_some() {
+        ["objective of the network at the time", "lower bound, proved at the time"]
+    } else {
+        [
             "value of the relaxation at the solver's point (may be infeasible)",
-        ),
-        (line(|moment| moment.bound), GREEN, "lower bound, estimated while running"),
-    ] {
+            "lower bound, estimated while running",
+        ]
+    };
+    for (points, colour, name) in
+        [(line(|moment| moment.value), BLUE, value), (line(|moment| moment.bound), GREEN, bound)]
+    {
         if points.is_empty() {
             continue;
         }
