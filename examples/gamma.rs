@@ -27,10 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 "| {name} | {:.4} | {share:.4} | {:.4} | {:.4} | {:.4} | {:.3} | {:.3} % |",
                 report.gamma,
                 report.upper_bound,
-                report.relaxation_value,
+                report.relaxation_value.unwrap_or(f64::NAN),
                 report.lower_bound,
                 report.gap,
-                100.0 * report.solver_gap,
+                100.0 * report.solver_gap.unwrap_or(f64::NAN),
             );
             curve.push((share, report.lower_bound.value() / report.upper_bound.value()));
         }

@@ -131,7 +131,7 @@ fn main() -> relucert::Result<()> {
         report.network_width,
         report.lower_bound,
         report.grade.name(),
-        report.relaxation_value,
+        report.relaxation_value.unwrap_or(f64::NAN),
         report.gap,
         report.blocks,
         report.dividing_loss.map_or("an unknown part".into(), |loss| format!("about {:.1} %", 100.0 * loss)),

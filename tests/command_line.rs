@@ -183,7 +183,7 @@ fn synthetic_data_is_the_same_in_a_file_and_on_standard_output() {
 }
 
 /// The layout that `--json` promises.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 26] = [
     "schema",
     "samples",
     "features",
@@ -206,6 +206,8 @@ const KEYS: [&str; 24] = [
     "active_pairs",
     "cuts",
     "status",
+    "cause",
+    "overrun",
     "seconds",
     "peak_memory_bytes",
 ];

@@ -21,7 +21,8 @@ fn bits(certified: &Certified) -> Vec<u64> {
     bits.extend(dual.pairs.iter().flatten().map(|k| *k as u64));
     let report = &certified.report;
     bits.extend(
-        [report.lower_bound.value(), report.upper_bound.value(), report.relaxation_value].map(f64::to_bits),
+        [report.lower_bound.value(), report.upper_bound.value(), report.relaxation_value.unwrap_or(0.0)]
+            .map(f64::to_bits),
     );
     bits
 }

@@ -123,7 +123,7 @@ fn compare(name: &str, problem: &TrainingProblem, tolerance: f64) {
     let settings = ReferenceSettings::default();
     let ours =
         certify_by_interior_point(problem, &settings, &training, &Control::new(), &mut |_| {}).unwrap();
-    let value = ours.report.relaxation_value;
+    let value = ours.report.relaxation_value.unwrap();
     let (theirs, dual, status) = clarabel(problem);
     println!("{name}: {value:.9}, Clarabel {theirs:.9} (dual {dual:.9}) {status:?}");
     assert!(matches!(status, SolverStatus::Solved | SolverStatus::AlmostSolved), "{name}: {status:?}");

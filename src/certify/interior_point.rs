@@ -50,8 +50,6 @@ pub fn certify_by_interior_point(
 
 fn relaxed(solution: &ReferenceSolution) -> Relaxed {
     Relaxed {
-        dividing_loss: None,
-        unsolved_blocks: 0,
         value: solution.value,
         bound: solution.dual_value,
         infeasibility: solution.primal_infeasibility,
@@ -67,5 +65,6 @@ fn relaxed(solution: &ReferenceSolution) -> Relaxed {
             | ReferenceStatus::IterationLimit
             | ReferenceStatus::PairLimit => Status::Stalled,
         },
+        ..Relaxed::nothing()
     }
 }

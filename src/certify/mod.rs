@@ -4,6 +4,7 @@ pub(crate) mod certified;
 pub(crate) mod checkpoint;
 pub(crate) mod divide;
 pub(crate) mod interior_point;
+pub(crate) mod overrun;
 pub(crate) mod plan;
 pub(crate) mod relax;
 pub mod report;

@@ -25,7 +25,7 @@ pub enum Status {
 }
 
 /// A proof that loses more than this fraction of the solver's bound is the reason why the bound is weak.
-const LOSS: f64 = 1e-3;
+pub(crate) const LOSS: f64 = 1e-3;
 
 impl Status {
     /// The name that the JSON object carries.
@@ -72,10 +72,10 @@ pub struct Report {
     pub upper_bound: UpperBound,
     /// m.
     pub network_width: usize,
-    /// Value of the relaxation at the low-rank point.
-    pub relaxation_value: f64,
-    /// Largest scaled violation of the relaxation's constraints at that point.
-    pub primal_infeasibility: f64,
+    /// Value of the relaxation at the solver's point; null where none was solved, as in a run that was stopped.
+    pub relaxation_value: Option<f64>,
+    /// Largest scaled violation of the relaxation's constraints at that point; null with the value.
+    pub primal_infeasibility: Option<f64>,
     /// The certified lower bound on the objective of every network.
     pub lower_bound: LowerBound,
     /// What the lower bound rests on.
@@ -84,9 +84,9 @@ pub struct Report {
     pub failure_probability: f64,
     /// (upper − lower) / upper, rounded upwards.
     pub gap: Gap,
-    /// (relaxation − lower) / relaxation: the part of the gap that more solving could close.
-    pub solver_gap: f64,
-    /// Blocks of samples that the bound was proved on; 1 for all at once. With more, `relaxation_value` is the sum of the
+    /// (relaxation − lower) / relaxation: the part of the gap that more solving could close; null with the value.
+    pub solver_gap: Option<f64>,
+    /// Blocks of samples that the problem was divided into; 1 for none. With more, `relaxation_value` is the sum of the
     /// blocks' values and `solver_gap` is relative to it.
     pub blocks: usize,
     /// Blocks not begun before the run was stopped: each counts with the bound 0.
@@ -103,6 +103,10 @@ pub struct Report {
     pub cuts: usize,
     /// Why the run ended.
     pub status: Status,
+    /// What cost the bound, where the status is [`Status::Unproved`]; else null.
+    pub cause: Option<String>,
+    /// What kept the run from ending in time, where it passed its time limit by more than a tenth and a second; else null.
+    pub overrun: Option<String>,
     /// Seconds spent in each phase.
     pub seconds: Seconds,
     /// Largest resident memory of the process; null where the system does not say.
@@ -121,6 +125,7 @@ pub(crate) struct Relaxed {
     pub active_pairs: usize,
     pub status: Status,
     pub dividing_loss: Option<f64>,
+    pub blocks: usize,
     pub unsolved_blocks: usize,
 }
 
@@ -136,11 +141,18 @@ impl Relaxed {
             active_pairs: 0,
             status: Status::Converged,
             dividing_loss: None,
+            blocks: 1,
             unsolved_blocks: 0,
         }
     }
 
-    /// Adds a block: sums, but the largest infeasibility and rank, and the first status that is not good.
+    /// Whether the run came to its end, so that its value is that of a relaxation.
+    pub(crate) fn is_solved(&self) -> bool {
+        !matches!(self.status, Status::TimeLimit | Status::Cancelled)
+    }
+
+    /// Adds a block: sums, but the largest infeasibility and rank, and the first status that is not good, one that was
+    /// stopped before others.
     pub(crate) fn add(&mut self, block: &Self) {
         self.value += block.value;
         self.bound += block.bound;
@@ -149,7 +161,7 @@ impl Relaxed {
         self.pairs += block.pairs;
         self.active_pairs += block.active_pairs;
         self.unsolved_blocks += block.unsolved_blocks;
-        if self.status == Status::Converged {
+        if self.status == Status::Converged || (self.is_solved() && !block.is_solved()) {
             self.status = block.status;
         }
     }
@@ -182,14 +194,14 @@ impl Report {
             gamma: problem.weight_decay(),
             upper_bound,
             network_width: network.width(),
-            relaxation_value: relaxed.value,
-            primal_infeasibility: relaxed.infeasibility,
+            relaxation_value: relaxed.is_solved().then_some(relaxed.value),
+            primal_infeasibility: relaxed.is_solved().then_some(relaxed.infeasibility),
             lower_bound,
             grade: proof.grade(),
             failure_probability: proof.failure_probability(),
             gap: Gap::between(upper_bound, lower_bound),
-            solver_gap: Self::relative_gap(relaxed.value, lower_bound.value()),
-            blocks: proof.blocks(),
+            solver_gap: relaxed.is_solved().then(|| Self::relative_gap(relaxed.value, lower_bound.value())),
+            blocks: relaxed.blocks,
             unsolved_blocks: relaxed.unsolved_blocks,
             dividing_loss: relaxed.dividing_loss,
             rank: relaxed.rank,
@@ -197,6 +209,8 @@ impl Report {
             active_pairs: relaxed.active_pairs,
             cuts: certificate.dual().cuts.len(),
             status,
+            cause: None,
+            overrun: None,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         }
@@ -207,7 +221,8 @@ impl Report {
     pub fn meets(&self, tolerance: f64) -> bool {
         // What dividing cost counts too, by its estimate; where that is not known nothing is claimed.
         let lost = if self.blocks > 1 { self.dividing_loss.unwrap_or(1.0) } else { 0.0 };
-        let solved = self.status == Status::Converged && self.solver_gap + lost <= tolerance;
+        let close = self.solver_gap.is_some_and(|gap| gap + lost <= tolerance);
+        let solved = self.status == Status::Converged && close;
         self.grade != Grade::None && (self.gap <= tolerance || solved)
     }
 
@@ -266,6 +281,7 @@ impl BlockFigures {
             active_pairs: self.active_pairs,
             status: self.status,
             dividing_loss: None,
+            blocks: 1,
             unsolved_blocks: usize::from(!self.begun),
         }
     }

@@ -1,15 +1,18 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
+use crate::certificate::compact::most_inputs;
 use crate::certificate::prove_with;
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
-use crate::certify::divide::{Division, Run as DividedRun};
+use crate::certify::divide::{Division, Run as DividedRun, better};
+use crate::certify::overrun::Watch;
 use crate::certify::plan::Plan;
-use crate::certify::relax::{check_size, relax};
+use crate::certify::relax::{cause, certify_free, check_size, relax};
 use crate::certify::report::{Report, Seconds, Status};
-use crate::certify::settings::{CertifySettings, Method};
+use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::control::Control;
 use crate::error::Result;
+use crate::linalg::dense::factorisation_time;
 use crate::problem::{Network, TrainingProblem};
 use crate::progress::Observer;
 use crate::relaxation::LiftedFactor;
@@ -83,6 +86,13 @@ pub(crate) fn run(
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
     settings.validate()?;
+    let mut watch = Watch::new(control);
+    let mut settings = settings.clone();
+    if let (Some(checkpoint), Blocks::Auto) = (&settings.checkpoint, settings.blocks) {
+        // What was begun goes on in its blocks, whatever the time and the memory of this run.
+        settings.blocks = Saver::blocks_in(checkpoint, problem)?.map_or(Blocks::Auto, Blocks::Count);
+    }
+    let settings = &settings;
     let plan = Plan::new(problem, settings, control.remaining())?;
     check_size(problem, plan.blocks)?;
     let (mut saver, saved) = match &settings.checkpoint {
@@ -103,6 +113,7 @@ pub(crate) fn run(
     if is_new {
         seconds.round = started.elapsed().as_secs_f64();
     }
+    watch.ended("training");
     // A training that was stopped has to be done again: nothing is kept of it.
     if is_new && given.is_none() && control.should_stop() {
         saver = None;
@@ -124,7 +135,10 @@ pub(crate) fn run(
         let run = DividedRun { division: &division, control, started, ledger };
         let divided = run.certify(observer, &mut seconds)?;
         let (certificate, proof) = (divided.certificate, divided.proof);
-        let report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
+        let mut report = Report::assemble(problem, &network, &certificate, &proof, &divided.relaxed, seconds);
+        watch.ended("solving and proving the blocks");
+        report.cause = divided.cause.filter(|_| report.status == Status::Unproved);
+        report.overrun = watch.line();
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
         return Ok(Stages { certified, solution: None, trained, polished: None });
@@ -143,13 +157,23 @@ pub(crate) fn run(
     let trained = (network.clone(), seconds.round);
 
     let solving = Instant::now();
-    let relaxation = relax(problem, &network, settings, control, observer, started, ledger.as_mut())?;
+    // Its proof is one more factorisation, which is not interrupted.
+    let order = problem.samples() + most_inputs(problem, problem.samples());
+    let until = control.reserving(factorisation_time(order));
+    let relaxation = relax(problem, &network, settings, &until, observer, started, ledger.as_mut())?;
     seconds.solve += solving.elapsed().as_secs_f64();
+    watch.ended("solving the relaxation");
 
     let certifying = Instant::now();
     let proving = settings.making(0, control);
-    let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
+    let mut proved = certify_dual_with(problem, &relaxation.dual, &proving)?;
+    if proved.1.lower_bound() < relaxation.free_bound {
+        // A point whose proof was lost leaves the one that takes no solver.
+        proved = better(proved, certify_free(problem, &proving, control.remaining())?);
+    }
+    let (certificate, proof) = proved;
     seconds.certify += certifying.elapsed().as_secs_f64();
+    watch.ended("proving the bound");
 
     let rounding = Instant::now();
     let polished = match &relaxation.hidden {
@@ -163,7 +187,8 @@ pub(crate) fn run(
         _ => network,
     };
     seconds.round += rounding.elapsed().as_secs_f64();
-    if let Some(ledger) = ledger.as_mut().filter(|_| !control.should_stop()) {
+    let ended = relaxation.relaxed.is_solved() && !control.should_stop();
+    if let Some(ledger) = ledger.as_mut().filter(|_| ended) {
         ledger.spent(seconds);
         ledger.finish(&network, &certificate, &relaxation.relaxed);
         if let Some(trouble) = ledger.trouble() {
@@ -171,7 +196,12 @@ pub(crate) fn run(
         }
     }
 
-    let report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
+    let mut report = Report::assemble(problem, &network, &certificate, &proof, &relaxation.relaxed, seconds);
+    if report.status == Status::Unproved {
+        report.cause = Some(cause(problem, &relaxation.dual, &settings.proof));
+    }
+    watch.ended("training from the solution of the relaxation");
+    report.overrun = watch.line();
     // Where nothing was left to solve, the network lifted is a solution.
     let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
     let solution =

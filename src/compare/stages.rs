@@ -387,17 +387,16 @@ fn certified(stages: &Stages) -> Found {
         grade: report.grade,
         failure_probability: report.failure_probability,
     });
-    let blocks = if report.blocks > 1 {
-        format!("{} blocks; solver gap {:.1e}", report.blocks, report.solver_gap)
-    } else {
-        format!("rank {}; solver gap {:.1e}", report.rank, report.solver_gap)
+    let gap = report.solver_gap.map_or_else(|| "stopped".into(), |gap| format!("solver gap {gap:.1e}"));
+    let blocks = match report.blocks {
+        1 => format!("rank {}; {gap}", report.rank),
+        blocks => format!("{blocks} blocks; {gap}"),
     };
     Found {
         bound,
-        estimate: Some(Estimate {
-            value: report.relaxation_value,
-            meaning: "value of the relaxation at the solver's point".into(),
-        }),
+        estimate: report
+            .relaxation_value
+            .map(|value| Estimate { value, meaning: "value of the relaxation at the solver's point".into() }),
         note: Some(if bound.is_some() { blocks } else { format!("{blocks}; the bound could not be proved") }),
         unconverged: report.status != Status::Converged,
         stopped: Some(was_stopped(stages)),

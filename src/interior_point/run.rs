@@ -7,6 +7,7 @@ use super::settings::{ReferenceIteration, ReferenceSettings, ReferenceSolution, 
 use super::{dense, newton, schur::Schur};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::linalg::dense::factorisation_time;
 use crate::relaxation::{Lifting, PairSet};
 use faer::{Mat, Par};
 use std::time::Instant;
@@ -63,6 +64,8 @@ impl<'a> Run<'a> {
         let mut idle = 0;
         let mut rescues = RESCUES;
         let mut least = f64::INFINITY;
+        // A step is not interrupted: the first is foreseen from its size, the others from the one before.
+        let mut step_time = factorisation_time(operator.free + self.pairs.len());
         let status = loop {
             let times_forms = operator.times_forms(self.point.primal.as_ref());
             let residuals =
@@ -105,16 +108,18 @@ impl<'a> Run<'a> {
                 break ReferenceStatus::Solved;
             } else if control.is_cancelled() {
                 break ReferenceStatus::Cancelled;
-            } else if control.should_stop() {
+            } else if control.should_stop() || !control.has_time_for(step_time) {
                 break ReferenceStatus::TimeLimit;
             } else if self.iteration >= self.settings.max_iterations {
                 break ReferenceStatus::IterationLimit;
             }
+            let begun = Instant::now();
             let trouble = if idle > PATIENCE {
                 Some(ReferenceStatus::Stalled)
             } else {
                 self.step(&operator, &residuals, &times_forms, &mut schur).err()
             };
+            step_time = begun.elapsed();
             match trouble {
                 None => self.iteration += 1,
                 Some(status) => {

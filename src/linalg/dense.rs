@@ -9,6 +9,7 @@ use faer::linalg::matmul::matmul;
 use faer::linalg::qr::no_pivoting::factor as qr;
 use faer::linalg::svd::{self, ComputeSvdVectors};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
+use std::time::Duration;
 
 /// Orders from which a factorisation is shared between two threads; a constant, because bits depend on it.
 const PARALLEL_ORDER: usize = 768;
@@ -27,6 +28,14 @@ pub(crate) fn degree(order: usize) -> Par {
         _ => Par::rayon(8),
     }
 }
+
+/// Time of a dense factorisation of this order, cautiously: it is not interrupted, so it is not begun near a deadline.
+pub(crate) fn factorisation_time(order: usize) -> Duration {
+    Duration::from_secs_f64((order as f64).powi(3) / (3.0 * CAUTIOUS_RATE))
+}
+
+/// Multiplications a second that can be counted on, on a machine with other work too.
+const CAUTIOUS_RATE: f64 = 5e9;
 
 /// A Cholesky factorisation that reuses its memory.
 #[derive(Debug)]

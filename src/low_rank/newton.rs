@@ -6,6 +6,7 @@ use super::lagrangian::{AugmentedLagrangian, Workspace};
 use super::system::{NewtonSystem, Solution};
 use crate::control::Control;
 use crate::linalg::vector::dot;
+use std::time::{Duration, Instant};
 
 /// Corrections with one factorisation: they follow the curved valleys of a large penalty (Maratos effect).
 const CORRECTIONS: usize = 6;
@@ -48,6 +49,7 @@ pub struct NewtonMinimizer {
     corrected_work: Workspace,
     gradient: Vec<f64>,
     trial_gradient: Vec<f64>,
+    last_step: Duration,
 }
 
 impl NewtonMinimizer {
@@ -62,6 +64,7 @@ impl NewtonMinimizer {
             corrected_work: Workspace::default(),
             gradient: Vec::new(),
             trial_gradient: Vec::new(),
+            last_step: Duration::ZERO,
         }
     }
 
@@ -112,7 +115,7 @@ impl NewtonMinimizer {
             if norm <= tolerance {
                 return report(InnerStatus::Converged);
             }
-            if control.should_stop() {
+            if self.is_over(control) {
                 return report(InnerStatus::Stopped);
             }
             if iterations == limit || !norm.is_finite() {
@@ -121,10 +124,13 @@ impl NewtonMinimizer {
             self.system.moved(size);
             let mut accepted = None;
             for _ in 0..60 {
-                if control.should_stop() {
+                if self.is_over(control) {
                     break;
                 }
-                let (predicted, curvature) = match self.step(lagrangian, factor, &mut step) {
+                let begun = Instant::now();
+                let found = self.step(lagrangian, factor, &mut step, control);
+                self.last_step = begun.elapsed();
+                let (predicted, curvature) = match found {
                     Ok(found) => found,
                     Err(curvature) => {
                         self.increase(4.0);
@@ -164,7 +170,7 @@ impl NewtonMinimizer {
                 self.increase(4.0);
             }
             let Some((next, ratio, curvature)) = accepted else {
-                let status = if control.should_stop() { InnerStatus::Stopped } else { InnerStatus::Stalled };
+                let status = if self.is_over(control) { InnerStatus::Stopped } else { InnerStatus::Stalled };
                 return report(status);
             };
             if curvature < 0.0 {
@@ -181,6 +187,11 @@ impl NewtonMinimizer {
         }
     }
 
+    /// Whether there is no time left for a step like the last one, which is not interrupted.
+    fn is_over(&self, control: &Control) -> bool {
+        control.should_stop() || !control.has_time_for(self.last_step)
+    }
+
     fn increase(&mut self, factor: f64) {
         self.regularization = (self.regularization * factor).max(100.0 * self.floor);
     }
@@ -192,15 +203,17 @@ impl NewtonMinimizer {
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
         step: &mut [f64],
+        control: &Control,
     ) -> Result<(f64, f64), f64> {
         let regularization = self.regularization;
         let unregularized = |curvature: f64| (curvature - regularization).min(0.0);
-        let curvature =
-            match self.system.step(lagrangian, factor, &self.work, &self.gradient, regularization, step) {
-                Solution::Indefinite(curvature) => return Err(unregularized(curvature)),
-                Solution::Truncated(curvature) => unregularized(curvature),
-                Solution::Found => 0.0,
-            };
+        let (work, gradient) = (&self.work, &self.gradient);
+        let solution = self.system.step(lagrangian, factor, work, gradient, regularization, step, control);
+        let curvature = match solution {
+            Solution::Indefinite(curvature) => return Err(unregularized(curvature)),
+            Solution::Truncated(curvature) => unregularized(curvature),
+            Solution::Found => 0.0,
+        };
         // −gᵀs − ½sᵀHs = ½(−gᵀs) + ½μ‖s‖²: Hs = −g − μs − residual, which is orthogonal to s.
         let predicted = -0.5 * dot(&self.gradient, step) + 0.5 * regularization * dot(step, step);
         if predicted.is_finite() && predicted > 0.0 { Ok((predicted, curvature)) } else { Err(0.0) }

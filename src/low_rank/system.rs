@@ -6,7 +6,8 @@ use super::gradients::{ConjugateGradients, Outcome};
 use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use super::product::{ProductScratch, hessian_product};
-use crate::linalg::dense::Cholesky;
+use crate::control::Control;
+use crate::linalg::dense::{Cholesky, factorisation_time};
 use faer::{Mat, MatMut};
 
 /// Orders below which a factorisation is always the cheaper way.
@@ -107,7 +108,8 @@ impl NewtonSystem {
         self.usable
     }
 
-    /// The Newton step with regularisation λ.
+    /// The Newton step with regularisation λ; `control` says whether there is time for a large factorisation.
+    #[expect(clippy::too_many_arguments, reason = "a point in its parts, and what is to be made of it")]
     pub(super) fn step(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
@@ -116,9 +118,12 @@ impl NewtonSystem {
         gradient: &[f64],
         regularization: f64,
         step: &mut [f64],
+        control: &Control,
     ) -> Solution {
         let size = gradient.len();
-        if size >= ITERATIVE_ORDER && !self.slow {
+        let dense =
+            size < ITERATIVE_ORDER || size <= DIRECT_ORDER && control.has_time_for(factorisation_time(size));
+        if size >= ITERATIVE_ORDER && (!self.slow || !dense) {
             if !self.collected {
                 self.scratch.neglect(lagrangian, work);
                 self.blocks.collect(lagrangian, factor, work, self.scratch.live());
@@ -134,7 +139,7 @@ impl NewtonSystem {
                 Outcome::Solved => return Solution::Found,
                 Outcome::NegativeCurvature(curvature) => return Solution::Indefinite(curvature),
                 Outcome::Truncated(curvature) => return Solution::Truncated(curvature),
-                Outcome::Slow if size > DIRECT_ORDER => return Solution::Found,
+                Outcome::Slow if !dense => return Solution::Found,
                 Outcome::Slow => self.slow = true,
             }
         }

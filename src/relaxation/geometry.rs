@@ -52,6 +52,11 @@ pub struct Geometry {
 impl Geometry {
     /// Whitens X by its thin SVD and merges parallel samples.
     pub fn new(problem: &TrainingProblem) -> Result<Self> {
+        Self::merging(problem, PARALLEL_TOLERANCE)
+    }
+
+    /// The same, with samples of directions (after whitening) that are no further apart than `reach` merged too.
+    pub(crate) fn merging(problem: &TrainingProblem, reach: f64) -> Result<Self> {
         let x = problem.features();
         let n = x.nrows();
         let largest = x.norm_max();
@@ -68,7 +73,7 @@ impl Geometry {
         let basis = svd.v.subcols(0, rank).to_owned();
         let stretch: Vec<f64> = sigma[..rank].iter().map(|s| root / (s * safe)).collect();
 
-        let (samples, directions) = merge(whitened.as_ref());
+        let (samples, directions) = merge(whitened.as_ref(), reach.max(PARALLEL_TOLERANCE));
         let mean_square: f64 = stretch.iter().map(|s| s.powi(-2)).sum::<f64>() / rank.max(1) as f64;
         let target_scale = if target_scale > 0.0 { target_scale } else { 1.0 };
         // The product of the scales makes w_f p_f Vᵀ of order one; their ratio balances ΓU against gV.
@@ -151,8 +156,8 @@ impl Geometry {
     }
 }
 
-/// Links every sample to a direction; samples parallel or antiparallel to within rounding share one.
-fn merge(whitened: MatRef<'_, f64>) -> (Vec<SampleLink>, Vec<f64>) {
+/// Links every sample to a direction; samples parallel or antiparallel to within `reach` share that of the first of them.
+fn merge(whitened: MatRef<'_, f64>, reach: f64) -> (Vec<SampleLink>, Vec<f64>) {
     let (n, rank) = (whitened.nrows(), whitened.ncols());
     let lengths: Vec<f64> = (0..n).map(|i| whitened.row(i).norm_l2()).collect();
     let longest = lengths.iter().copied().fold(0.0, f64::max);
@@ -173,13 +178,16 @@ fn merge(whitened: MatRef<'_, f64>) -> (Vec<SampleLink>, Vec<f64>) {
     let mut order: Vec<usize> = (0..n).filter(|&i| lengths[i] > 1e-14 * longest).collect();
     order.sort_by(|&i, &j| projection[i].total_cmp(&projection[j]).then(i.cmp(&j)));
     let mut representative: Vec<Option<usize>> = vec![None; n];
-    let reach = 2.0 * PARALLEL_TOLERANCE * (rank as f64).sqrt();
+    let window = 2.0 * reach * (rank as f64).sqrt();
     for (position, &i) in order.iter().enumerate() {
         let near =
-            order[..position].iter().rev().take_while(|&&j| projection[i] - projection[j] <= reach).find(
-                |&&j| distance(&unit[i], &unit[j]).min(sum_length(&unit[i], &unit[j])) <= PARALLEL_TOLERANCE,
+            order[..position].iter().rev().take_while(|&&j| projection[i] - projection[j] <= window).find(
+                |&&j| {
+                    representative[j] == Some(j)
+                        && distance(&unit[i], &unit[j]).min(sum_length(&unit[i], &unit[j])) <= reach
+                },
             );
-        representative[i] = Some(near.map_or(i, |&j| representative[j].unwrap_or(j)));
+        representative[i] = Some(near.copied().unwrap_or(i));
     }
     let mut group_of = vec![usize::MAX; n];
     let mut directions = Vec::new();

@@ -67,8 +67,13 @@ pub struct Lifting {
 impl Lifting {
     /// Builds the lifted problem; costs a thin SVD of X and a pass over pairs of directions.
     pub fn new(problem: &TrainingProblem) -> Result<Self> {
+        Self::merging(problem, 0.0)
+    }
+
+    /// The same, with directions no further apart than `reach` merged: a problem that differs by as much, relatively.
+    pub(crate) fn merging(problem: &TrainingProblem, reach: f64) -> Result<Self> {
         problem.dense_features()?;
-        let mut geometry = Geometry::new(problem)?;
+        let mut geometry = Geometry::merging(problem, reach)?;
         let forest = Forest::new(&mut geometry);
         let base = forms::base_forms(&geometry, &forest);
         let outputs = problem.outputs();

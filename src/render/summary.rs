@@ -37,13 +37,15 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         Grade::None => writeln!(text, "gap           not known without a proof")?,
         _ => writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?,
     }
-    writeln!(
-        text,
-        "relaxation    value {}, {} above the bound, infeasibility {:.1e}",
-        figures(report.relaxation_value),
-        percent(report.solver_gap),
-        report.primal_infeasibility
-    )?;
+    match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
+        (Some(value), Some(gap), Some(infeasibility)) => writeln!(
+            text,
+            "relaxation    value {}, {} above the bound, infeasibility {infeasibility:.1e}",
+            figures(value),
+            percent(gap),
+        )?,
+        _ => writeln!(text, "relaxation    none: stopped before one was solved")?,
+    }
     writeln!(
         text,
         "solver        rank {}, {} pairs held, {} active{}, {} block{}",
@@ -66,7 +68,14 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         }
     }
     let reached = if report.meets(tolerance) { "reached" } else { "missed" };
-    writeln!(text, "status        {}; tolerance {tolerance:e} {reached}", status(report.status))?;
+    let status = match &report.cause {
+        Some(cause) => format!("{}: {cause}", report.status.as_str()),
+        None => status(report.status).into(),
+    };
+    writeln!(text, "status        {status}; tolerance {tolerance:e} {reached}")?;
+    if let Some(overrun) = &report.overrun {
+        writeln!(text, "overrun       {overrun}")?;
+    }
     if !report.meets(tolerance) && !SAFE_GAMMA.contains(&report.gamma) {
         writeln!(
             text,

@@ -6,6 +6,7 @@ use crate::certificate::compact::Compact;
 use crate::certificate::{
     Certificate, Chance, DENSE_LIMIT, Limits, Methods, Proof, ProofSettings, UNIT, prove_leaving, prove_with,
 };
+use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::problem::TrainingProblem;
@@ -30,12 +31,15 @@ pub fn certify_dual_with(
     settings.validate()?;
     dual.check(problem)?;
     let dual = &*dual.without_idle_pairs();
-    let attempts = Attempts { settings, chance: Chance::new(settings), made: 0 };
+    let mut attempts = Attempts { settings, chance: Chance::new(settings), made: 0 };
     let compact = Compact::new(problem)?;
     let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
-    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
-    let dense = (4.0 * (order * order) as f64 * UNIT).max(1e-13);
+    let dense = proof_margin(order);
+    // A point that was repaired with room for its proof is proved as it is: to repair it again would take the room twice.
+    if let Some(proved) = certify_as_it_is(stated, problem, dual, order, &mut attempts) {
+        return Ok(proved);
+    }
     let certified = match order {
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
             certify_repaired(stated, problem, dual, dense, attempts)?
@@ -51,6 +55,30 @@ pub fn certify_dual_with(
     let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
     let proof = prove_with(stated, &certificate, settings)?;
     Ok((certificate, proof))
+}
+
+/// The point itself, where a factorisation proves it and a smaller W would not have a better bound.
+fn certify_as_it_is(
+    stated: &TrainingProblem,
+    problem: &TrainingProblem,
+    dual: &DualPoint,
+    order: usize,
+    attempts: &mut Attempts<'_>,
+) -> Option<(Certificate, Proof)> {
+    let (inner, square) = dual.inner_products(problem);
+    let small = order <= DENSE_LIMIT.min(attempts.settings.dense_limit());
+    let factored = || small || Methods::new(problem.inputs(), dual, 0, &Limits::new(attempts.settings)).any();
+    if square <= 0.0 || inner < square || !factored() {
+        return None;
+    }
+    let certificate = Certificate::new(dual.clone());
+    attempts.prove(stated, &certificate).map(|proof| (certificate, proof))
+}
+
+/// Part of each diagonal entry of the slack that its proof wants in hand at this order.
+pub(crate) fn proof_margin(order: usize) -> f64 {
+    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
+    (4.0 * (order * order) as f64 * UNIT).max(1e-13)
 }
 
 /// Part of the diagonal that Lanczos with three quarters of the default number of steps needs at least.
@@ -80,7 +108,10 @@ fn certify_repaired(
     mut margin: f64,
     mut attempts: Attempts<'_>,
 ) -> Result<Option<(Certificate, Proof)>> {
-    let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
+    let time = attempts.settings.time;
+    let control = time.map_or_else(Control::new, |time| Control::new().within(time));
+    let repair = RepairSettings { margin, ..RepairSettings::default() };
+    let mut plan = Plan::until(problem, None, dual, &repair, &control)?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
         attempts.prove(stated, &certificate).map(|proof| (certificate, proof))

@@ -11,6 +11,7 @@ mod search;
 mod shift;
 
 pub use certify_blocks::certify_blocks;
+pub(crate) use certify_dual::proof_margin;
 pub use certify_dual::{certify_dual, certify_dual_with};
 pub use from_lifting::dual_point;
 pub(crate) use priced::provable_point;

@@ -128,7 +128,7 @@ impl Plan {
     }
 
     /// As [`Plan::new`], with a search that can be stopped.
-    fn until(
+    pub(crate) fn until(
         problem: &TrainingProblem,
         head: Option<&HeadDecay>,
         dual: &DualPoint,

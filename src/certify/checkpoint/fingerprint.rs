@@ -1,7 +1,6 @@
 //! What makes two runs the same run.
 
-use crate::certify::settings::CertifySettings;
-use crate::certify::settings::Checkpoint;
+use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
 use crate::error::{Error, Result};
 use crate::problem::{Features, Network, TrainingProblem};
 use std::fmt::Debug;
@@ -16,6 +15,9 @@ const NAMES: [&str; 6] = [
     "settings",
 ];
 
+/// The place of the number of blocks.
+const BLOCKS: usize = 3;
+
 /// Numbers that differ where runs do.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Fingerprint([u64; NAMES.len()]);
@@ -28,8 +30,13 @@ impl Fingerprint {
         settings: &CertifySettings,
         blocks: usize,
     ) -> Self {
-        // What does not change the result.
-        let settings = CertifySettings { memory_limit: None, checkpoint: None, ..settings.clone() };
+        // What does not change the result, and the blocks, whose number is told by itself.
+        let settings = CertifySettings {
+            memory_limit: None,
+            checkpoint: None,
+            blocks: Blocks::Count(blocks),
+            ..settings.clone()
+        };
         Self([
             text(&env!("CARGO_PKG_VERSION")),
             data(problem),
@@ -46,6 +53,11 @@ impl Fingerprint {
 
     pub(super) fn count(&self) -> u64 {
         NAMES.len() as u64
+    }
+
+    /// The number of blocks among the numbers in a file; none where they are not of this version's length.
+    pub(super) fn blocks(found: &[u64]) -> Option<usize> {
+        (found.len() == NAMES.len()).then(|| usize::try_from(found[BLOCKS]).ok())?
     }
 
     /// Refuses the numbers of another run.

@@ -5,8 +5,7 @@ use super::fingerprint::Fingerprint;
 use super::level::{self, LevelState};
 use crate::certificate::Certificate;
 use crate::certify::report::{BlockFigures, Relaxed, Seconds};
-use crate::certify::settings::CertifySettings;
-use crate::certify::settings::Checkpoint;
+use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
 use crate::error::{Error, Result};
 use crate::io::archive::Archive;
 use crate::io::files::{Writer, archive, array, open, put_network, take_certificate, take_network};
@@ -48,6 +47,21 @@ pub(crate) struct Saver {
 }
 
 impl Saver {
+    /// The number of blocks of the run that a file is of; none where there is no file, or one of another problem, which
+    /// [`open`](Self::open) then refuses.
+    pub(crate) fn blocks_in(checkpoint: &Checkpoint, problem: &TrainingProblem) -> Result<Option<usize>> {
+        let mut archive = match open(&checkpoint.path) {
+            Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            archive => archive?,
+        };
+        if !archive.has("fingerprint") {
+            return Err(foreign(checkpoint));
+        }
+        let refused = |error: Error| damaged(checkpoint, &error.to_string());
+        let blocks = Fingerprint::blocks(&archive.array::<u64>("fingerprint").map_err(refused)?.1);
+        Ok(blocks.filter(|&blocks| Blocks::Count(blocks).count(problem.samples()).is_ok()))
+    }
+
     /// Reads what there is; where there is nothing, tries whether the file can be written.
     ///
     /// Errors: a damaged file, one of another run, a place that cannot be written.
@@ -128,6 +142,10 @@ fn damaged(checkpoint: &Checkpoint, what: &str) -> Error {
     ))
 }
 
+fn foreign(checkpoint: &Checkpoint) -> Error {
+    Error::Input(format!("{}: not a checkpoint; name another file", checkpoint.path.display()))
+}
+
 type Input<'a> = Archive<'a, BufReader<File>>;
 
 /// The arrays of a checkpoint beside those of a network and of a certificate.
@@ -159,10 +177,7 @@ fn load(
     let wrong = |what: &str| damaged(checkpoint, what);
     let refused = |error: Error| damaged(checkpoint, &error.to_string());
     if !archive.has("fingerprint") {
-        return Err(Error::Input(format!(
-            "{}: not a checkpoint; name another file",
-            checkpoint.path.display()
-        )));
+        return Err(foreign(checkpoint));
     }
     let archive = &mut archive.only(&[NETWORK, CERTIFICATE, STATE])?;
     fingerprint.check(&archive.array::<u64>("fingerprint").map_err(refused)?.1, checkpoint)?;

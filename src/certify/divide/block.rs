@@ -1,5 +1,6 @@
 //! One block of a divided problem: its solve and its proof are one call, whose input and output can be sent anywhere.
 
+use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::relax::{Warm, relax};
 use crate::certify::report::{BlockFigures, Relaxed, Status};
@@ -7,6 +8,7 @@ use crate::certify::settings::{CertifySettings, Prices};
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
+use crate::linalg::dense::factorisation_time;
 use crate::problem::{Network, TrainingProblem};
 use crate::progress::Silent;
 use crate::repair::certify_dual_with;
@@ -71,7 +73,10 @@ impl BlockTask {
             };
             return Ok((self.outcome(zero, &relaxed, &proof, [0.0; 2], None), proof));
         }
-        let relaxation = relax(problem, &self.network, &self.settings, control, &mut Silent, solving, None)?;
+        // Its proof is one more factorisation, beside that of another block.
+        let order = problem.samples() + most_inputs(problem, problem.samples());
+        let until = control.reserving(2 * factorisation_time(order));
+        let relaxation = relax(problem, &self.network, &self.settings, &until, &mut Silent, solving, None)?;
         let certifying = Instant::now();
         let proving = self.settings.making(self.block, control);
         let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;

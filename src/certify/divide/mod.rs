@@ -14,10 +14,12 @@ mod run;
 pub use block::{BlockOutcome, BlockTask};
 pub(crate) use run::Run;
 
-use crate::certificate::{Partition, Proof, ProofSettings, share, share_of_probability, stack_proved};
+use crate::certificate::{
+    Certificate, Grade, Partition, Proof, ProofSettings, share, share_of_probability, stack_proved,
+};
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::plan::Plan;
-use crate::certify::relax::check_size;
+use crate::certify::relax::{certify_free, check_size};
 use crate::certify::report::{Relaxed, Report, Seconds};
 use crate::certify::settings::{CertifySettings, Method, Prices};
 use crate::control::Control;
@@ -136,7 +138,8 @@ impl<'a> Division<'a> {
     /// Proves every outcome again and puts their bounds together; what an outcome says of its own bound counts nothing.
     ///
     /// A block whose outcome is missing counts with the bound 0, and the report says so. Estimates what dividing lost,
-    /// which takes about as long as solving one block, unless `control` says stop. Errors: outcomes of another
+    /// which takes about as long as solving one block, unless `control` says stop. Where all samples together have a better
+    /// bound without a solver it is that. Errors: outcomes of another
     /// division, one block twice, a certificate that does not prove.
     pub fn gather(&self, outcomes: Vec<BlockOutcome>, control: &Control) -> Result<Certified> {
         let mut places: Vec<Option<BlockOutcome>> = vec![None; self.blocks()];
@@ -158,7 +161,7 @@ impl<'a> Division<'a> {
         let stopped = Control::new();
         stopped.cancel();
         let mut proved = Vec::with_capacity(self.blocks());
-        let (mut total, mut seconds, mut first) = (Relaxed::nothing(), Seconds::default(), None);
+        let (mut total, mut seconds, mut first) = (self.nothing(), Seconds::default(), None);
         let all: Vec<usize> = (0..self.blocks()).collect();
         for group in all.chunks(self.at_once) {
             let group: Vec<Result<(BlockOutcome, Proof)>> = group
@@ -185,9 +188,16 @@ impl<'a> Division<'a> {
         if let Some(first) = first {
             total.dividing_loss = self.loss(&first, control)?;
         }
-        let (certificate, proof) = stack_proved(self.problem, self.partition.clone(), proved)?;
+        let stacked = stack_proved(self.problem, self.partition.clone(), proved)?;
+        let free = certify_free(self.problem, &self.settings.proof, control.remaining())?;
+        let (certificate, proof) = better(stacked, free);
         let report = Report::assemble(self.problem, self.network, &certificate, &proof, &total, seconds);
         Ok(Certified { network: self.network.clone(), certificate, proof, report })
+    }
+
+    /// What to add the blocks to.
+    fn nothing(&self) -> Relaxed {
+        Relaxed { blocks: self.blocks(), ..Relaxed::nothing() }
     }
 
     pub(crate) fn partition(&self) -> &Partition {
@@ -203,6 +213,20 @@ impl<'a> Division<'a> {
                 range: "below the number of blocks",
             }),
         }
+    }
+}
+
+/// The better of the blocks' bound and that of all samples without a solver. Two bounds that rest on chance would fail more
+/// often than one, so that the second counts only where it rests on none.
+pub(crate) fn better(
+    divided: (Certificate, Proof),
+    free: Option<(Certificate, Proof)>,
+) -> (Certificate, Proof) {
+    match free {
+        Some(free) if free.1.grade() == Grade::Verified && free.1.lower_bound() > divided.1.lower_bound() => {
+            free
+        }
+        _ => divided,
     }
 }
 

@@ -119,6 +119,10 @@ impl Division<'_> {
         let head = HeadDecay::new(share, price, problem.inputs())?;
         let PricedSolution { dual, relaxed, warm } =
             relax_priced(&problem, &head, self.network, &self.settings, control, warm)?;
+        if control.should_stop() {
+            // A round that was stopped is not proved.
+            return Ok(Solved { dual, bound: 0.0, relaxed, warm: None });
+        }
         let (dual, bound) = provable_point(&problem, &head, &dual, &self.settings.proof)?;
         Ok(Solved { dual, bound, relaxed, warm })
     }

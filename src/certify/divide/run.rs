@@ -1,10 +1,10 @@
 //! All blocks of a division in this process: several side by side, with progress and a checkpoint.
 
-use super::{BlockOutcome, Division};
+use super::{BlockOutcome, Division, better};
 use crate::certificate::{Certificate, Grade, Proof, stack_proved};
 use crate::certify::checkpoint::BlockLedger;
-use crate::certify::relax::Warm;
-use crate::certify::report::{Relaxed, Seconds};
+use crate::certify::relax::{Warm, cause, certify_free};
+use crate::certify::report::{LOSS, Relaxed, Seconds};
 use crate::certify::settings::Prices;
 use crate::control::Control;
 use crate::error::Result;
@@ -27,17 +27,32 @@ pub(crate) struct Divided {
     pub(crate) certificate: Certificate,
     pub(crate) proof: Proof,
     pub(crate) relaxed: Relaxed,
+    /// What cost the block most whose proof cost most, where that is worth a word.
+    pub(crate) cause: Option<String>,
 }
 
 impl Run<'_> {
-    /// Solves and proves every block and puts their bounds together.
+    /// Solves and proves every block and puts their bounds together; where that is less than what the undivided problem
+    /// has without a solver, that is the bound.
     pub(crate) fn certify(&self, observer: &mut dyn Observer, seconds: &mut Seconds) -> Result<Divided> {
+        let (proving, left) = (Instant::now(), self.control.remaining());
+        let free = certify_free(self.division.problem, &self.division.settings.proof, left)?;
+        seconds.certify += proving.elapsed().as_secs_f64();
+        let least = free.as_ref().map_or(0.0, |(_, proof)| proof.lower_bound().value());
+        let divided = self.solve(least, observer, seconds)?;
+        let (certificate, proof) = better((divided.certificate, divided.proof), free);
+        Ok(Divided { certificate, proof, ..divided })
+    }
+
+    /// The bound of the blocks; `least` is one that is known before.
+    fn solve(&self, least: f64, observer: &mut dyn Observer, seconds: &mut Seconds) -> Result<Divided> {
         let division = self.division;
         let upper = division.network.objective(division.problem);
         let (count, begun) = (division.blocks(), Instant::now());
         let mut solved = Vec::with_capacity(count);
         let mut warm = Vec::new();
-        let (mut total, mut first, mut fresh) = (Relaxed::nothing(), None, 0);
+        let (mut total, mut first, mut fresh) = (division.nothing(), None, 0);
+        let mut worst: Option<(usize, f64, f64)> = None;
         let all: Vec<usize> = (0..count).collect();
         // What is reported on the way depends on the number of threads and the memory, the result does not.
         for group in all.chunks(division.at_once.min(2 * rayon::current_num_threads())) {
@@ -56,6 +71,10 @@ impl Run<'_> {
                     fresh += 1;
                     phases = [phases[0] + figures.solve_seconds, phases[1] + figures.certify_seconds];
                 }
+                let lost = figures.estimated_bound - proof.lower_bound().value();
+                if worst.is_none_or(|(_, estimated, proved)| lost > estimated - proved) {
+                    worst = Some((outcome.block, figures.estimated_bound, proof.lower_bound().value()));
+                }
                 solved.push((outcome.certificate, proof));
             }
             // Blocks run side by side: their seconds are shared out over those that passed.
@@ -72,7 +91,7 @@ impl Run<'_> {
             observer.progress(&Progress {
                 iteration: solved.len(),
                 value: total.value,
-                lower_bound: total.bound,
+                lower_bound: total.bound.max(least),
                 upper_bound: upper,
                 infeasibility: total.infeasibility,
                 rank: total.rank,
@@ -100,8 +119,17 @@ impl Run<'_> {
                 }
             });
         }
+        let cause = match worst {
+            Some((block, estimated, proved)) if proved < (1.0 - LOSS) * estimated => {
+                let dual = solved[block].0.dual();
+                let problem = division.block_problem(block)?;
+                let why = cause(&problem, dual, &division.settings.proof);
+                Some(format!("block {block}: {why}"))
+            }
+            _ => None,
+        };
         let (certificate, proof) = stack_proved(division.problem, division.partition.clone(), solved)?;
-        let divided = Divided { certificate, proof, relaxed: total };
+        let divided = Divided { certificate, proof, relaxed: total, cause };
         if division.settings.prices == Prices::None || divided.relaxed.unsolved_blocks > 0 {
             return Ok(divided);
         }
@@ -156,8 +184,8 @@ impl Run<'_> {
         // The estimate of the whole does not change, the part of it that is reached does.
         let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
         let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));
-        let relaxed = Relaxed { dividing_loss, ..best.relaxed };
-        Ok(Divided { certificate, proof, relaxed })
+        let relaxed = Relaxed { dividing_loss, blocks: division.blocks(), ..best.relaxed };
+        Ok(Divided { certificate, proof, relaxed, cause: divided.cause })
     }
 
     /// Solves and proves one block, or only proves it again where an earlier run has solved it (then true).

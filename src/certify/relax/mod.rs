@@ -1,11 +1,15 @@
 //! The relaxation of one problem in one piece: the value, and the best dual point met on the way.
 
+mod cause;
+mod free;
 mod interior;
 mod low_rank;
 mod priced;
 mod repairs;
 mod warm;
 
+pub(crate) use cause::cause;
+pub(crate) use free::certify_free;
 pub(crate) use priced::{PricedSolution, relax_priced};
 pub(crate) use warm::Warm;
 
@@ -16,17 +20,22 @@ use crate::certify::settings::{CertifySettings, Method};
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
+use crate::linalg::dense::factorisation_time;
 use crate::problem::{HeadDecay, Network, TrainingProblem};
 use crate::progress::Observer;
 use crate::relaxation::cuts::{Cuts, propose};
 use crate::relaxation::{Cut, Geometry, LiftedFactor, Lifting};
-use crate::repair::{RepairSettings, repair, repair_priced};
+use crate::repair::{RepairSettings, proof_margin, repair, repair_priced};
 use crate::system::stream::{Purpose, derived};
 use faer::Mat;
 use std::time::Instant;
 
 /// Most directions of one factor: its dense slack and what the repair makes of it take 6 GB.
 const DIRECTION_LIMIT: usize = 12_000;
+
+/// Directions closer than this part of the tolerance are one: exact multipliers for them are so large that the rounding of a
+/// proof costs more than what is lost here, and they slow down the solver. The second where the first did not do.
+const MERGED: [f64; 2] = [0.1, 1e-3];
 
 /// Most rounds of cuts.
 const ROUNDS: usize = 12;
@@ -37,6 +46,8 @@ const LEAST_GAIN: f64 = 0.3;
 pub(crate) struct Relaxation {
     /// The best dual point, repaired.
     pub(crate) dual: DualPoint,
+    /// Estimated bound of the point that takes no solver.
+    pub(crate) free_bound: f64,
     /// The figures.
     pub(crate) relaxed: Relaxed,
     /// Hidden weights that the solution stands for (d × columns); none where nothing was solved.
@@ -82,7 +93,11 @@ fn relax_dense(
     started: Instant,
     mut ledger: Option<&mut WholeLedger>,
 ) -> Result<Relaxation> {
-    let lifting = Lifting::new(problem)?;
+    if control.should_stop() {
+        return stopped(problem, network, control, ledger);
+    }
+    let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?;
+    let finer: Lifting;
     let upper = network.objective(problem);
     let earlier = ledger.as_mut().and_then(|ledger| ledger.earlier());
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
@@ -105,29 +120,78 @@ fn relax_dense(
         factor: None,
         warm: None,
     };
-    let stopped = control.should_stop();
-    run.relaxed.status = if stopped { stop_status(control) } else { Status::Converged };
+    run.relaxed.status = Status::Converged;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
     run.consider(targets, &RepairSettings::default())?;
-    if lifting.groups() > 0 && !stopped && !run.network_is_close() {
-        // A state that was kept is the low-rank solver's.
-        let interior = earlier.is_none() && settings.method.is_interior(&lifting, settings.cuts);
-        let solved = interior && interior::solve(&mut run)?;
-        // What dense algebra could not finish the other solver may.
-        if !interior || settings.method == Method::Auto && !solved {
-            low_rank::solve(&mut run, network, settings, earlier)?;
+    let free_bound = run.best_bound;
+    if let Some(state) = &earlier {
+        run.go_on_from(state.dual.clone(), &state.relaxed);
+    }
+    if lifting.groups() > 0 && !run.network_is_close() {
+        solve(&mut run, network, settings, earlier)?;
+        if run.relaxed.status == Status::Stalled && !control.should_stop() {
+            finer = Lifting::merging(problem, MERGED[1] * settings.tolerance)?;
+            if finer.groups() > lifting.groups() {
+                // A state of these directions would not fit those that another run begins with.
+                (run.lifting, run.ledger) = (&finer, None);
+                solve(&mut run, network, settings, None)?;
+                run.warm = None;
+            }
         }
     }
     run.relaxed.bound = run.best_bound;
     Ok(Relaxation {
         dual: run.best_dual,
+        free_bound,
         relaxed: run.relaxed,
         hidden: run.hidden,
         factor: run.factor,
         warm: run.warm,
     })
+}
+
+/// What a run has that was stopped before it began: the bound that takes no solver, or that of an earlier run.
+fn stopped(
+    problem: &TrainingProblem,
+    network: &Network,
+    control: &Control,
+    ledger: Option<&mut WholeLedger>,
+) -> Result<Relaxation> {
+    let zero = DualPoint::zero(problem.samples(), problem.outputs());
+    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
+    let margin = proof_margin(problem.inputs() + problem.samples());
+    let free = repair(problem, &targets, &RepairSettings { margin, ..RepairSettings::default() }, control)?;
+    let (mut dual, mut bound) = (free.dual, free.estimated_bound);
+    let mut relaxed = Relaxed { value: network.objective(problem), ..Relaxed::nothing() };
+    if let Some(state) = ledger.and_then(|ledger| ledger.earlier()) {
+        relaxed = state.relaxed;
+        let (inner, square) = state.dual.inner_products(problem);
+        if inner - 0.5 * square > bound {
+            (dual, bound) = (state.dual, inner - 0.5 * square);
+        }
+    }
+    let relaxed = Relaxed { bound, status: stop_status(control), ..relaxed };
+    let free_bound = free.estimated_bound;
+    Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm: None })
+}
+
+/// Solves by the method that suits, or by the one after the other.
+fn solve(
+    run: &mut Run<'_>,
+    network: &Network,
+    settings: &CertifySettings,
+    earlier: Option<Box<LevelState>>,
+) -> Result<()> {
+    // A state that was kept is the low-rank solver's.
+    let interior = earlier.is_none() && settings.method.is_interior(run.lifting, settings.cuts);
+    let solved = interior && interior::solve(run)?;
+    // What dense algebra could not finish the other solver may.
+    if !interior || settings.method == Method::Auto && !solved {
+        low_rank::solve(run, network, settings, earlier)?;
+    }
+    Ok(())
 }
 
 fn stop_status(control: &Control) -> Status {
@@ -242,6 +306,17 @@ impl Run<'_> {
         if self.lifting.order() > DIRECTION_LIMIT {
             return Ok(false);
         }
+        let order = self.problem.inputs() + self.problem.samples();
+        // A repair that has pairs is dense, and its first factorisation is not interrupted.
+        if self.control.should_stop()
+            && !dual.pairs.is_empty()
+            && !self.control.has_time_for(factorisation_time(order))
+        {
+            return Ok(false);
+        }
+        // The bound is that of a point with room for its proof: what the proof costs is known before the run ends.
+        let settings =
+            &RepairSettings { margin: settings.margin.max(proof_margin(order)), ..settings.clone() };
         let repaired = match self.head {
             Some(head) => repair_priced(self.problem, head, &dual, settings, self.control)?,
             None => repair(self.problem, &dual, settings, self.control)?,

@@ -1,7 +1,7 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
 use super::warm::Warm;
-use super::{ROUNDS, Run, low_rank};
+use super::{MERGED, ROUNDS, Run, low_rank};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Status};
 use crate::certify::settings::CertifySettings;
@@ -33,7 +33,7 @@ pub(crate) fn relax_priced(
     control: &Control,
     warm: Option<&Warm>,
 ) -> Result<PricedSolution> {
-    let lifting = Lifting::new(problem)?.with_head(head)?;
+    let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?.with_head(head)?;
     let loss = network.objective(problem)
         - 0.5
             * problem.weight_decay()
