@@ -118,9 +118,9 @@ fn who_knows_the_seed_can_forge_and_who_does_not_cannot() {
 /// A run keeps to its seed, also where chance decides, and whoever verifies what it made draws other starts.
 #[test]
 fn a_run_repeats_itself_and_strangers_prove_it_again() {
-    let data = TeacherSettings { samples: 150, features: 4, outputs: 2, ..TeacherSettings::default() };
-    let problem = teacher(&data).unwrap().problem(15.0).unwrap();
-    let proof = ProofSettings { dense_limit: Some(0), sparse: false, max_steps: 80, ..Default::default() };
+    let data = TeacherSettings { samples: 300, features: 3, outputs: 1, ..TeacherSettings::default() };
+    let problem = teacher(&data).unwrap().problem(60.0).unwrap();
+    let proof = ProofSettings { dense_limit: Some(0), sparse: false, ..Default::default() };
     for blocks in [1, 2] {
         let settings = CertifySettings {
             blocks: Blocks::Count(blocks),

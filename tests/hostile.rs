@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use relucert::TrainingProblem;
 use relucert::certificate::{Certificate, prove};
-use relucert::data::{CsvOptions, parse_npy, parse_npz};
+use relucert::data::{CsvOptions, Task, parse_npy, parse_npz};
 use relucert::dual::{CutForms, DualPoint};
 use relucert::io::{parse_certificate, parse_network, parse_problem, save_certificate, save_problem, verify};
 use relucert::repair::certify_blocks;
@@ -428,7 +428,8 @@ fn an_archive_with_two_readings_is_refused() {
 #[test]
 fn a_header_says_what_numpy_would_read() {
     let data: Vec<u8> = (1..=6).flat_map(|k| f64::from(k).to_le_bytes()).collect();
-    let read = |header: &str| parse_npy(&raw(header, &data), "f.npy", &CsvOptions::default());
+    let numbers = CsvOptions { task: Task::Regression, ..CsvOptions::default() };
+    let read = |header: &str| parse_npy(&raw(header, &data), "f.npy", &numbers);
     let shaped = |shape: &str| format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
     for fine in [
         shaped("(3, 2)"),
@@ -486,7 +487,7 @@ fn a_header_says_what_numpy_would_read() {
     }
     let mut odd = raw(&shaped("(3, 2)"), &data);
     odd[7] = 1;
-    assert!(parse_npy(&odd, "f.npy", &CsvOptions::default()).is_err());
+    assert!(parse_npy(&odd, "f.npy", &numbers).is_err());
     // The parts of a saved run are read by the same rules.
     let saved = saved();
     for (name, values) in [("y", "(010,)"), ("y", "[10,]"), ("y", "(10)")] {

@@ -219,11 +219,12 @@ pub(crate) fn run(
     watch.ended("solving the relaxation");
 
     let certifying = Instant::now();
-    let proving = settings.making(0, control);
+    // Two certificates may be made, and the better one is taken.
+    let proving = settings.making(0, 2, control);
     let mut proved = certify_dual_with(problem, &relaxation.dual, &proving)?;
     if proved.1.lower_bound() < relaxation.free_bound {
         // A point whose proof was lost leaves the one that takes no solver.
-        proved = better(proved, certify_free(problem, &proving, control.remaining())?);
+        proved = better(proved, certify_free(problem, &settings.making(1, 2, control), control.remaining())?);
     }
     let (certificate, proof) = proved;
     seconds.certify += certifying.elapsed().as_secs_f64();
@@ -264,7 +265,7 @@ pub(crate) fn run(
         report.searched(search.figures());
     }
     if report.status == Status::Unproved {
-        report.cause = Some(cause(problem, &relaxation.dual, &settings.proof));
+        report.cause = Some(cause(problem, &relaxation.dual, &proving));
     }
     watch.ended("training from the solution of the relaxation");
     report.overrun = watch.line();

@@ -78,7 +78,7 @@ impl BlockTask {
         let until = control.reserving(2 * factorisation_time(order));
         let relaxation = relax(problem, &self.network, &self.settings, &until, &mut Silent, solving, None)?;
         let certifying = Instant::now();
-        let proving = self.settings.making(self.block, control);
+        let proving = self.settings.making(self.block, 1, control);
         let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
         let seconds = [(certifying - solving).as_secs_f64(), certifying.elapsed().as_secs_f64()];
         let warm = relaxation.warm.filter(|_| self.settings.prices != Prices::None);

@@ -99,7 +99,8 @@ impl<'a> Division<'a> {
         let partition =
             Partition::from_blocks(&random_blocks(problem.samples(), plan.blocks, settings.seed))?;
         // Whatever rests on chance may fail in any block.
-        let failure_probability = share_of_probability(settings.proof.failure_probability, plan.blocks);
+        // One more proof is that of the undivided problem's free point.
+        let failure_probability = share_of_probability(settings.proof.failure_probability, plan.blocks + 1);
         let proof = ProofSettings { failure_probability, ..settings.proof.clone() };
         // A round of prices goes on from the low-rank solver's state.
         let method = if settings.prices == Prices::None { settings.method } else { Method::LowRank };
@@ -189,7 +190,11 @@ impl<'a> Division<'a> {
             total.dividing_loss = self.loss(&first, control)?;
         }
         let stacked = stack_proved(self.problem, self.partition.clone(), proved)?;
-        let free = certify_free(self.problem, &self.settings.proof, control.remaining())?;
+        let free = certify_free(
+            self.problem,
+            &self.settings.making(self.blocks(), 1, control),
+            control.remaining(),
+        )?;
         let (certificate, proof) = better(stacked, free);
         let report = Report::assemble(self.problem, self.network, &certificate, &proof, &total, seconds);
         Ok(Certified { network: self.network.clone(), certificate, proof, report })

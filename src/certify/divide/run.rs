@@ -36,7 +36,8 @@ impl Run<'_> {
     /// has without a solver, that is the bound.
     pub(crate) fn certify(&self, observer: &mut dyn Observer, seconds: &mut Seconds) -> Result<Divided> {
         let (proving, left) = (Instant::now(), self.control.remaining());
-        let free = certify_free(self.division.problem, &self.division.settings.proof, left)?;
+        let making = self.division.settings.making(self.division.blocks(), 1, self.control);
+        let free = certify_free(self.division.problem, &making, left)?;
         seconds.certify += proving.elapsed().as_secs_f64();
         let least = free.as_ref().map_or(0.0, |(_, proof)| proof.lower_bound().value());
         let divided = self.solve(least, observer, seconds)?;
@@ -125,7 +126,7 @@ impl Run<'_> {
             Some((block, estimated, proved)) if proved < (1.0 - LOSS) * estimated => {
                 let dual = solved[block].0.dual();
                 let problem = division.block_problem(block)?;
-                let why = cause(&problem, dual, &division.settings.proof);
+                let why = cause(&problem, dual, &division.settings.making(0, 1, self.control));
                 Some(format!("block {block}: {why}"))
             }
             _ => None,

@@ -8,7 +8,7 @@ pub use method::Method;
 pub(crate) use method::ROWS_WITH_CUTS;
 
 use crate::branch::BranchSettings;
-use crate::certificate::ProofSettings;
+use crate::certificate::{ProofSettings, share_of_probability};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::low_rank::SolverSettings;
@@ -150,13 +150,14 @@ impl Default for CertifySettings {
 }
 
 impl CertifySettings {
-    /// Settings of the proof of what the run itself has made for a block (0 for a run in one piece): in the time that is
-    /// left, and from a stream of the run's seed, so that the same seed gives the same bits.
-    pub(crate) fn making(&self, block: usize, control: &Control) -> ProofSettings {
+    /// Settings of proof `number` of `parts` that share the failure probability, of what the run itself has made: in the
+    /// time that is left, and from a stream of the run's seed, so that the same seed gives the same bits.
+    pub(crate) fn making(&self, number: usize, parts: usize, control: &Control) -> ProofSettings {
         let seed = self.proof.seed.unwrap_or(self.seed);
         ProofSettings {
+            failure_probability: share_of_probability(self.proof.failure_probability, parts),
             time: control.remaining().or(self.proof.time),
-            seed: Some(derived(seed, Purpose::BlockProof, block as u64)),
+            seed: Some(derived(seed, Purpose::BlockProof, number as u64)),
             ..self.proof.clone()
         }
     }
