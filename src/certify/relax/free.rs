@@ -1,7 +1,7 @@
 //! The bound that takes no solver: the targets themselves as the dual variable, scaled down until they are feasible.
 
 use crate::certificate::compact::{Compact, most_inputs};
-use crate::certificate::{Certificate, Proof, ProofSettings};
+use crate::certificate::{Certificate, Grade, Proof, ProofSettings};
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
@@ -57,4 +57,18 @@ pub(crate) fn certify_free(
     };
     certify_dual_with(problem, &dual, &ProofSettings { time: left.or(settings.time), ..settings.clone() })
         .map(Some)
+}
+
+/// The better of a bound and that of [`certify_free`]. Two bounds that rest on chance would fail more often than one, so that
+/// the second counts only where it rests on none.
+pub(crate) fn better(
+    solved: (Certificate, Proof),
+    free: Option<(Certificate, Proof)>,
+) -> (Certificate, Proof) {
+    match free {
+        Some(free) if free.1.grade() == Grade::Verified && free.1.lower_bound() > solved.1.lower_bound() => {
+            free
+        }
+        _ => solved,
+    }
 }
