@@ -66,6 +66,7 @@ pub use certify::run::{certify, certify_network, certify_with_solution};
 pub use certify::settings::{Blocks, CertifySettings, Checkpoint, Method, Prices};
 pub use control::Control;
 pub use error::{Error, Result};
+pub use io::whole::write_whole;
 pub use problem::{Features, HeadDecay, Network, TrainingProblem};
 pub use progress::{Observer, Progress, Silent};
 pub use relaxation::cuts::Cuts;

@@ -1,11 +1,12 @@
 //! A bound proved block by block: the weight decay is shared out, and each block is a problem of its own.
 
+use super::chance::Chance;
 use super::compact::most_inputs;
 use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::method::{Limits, Methods};
 use super::partition::Partition;
 use super::prove::dense_limit;
-use super::{Certificate, Grade, Proof, ProofSettings, slack_is_semidefinite};
+use super::{Certificate, Grade, Proof, slack_is_semidefinite};
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
 use crate::problem::TrainingProblem;
@@ -51,14 +52,14 @@ pub(super) fn slacks_are_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     partition: &Partition,
-    settings: &ProofSettings,
+    limits: &Limits,
+    chance: &Chance,
 ) -> Result<Option<f64>> {
     partition.check(problem)?;
     let parts = partition.split(dual)?;
     let share = share(problem, partition);
     let members = partition.members();
     let extra = if partition.heads().is_some() { problem.outputs() } else { 0 };
-    let limits = Limits::new(settings);
     let mut sizes = Vec::with_capacity(parts.len());
     for part in &parts {
         // A head matrix is one of all features.
@@ -66,7 +67,7 @@ pub(super) fn slacks_are_semidefinite(
             Some(_) => problem.inputs(),
             None => most_inputs(problem, part.y.len()),
         };
-        let methods = Methods::new(inputs, part, extra, &limits);
+        let methods = Methods::new(inputs, part, extra, limits);
         if partition.heads().is_some() && !methods.any() {
             return Ok(None);
         }
@@ -78,17 +79,14 @@ pub(super) fn slacks_are_semidefinite(
     if let Some(heads) = partition.heads() {
         heads_add_up(heads, problem.weight_decay() * (0.5 * HEAD_PART))?;
     }
-    // The probabilities of the blocks add up at most to the one allowed.
-    let failure_probability = settings.failure_probability / partition.count() as f64;
-    let settings = ProofSettings { failure_probability, ..settings.clone() };
     let prove_block = |k: usize| {
         let block = problem.subset(&members[k], share)?;
         match partition.head(k) {
-            Some(head) => match lifted_is_semidefinite(&block, &parts[k], head, &limits)? {
+            Some(head) => match lifted_is_semidefinite(&block, &parts[k], head, limits)? {
                 Some(()) => Ok(0.0),
                 None => Err(Error::Refused("no factorisation of it fits in memory".into())),
             },
-            None => slack_is_semidefinite(&block, &parts[k], &settings, &limits),
+            None => slack_is_semidefinite(&block, &parts[k], limits, &chance.block(k, partition.count())),
         }
     };
     let mut outcomes: Vec<Result<f64>> = Vec::with_capacity(parts.len());
@@ -96,7 +94,7 @@ pub(super) fn slacks_are_semidefinite(
         outcomes.par_extend((outcomes.len()..end).into_par_iter().map(prove_block));
     }
     // The first block that fails, whichever thread was the first.
-    let mut total = 0.0;
+    let mut total = 0.0f64;
     for (k, outcome) in outcomes.into_iter().enumerate() {
         match outcome {
             Ok(probability) => total += probability,
@@ -104,7 +102,8 @@ pub(super) fn slacks_are_semidefinite(
             Err(error) => return Err(error),
         }
     }
-    Ok(Some(total))
+    // The parts add up to the whole at most, their sum may round upwards.
+    Ok(Some(total.min(chance.probability)))
 }
 
 /// The certificate of all samples from those of the blocks, each proved for its samples in ascending order at its share

@@ -3,6 +3,7 @@
 
 mod blocks;
 pub mod branch;
+mod chance;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
@@ -23,6 +24,7 @@ pub use operator::BoundedOperator;
 pub use random::semidefinite_except;
 pub use settings::ProofSettings;
 
+pub(crate) use chance::{Chance, share_of_probability};
 pub(crate) use cholesky::UNIT;
 use compact::Compact;
 pub(crate) use head::lifted_is_semidefinite;
@@ -142,6 +144,15 @@ impl Proof {
     pub fn failure_probability(&self) -> f64 {
         self.failure_probability
     }
+
+    /// The same proof as one of several attempts, which together may fail with this probability: which of them ends up as
+    /// the proof is itself a matter of chance.
+    pub(crate) fn of_attempts(self, failure_probability: f64) -> Self {
+        match self.grade {
+            Grade::Probabilistic => Self { failure_probability, ..self },
+            Grade::Verified | Grade::None => self,
+        }
+    }
 }
 
 /// Proves the bound of a certificate from the problem and the certificate alone, with the default settings.
@@ -154,7 +165,8 @@ pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Pro
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
 /// Each slack is proved by a dense or a sparse factorisation where one fits in memory, and else by Lanczos from random
-/// starts; one of the latter kind makes the proof probabilistic. Errors: settings out of range, a malformed certificate, or
+/// starts; one of the latter kind makes the proof probabilistic, over the seed of the settings or, without one, over the
+/// entropy of the operating system. Errors: settings out of range, a malformed certificate, or
 /// one whose slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head
 /// matrix is too large for either factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
 pub fn prove_with(
@@ -162,7 +174,17 @@ pub fn prove_with(
     certificate: &Certificate,
     settings: &ProofSettings,
 ) -> Result<Proof> {
-    settings.check()?;
+    settings.validate()?;
+    prove_leaving(problem, certificate, settings, &Chance::new(settings))
+}
+
+/// [`prove_with`], leaving so much to chance.
+pub(crate) fn prove_leaving(
+    problem: &TrainingProblem,
+    certificate: &Certificate,
+    settings: &ProofSettings,
+    chance: &Chance,
+) -> Result<Proof> {
     let dual = &certificate.dual;
     dual.check(problem)?;
     let blocks = certificate.blocks();
@@ -172,9 +194,10 @@ pub fn prove_with(
         let nothing = Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks };
         return Ok(proof.unwrap_or(nothing));
     }
+    let limits = Limits::new(settings);
     let outcome = match &certificate.partition {
-        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, settings)?,
-        None => Some(slack_is_semidefinite(problem, dual, settings, &Limits::new(settings))?),
+        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, &limits, chance)?,
+        None => Some(slack_is_semidefinite(problem, dual, &limits, chance)?),
     };
     let Some(failure_probability) = outcome else {
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
@@ -189,13 +212,15 @@ pub fn prove_with(
 fn slack_is_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
-    settings: &ProofSettings,
     limits: &Limits,
+    chance: &Chance,
 ) -> Result<f64> {
     // For W = 0, y = 0, N = 0 the form is γ|u|².
     if is_zero(dual) {
         return Ok(0.0);
     }
+    // Before anything is planned: pairs without a multiplier are not in the form, and could only make a proof dearer.
+    let dual = &*dual.without_idle_pairs();
     prove::check_range(problem, dual)?;
     let part = prove::taking_part(problem, dual)?;
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
@@ -210,7 +235,7 @@ fn slack_is_semidefinite(
     if proved.is_some() {
         return Ok(0.0);
     }
-    random::slack_is_probably_semidefinite(problem, dual, settings).map(|()| settings.failure_probability)
+    random::slack_is_probably_semidefinite(problem, dual, chance).map(|()| chance.probability)
 }
 
 fn is_zero(dual: &DualPoint) -> bool {

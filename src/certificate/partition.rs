@@ -131,7 +131,8 @@ impl Partition {
         }
     }
 
-    /// The dual point of each block, in its own numbering; a pair across blocks is refused.
+    /// The dual point of each block, in its own numbering, without pairs that have no multiplier; a pair across blocks is
+    /// refused.
     pub(crate) fn split(&self, dual: &DualPoint) -> Result<Vec<DualPoint>> {
         let n = self.block.len();
         let members = self.members();
@@ -148,7 +149,9 @@ impl Partition {
             if let Some(b) = blocks.find(|b| *b != a) {
                 return Err(Error::Refused(format!("pair {index} joins blocks {a} and {b}")));
             }
-            pairs[a].push((*pair, *multiplier));
+            if *multiplier != 0.0 {
+                pairs[a].push((*pair, *multiplier));
+            }
         }
         let part =
             |(samples, pairs): (&Vec<usize>, Vec<_>)| dual.restricted(samples, &place, pairs.into_iter());

@@ -1,5 +1,6 @@
 //! The road of `certify` with the reference solver in place of the low-rank one.
 
+use crate::certificate::ProofSettings;
 use crate::certify::certified::Certified;
 use crate::certify::report::{Relaxed, Report, Seconds, Status};
 use crate::control::Control;
@@ -9,7 +10,7 @@ use crate::interior_point::{
 };
 use crate::problem::TrainingProblem;
 use crate::relaxation::Lifting;
-use crate::repair::{certify_dual, dual_point};
+use crate::repair::{certify_dual_with, dual_point};
 use crate::training::{TrainingSettings, train};
 use std::time::Instant;
 
@@ -25,6 +26,7 @@ pub fn certify_by_interior_point(
     observer: &mut dyn FnMut(&ReferenceIteration),
 ) -> Result<Certified> {
     settings.check()?;
+    training.validate()?;
     let rounding = Instant::now();
     let network = train(problem, training, control);
     let mut seconds = Seconds { round: rounding.elapsed().as_secs_f64(), ..Seconds::default() };
@@ -38,7 +40,8 @@ pub fn certify_by_interior_point(
     // The multiplier of the loss is target − prediction.
     let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
     let dual = dual_point(problem, &lifting, &solution.pairs, &misfit);
-    let (certificate, proof) = certify_dual(problem, &dual)?;
+    let proving = ProofSettings { seed: Some(training.seed), ..ProofSettings::default() };
+    let (certificate, proof) = certify_dual_with(problem, &dual, &proving)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
 
     let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed(&solution), seconds);

@@ -1,7 +1,7 @@
 //! The whole road: train, relax, bound, prove, round, report.
 
 use crate::certificate::compact::most_inputs;
-use crate::certificate::{ProofSettings, prove_with};
+use crate::certificate::prove_with;
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
 use crate::certify::divide::{Division, Run as DividedRun};
@@ -85,7 +85,7 @@ pub(crate) fn run(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
-    settings.check()?;
+    settings.validate()?;
     let mut watch = Watch::new(control);
     let mut settings = settings.clone();
     if let (Some(checkpoint), Blocks::Auto) = (&settings.checkpoint, settings.blocks) {
@@ -165,8 +165,7 @@ pub(crate) fn run(
     watch.ended("solving the relaxation");
 
     let certifying = Instant::now();
-    let proving =
-        ProofSettings { time: control.remaining().or(settings.proof.time), ..settings.proof.clone() };
+    let proving = settings.making(0, control);
     let mut proved = certify_dual_with(problem, &relaxation.dual, &proving)?;
     if proved.1.lower_bound() < relaxation.free_bound {
         // A point whose proof was lost leaves the one that takes no solver.

@@ -157,9 +157,9 @@ pub(super) struct VerifyOptions {
     /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
     #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
     pub(super) failure_probability: f64,
-    /// Seed of a random proof; choose one that the maker of the certificate could not know
-    #[arg(long, default_value_t = 0)]
-    pub(super) seed: u64,
+    /// Seed of a random proof, to repeat one [default: what nobody can know, the entropy of the operating system]
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,

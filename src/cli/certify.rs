@@ -1,7 +1,7 @@
 //! `relucert certify`.
 
 use super::arguments::{CertifyOptions, NetworkOptions};
-use super::files::{SaveFolder, write_whole};
+use super::files::SaveFolder;
 use super::progress::LiveLine;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, weights};
 use crate::render::pictures::{self, Moment};
@@ -9,7 +9,8 @@ use crate::render::summary;
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, Dataset, Task, load};
 use relucert::{
-    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify, certify_network,
+    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify,
+    certify_network, write_whole,
 };
 use std::time::Instant;
 
@@ -31,7 +32,6 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
-                seed: options.seed,
                 ..ProofSettings::default()
             },
             memory_limit,

@@ -2,7 +2,7 @@
 
 use super::arguments::CompareOptions;
 use super::certify::{load_as, load_data, start_threads};
-use super::files::{SaveFolder, write_whole};
+use super::files::SaveFolder;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print};
 use crate::render::pictures::comparison;
 use crate::render::table;
@@ -12,7 +12,7 @@ use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
 use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compare};
 use relucert::data::{Dataset, Task};
-use relucert::{CertifySettings, Control, Error, Result};
+use relucert::{CertifySettings, Control, Error, Result, write_whole};
 use std::time::Duration;
 
 pub(super) fn run(options: &CompareOptions) -> Result<u8> {
@@ -55,7 +55,6 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
             blocks: common.blocks,
             proof: ProofSettings {
                 failure_probability: common.failure_probability,
-                seed: common.seed,
                 ..ProofSettings::default()
             },
             ..CertifySettings::default()

@@ -230,6 +230,7 @@ pub fn compare(
     observer: &mut dyn FnMut(&Row),
 ) -> Result<Comparison> {
     let started = Instant::now();
+    settings.certify.validate()?;
     let problem = training.problem(weight_decay)?;
     problem.dense_features()?;
     if let Some(test) = test {

@@ -35,8 +35,8 @@ pub(super) struct Bench<'a> {
     means: Vec<f64>,
     /// Whether any method asked for starts from the relaxation.
     relaxed: bool,
-    certified: Option<std::result::Result<Stages, String>>,
-    gated: Option<std::result::Result<(Patterns, GatedNetwork), String>>,
+    certified: Option<Result<Stages>>,
+    gated: Option<Result<(Patterns, GatedNetwork)>>,
 }
 
 /// What predicts.
@@ -214,11 +214,11 @@ impl<'a> Bench<'a> {
             let settings =
                 CertifySettings { seed: self.settings.seed, method, ..self.settings.certify.clone() };
             let stages = certify_stages(self.problem, None, &settings, control, &mut Silent);
-            self.certified = Some(stages.map_err(|error| error.to_string()));
+            self.certified = Some(stages);
         }
         match &self.certified {
             Some(Ok(stages)) => Ok(stages),
-            Some(Err(message)) => Err(Error::Input(message.clone())),
+            Some(Err(error)) => Err(error.again()),
             None => Err(Error::Numerical("the relaxation")),
         }
     }
@@ -266,11 +266,11 @@ impl<'a> Bench<'a> {
                     let gated = gated::solve(self.problem, &patterns, &settings, control)?;
                     Ok((patterns, gated))
                 });
-            self.gated = Some(solved.map_err(|error| error.to_string()));
+            self.gated = Some(solved);
         }
         match &self.gated {
             Some(Ok((patterns, gated))) => Ok(((patterns.count(), settings.patterns), gated.clone())),
-            Some(Err(message)) => Err(Error::Input(message.clone())),
+            Some(Err(error)) => Err(error.again()),
             None => Err(Error::Numerical("the gated problem")),
         }
     }

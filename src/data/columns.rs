@@ -1,6 +1,6 @@
 //! Which columns of a table are targets, which are features and which are left out.
 
-use super::CsvOptions;
+use super::options::CsvOptions;
 use super::text::listed;
 use crate::error::{Error, Result};
 

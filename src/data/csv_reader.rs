@@ -2,33 +2,13 @@
 
 use super::columns::Columns;
 use super::encoding::{Cell, Column, decode};
+use super::options::CsvOptions;
 use super::text::{abbreviated, decoded, line_number, listed};
 use super::{Dataset, Task};
 use crate::error::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
 use std::path::Path;
-
-/// How to read a data file.
-#[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct CsvOptions {
-    /// Names of the target columns; empty means the last column that is not left out.
-    pub targets: Vec<String>,
-    /// What the target means.
-    pub task: Task,
-    /// Names of columns to leave out, whatever they hold.
-    pub drop: Vec<String>,
-    /// Names of the features; empty means every column that is neither a target nor left out.
-    pub features: Vec<String>,
-}
-
-impl CsvOptions {
-    /// Whether features are chosen by name.
-    pub(super) fn chooses_features(&self) -> bool {
-        !self.drop.is_empty() || !self.features.is_empty()
-    }
-}
 
 /// Reads text in columns; see [`parse_csv`].
 pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {

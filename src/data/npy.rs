@@ -2,8 +2,10 @@
 
 use super::columns::Columns;
 use super::encoding::{Column, decode_numbers};
+use super::text::abbreviated;
 use super::{CsvOptions, Dataset, Task};
 use crate::error::{Error, Result};
+use crate::io::container::array_names;
 use faer::Mat;
 use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{Deserialize, NpyFile, Order};
@@ -14,7 +16,8 @@ const GREATEST_COMPRESSION: u64 = 1100;
 
 /// Reads an `.npz` archive with the arrays X (n × d) and Y (n or n × c).
 ///
-/// Y of one column is decoded like one target column of a CSV file; several columns are a regression.
+/// Other arrays are left out, and [`Dataset::notes`] says so. An archive that numpy might read in another way is refused: a
+/// member twice, or one that is not an array. Y of one column is decoded like one target column of a CSV file; several columns are a regression.
 pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
     if !options.targets.is_empty() {
         return Err(Error::Input(format!(
@@ -26,6 +29,8 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
             "{name}: the columns of X in an .npz file have no names; leave out those not wanted before it is written"
         )));
     }
+    let arrays =
+        array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::Input(format!("{name}: not an .npz file ({error}); write it with numpy.savez"))
     })?;
@@ -41,7 +46,14 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     let numbered = |prefix: &str, count: usize| (1..=count).map(|index| format!("{prefix}{index}")).collect();
     let target_names = if y.ncols() == 1 { vec!["y".into()] } else { numbered("y", y.ncols()) };
     let names = (numbered("x", x.ncols()), target_names);
-    dataset(x, y, names, name, options.task)
+    let mut dataset = dataset(x, y, names, name, options.task)?;
+    let others: Vec<String> =
+        arrays.iter().filter(|key| !["X", "Y"].contains(&key.as_str())).map(|key| abbreviated(key)).collect();
+    if !others.is_empty() {
+        let shown = others[..others.len().min(10)].join(", ");
+        dataset.add_note(format!("{name}: only the arrays X and Y are read; left out: {shown}"));
+    }
+    Ok(dataset)
 }
 
 /// Reads an `.npy` table, whose columns are called `x1`, …, `y`; the last one is the target unless others are named.
@@ -129,7 +141,7 @@ fn member(archive: &mut NpzArchive<Cursor<&[u8]>>, size: usize, name: &str, key:
     let wanted = file_name_from_array_name(key);
     let mut bytes = Vec::new();
     let Ok(entry) = archive.zip_archive().by_name(&wanted) else {
-        let keys: Vec<String> = archive.array_names().map(super::text::abbreviated).take(10).collect();
+        let keys: Vec<String> = archive.array_names().map(abbreviated).take(10).collect();
         return Err(Error::Input(format!(
             "{name}: no readable array {key} (it has: {}); write it with numpy.savez(file, X=X, Y=Y)",
             keys.join(", ")

@@ -1,5 +1,6 @@
 //! Arrays of an .npz archive that may be damaged or forged.
 
+use super::container::array_names;
 use super::npy::{HEADER_LIMIT, header_length};
 use crate::error::{Error, Result};
 use crate::system::memory;
@@ -22,24 +23,41 @@ const LONGEST_EMPTY: u64 = 1 << 24;
 pub(crate) struct Archive<'a, R: Read + Seek> {
     path: &'a Path,
     archive: NpzArchive<R>,
+    names: Vec<String>,
     largest: u64,
 }
 
 impl<'a, R: Read + Seek> Archive<'a, R> {
-    /// `size` is that of the whole file in bytes.
-    pub(crate) fn new(path: &'a Path, reader: R, size: u64) -> Result<Self> {
-        let archive = NpzArchive::new(reader).map_err(|source| Error::Io { path: path.into(), source })?;
+    /// `size` is that of the whole file in bytes. Errors: what numpy would not read, or read otherwise.
+    pub(crate) fn new(path: &'a Path, mut reader: R, size: u64) -> Result<Self> {
+        let wrong = |source: io::Error| match source.kind() {
+            io::ErrorKind::InvalidData => Error::Input(format!("{}: {source}", path.display())),
+            _ => Error::Io { path: path.into(), source },
+        };
+        let names = array_names(&mut reader).map_err(wrong)?;
+        let archive = NpzArchive::new(reader).map_err(wrong)?;
         let largest = size.saturating_mul(GREATEST_COMPRESSION).min(memory::available() / COPIES);
-        Ok(Self { path, archive, largest })
+        Ok(Self { path, archive, names, largest })
     }
 
     pub(crate) fn bad(&self, what: &str) -> Error {
         Error::Input(format!("{}: {what}", self.path.display()))
     }
 
-    pub(crate) fn has(&mut self, name: &str) -> bool {
-        let entry = self.archive.zip_archive().by_name(&file_name_from_array_name(name));
-        !matches!(entry, Err(ZipError::FileNotFound))
+    /// Refuses arrays other than these.
+    pub(crate) fn only(self, known: &[&[&str]]) -> Result<Self> {
+        match self.names.iter().find(|name| !known.iter().any(|list| list.contains(&name.as_str()))) {
+            None => Ok(self),
+            Some(name) => {
+                let shown: String = name.chars().take(40).collect();
+                Err(self
+                    .bad(&format!("array {} does not belong in it; leave it out", shown.escape_default())))
+            }
+        }
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.iter().any(|known| known == name)
     }
 
     /// Shape and values in row-major order. What is allocated is bounded by the size that the archive declares, and that

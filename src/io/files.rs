@@ -1,6 +1,8 @@
 //! Problem, network and certificate as .npz files that `numpy.load` reads.
 
 use super::archive::Archive;
+use super::members::{CERTIFICATE, NETWORK, PROBLEM};
+use super::whole::{Unfinished, write_anew};
 use crate::certificate::{Certificate, Partition, Proof, prove};
 use crate::dual::{CutForms, DualPoint};
 use crate::error::{Error, Result};
@@ -11,9 +13,8 @@ use npyz::npz::NpzWriter;
 use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
 use npyz::{AutoSerialize, WriterBuilder};
 use sprs::CsMat;
-use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Cursor, Read, Seek, Write};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 /// Writes `problem.npz`: X (n × d), Y (n × c), gamma. Sparse features are, in place of X, the compressed rows X_shape (two
@@ -66,34 +67,36 @@ pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -
     array(out, "head", &[heads.len() as u64, order as u64, order as u64], entries)
 }
 
-/// Reads what [`save_problem`] wrote; everything is checked again.
+/// Reads what [`save_problem`] wrote; everything is checked again, and any other array is refused.
 pub fn load_problem(path: &Path) -> Result<TrainingProblem> {
-    problem(open(path)?)
+    problem(open(path)?.only(&[PROBLEM])?)
 }
 
 /// The problem in the bytes of a `problem.npz`; `path` is what messages call it.
 pub fn parse_problem(path: &Path, bytes: &[u8]) -> Result<TrainingProblem> {
-    problem(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    problem(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[PROBLEM])?)
 }
 
-/// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error.
+/// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error, and so is any
+/// other array: a network with biases, say, is another one.
 pub fn load_network(path: &Path) -> Result<Network> {
-    take_network(&mut open(path)?)
+    take_network(&mut open(path)?.only(&[NETWORK])?)
 }
 
 /// The network in the bytes of a `network.npz`; `path` is what messages call it.
 pub fn parse_network(path: &Path, bytes: &[u8]) -> Result<Network> {
-    take_network(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    take_network(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[NETWORK])?)
 }
 
-/// Reads what [`save_certificate`] wrote. Nothing is believed: [`prove`] checks it against a problem.
+/// Reads what [`save_certificate`] wrote; any other array is refused. Nothing is believed: [`prove`] checks it against a
+/// problem.
 pub fn load_certificate(path: &Path) -> Result<Certificate> {
-    take_certificate(&mut open(path)?)
+    take_certificate(&mut open(path)?.only(&[CERTIFICATE])?)
 }
 
 /// The certificate in the bytes of a `certificate.npz`; `path` is what messages call it.
 pub fn parse_certificate(path: &Path, bytes: &[u8]) -> Result<Certificate> {
-    take_certificate(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?)
+    take_certificate(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[CERTIFICATE])?)
 }
 
 pub(crate) fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {
@@ -240,19 +243,6 @@ pub fn verify(folder: &Path) -> Result<Proof> {
     prove(&problem, &certificate)
 }
 
-/// Temporary files are private by default; a certificate is for strangers, as far as the umask lets it.
-fn readable_by_others() -> tempfile::Builder<'static, 'static> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mut builder = tempfile::Builder::new();
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-        builder
-    }
-    #[cfg(not(unix))]
-    tempfile::Builder::new()
-}
-
 /// Representations in CSR, under names that begin with the prefix.
 pub(crate) fn put_forms(out: &mut Writer<'_>, prefix: &str, cuts: &CutForms) -> io::Result<()> {
     let count = cuts.len() as u64;
@@ -280,57 +270,20 @@ fn compressed_rows(out: &mut Writer<'_>, x: &CsMat<f64>) -> io::Result<()> {
     array(out, DATA, &entries, x.data().iter().copied())
 }
 
-pub(crate) type Writer<'a> = NpzWriter<&'a mut BufWriter<tempfile::NamedTempFile>>;
+pub(crate) type Writer<'a> = NpzWriter<&'a mut Unfinished>;
 
-/// Writes through a temporary file in the same folder, so that no half-written file is ever seen.
 fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
-    write_through(&readable_by_others(), path, fill)
+    write_anew(path, |out| archive(out, fill))
 }
 
-fn part_name(path: &Path) -> Result<OsString> {
-    let name = path.file_name().ok_or_else(|| {
-        Error::Input(format!("{}: not the name of a file; name one in a folder", path.display()))
-    })?;
-    let mut part = OsString::from(".");
-    part.push(name);
-    part.push(".part");
-    Ok(part)
-}
-
-/// Whether [`rewrite`] will find a place to write.
-pub(crate) fn try_rewrite(path: &Path) -> Result<()> {
-    let part = path.with_file_name(part_name(path)?);
-    let tried = File::create(&part).and_then(|_| std::fs::remove_file(&part));
-    tried.map_err(|source| Error::Io { path: path.into(), source })
-}
-
-/// The same through a temporary file of one name, `.NAME.part`: a process that is killed leaves at most that one behind,
-/// and the next one takes it away.
-pub(crate) fn rewrite(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
-    let part = part_name(path)?;
-    let _ = std::fs::remove_file(path.with_file_name(&part));
-    let mut builder = readable_by_others();
-    write_through(builder.prefix(&part).rand_bytes(0), path, fill)
-}
-
-fn write_through(
-    temporary: &tempfile::Builder<'_, '_>,
-    path: &Path,
+/// An archive filled with arrays.
+pub(crate) fn archive(
+    out: &mut Unfinished,
     fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>,
-) -> Result<()> {
-    let wrong = |source: io::Error| Error::Io { path: path.into(), source };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut out = BufWriter::new(temporary.tempfile_in(folder).map_err(wrong)?);
-    let mut archive = NpzWriter::new(&mut out);
-    fill(&mut archive).map_err(wrong)?;
-    archive.zip_writer().finish().map_err(|error| wrong(error.into()))?;
-    drop(archive);
-    out.flush().map_err(wrong)?;
-    let file = out.into_inner().map_err(|error| wrong(error.into_error()))?;
-    // On the disk before it takes the name of the last one, and the name too where folders can be synchronised.
-    file.as_file().sync_all().map_err(wrong)?;
-    file.persist(path).map_err(|error| wrong(error.error))?;
-    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+) -> io::Result<()> {
+    let mut archive = NpzWriter::new(out);
+    fill(&mut archive)?;
+    archive.zip_writer().finish()?;
     Ok(())
 }
 

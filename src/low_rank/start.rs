@@ -3,9 +3,8 @@
 use super::Factor;
 use crate::problem::Network;
 use crate::relaxation::Lifting;
-use rand::SeedableRng;
+use crate::system::stream::{Purpose, generator};
 use rand_distr::{Distribution, StandardNormal};
-use rand_pcg::Pcg64;
 
 /// Size of the perturbation of s, relative to the mean of |s|.
 const NOISE: f64 = 0.05;
@@ -40,7 +39,7 @@ pub fn start(lifting: &Lifting, network: &Network, columns: usize, seed: u64) ->
     while factor.columns < columns {
         factor.push_column(&vec![0.0; factor.rows()]);
     }
-    let mut rng = Pcg64::seed_from_u64(seed);
+    let mut rng = generator(seed, Purpose::Solver, 0);
     let (order, head, r) = (factor.order, lifting.head(), factor.columns);
     let tail = &mut factor.values[head * r..order * r];
     let mean = tail.iter().map(|v| v.abs()).sum::<f64>() / tail.len().max(1) as f64;

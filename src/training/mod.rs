@@ -17,15 +17,16 @@ mod whitened;
 mod whitening;
 
 use crate::control::Control;
+use crate::error::{Error, Result};
 use crate::linalg::dense::product;
 use crate::problem::{Network, TrainingProblem};
+use crate::system::stream::{Purpose, derived, generator};
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
 use lbfgs::{Limits, minimise};
 use projection::Projection;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 use rayon::prelude::*;
 #[doc(hidden)]
 pub use whitening::Whitening;
@@ -83,10 +84,23 @@ impl Default for TrainingSettings {
     }
 }
 
+impl TrainingSettings {
+    /// Refuses a value out of its range.
+    pub fn validate(&self) -> Result<()> {
+        for (name, value) in [("width", self.width), ("starts", self.starts), ("iterations", self.iterations)]
+        {
+            if value == 0 {
+                return Err(Error::Parameter { name, value: value.to_string(), range: "at least 1" });
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Trains from random starts. The network is never worse than the empty one, also when `control` stops it early.
 pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
     search(problem, settings, 1.0, control, |at, start| {
-        let mut rng = generator(settings.seed, start);
+        let mut rng = generator(settings.seed, Purpose::Training, start as u64);
         let width = if at.is_plane() { WIDTH_IN_A_PLANE } else { settings.width.max(1) };
         (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect()
     })
@@ -113,7 +127,7 @@ pub fn polish(
         if start == 0 {
             return at.pull(hidden);
         }
-        let mut rng = generator(settings.seed, start);
+        let mut rng = generator(settings.seed, Purpose::Polish, start as u64);
         let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
         at.pull(product(hidden, mixture.as_ref()).as_ref())
     })
@@ -223,7 +237,7 @@ pub fn descent(
     settings: &TrainingSettings,
 ) -> Option<(f64, usize)> {
     let at = Coordinates::with(problem, whitening)?;
-    let mut rng = generator(settings.seed, 0);
+    let mut rng = generator(settings.seed, Purpose::Training, 0);
     // The same start in the features, whatever the coordinates.
     let start =
         Mat::<f64>::from_fn(problem.inputs(), settings.width.max(1), |_, _| rng.sample(StandardNormal));
@@ -233,10 +247,6 @@ pub fn descent(
     let mut projection = Projection::new(&at, settings.width.max(1));
     let value = minimise(&mut hidden, |u, g| projection.value_and_gradient(u, g), limits, &Control::new());
     Some((value, projection.evaluations()))
-}
-
-fn generator(seed: u64, stream: usize) -> Pcg64 {
-    Pcg64::seed_from_u64(seed.wrapping_add((stream as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 
 /// Scales each neuron to ‖u‖ = ‖v‖, which leaves the prediction as it is and can only lower the weight decay.
@@ -401,7 +411,7 @@ fn improve(
             break;
         }
         value = neurons::tidy(at, &mut hidden, control).min(value);
-        let seed = settings.seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(round as u64 + 1));
+        let seed = derived(settings.seed, Purpose::Neurons, round as u64);
         let mut trial = hidden.clone();
         let mut answer = add(at, &mut trial, cap, seed, control);
         for _ in 1..CORRECTIONS {

@@ -8,10 +8,10 @@ use super::lbfgs::{Limits, minimise};
 use super::whitened::Whitened;
 use crate::control::Control;
 use crate::linalg::vector::{axpy, dot};
+use crate::system::stream::{Purpose, generator};
 use faer::MatRef;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
 /// A direction with ‖u‖ = 1 and its ratio ‖Wᵀ(Xu)₊‖ / γ.
@@ -151,7 +151,7 @@ fn climb_from_many(
     (0..ascents)
         .into_par_iter()
         .map(|index| {
-            let mut rng = Pcg64::seed_from_u64(seed ^ (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+            let mut rng = generator(seed, Purpose::Neurons, index as u64);
             let mut z: Vec<f64> = (0..at.rank()).map(|_| rng.sample(StandardNormal)).collect();
             if index % 3 == 2 && index / 3 < n {
                 let sample = order[index / 3].1;

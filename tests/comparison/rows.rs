@@ -86,12 +86,12 @@ fn a_method_that_does_not_apply_says_so_and_the_others_run() {
     let data = Dataset::regression(x, y, vec!["a".into(), "b".into()], vec!["y".into()]).unwrap();
     let settings = CompareSettings {
         descent: DescentSettings { width: 5, epochs: 5, ..DescentSettings::default() },
-        certify: CertifySettings { tolerance: 2.0, ..CertifySettings::default() },
+        certify: CertifySettings { memory_limit: Some(1), ..CertifySettings::default() },
         ..settings(&[Method::Nngp, Method::Certify, Method::Sgd, Method::Gated, Method::Sgd])
     };
     let found = compare(&data, None, 50.0, &settings, &Control::new(), &mut |_| {}).unwrap();
     let [nngp, certify, sgd, gated] = &found.rows[..] else { panic!("one row a method") };
-    for (row, part) in [(nngp, "5001 samples"), (certify, "tolerance")] {
+    for (row, part) in [(nngp, "5001 samples"), (certify, "memory")] {
         assert_eq!(row.status, Outcome::NotApplicable);
         assert!(row.note.as_deref().unwrap().contains(part), "{:?}", row.note);
         assert!(row.objective.is_none() && row.bound.is_none() && row.train_score.is_none());

@@ -33,6 +33,8 @@ const SIDE_BY_SIDE: usize = 64;
 /// Visits of a subtree before it is divided: this many for each sample, and this many in any case.
 const VISITS_PER_SAMPLE: u64 = 64;
 const VISITS: u64 = 1 << 21;
+/// Cells that could not be split any further, after which a search ends.
+const MOST_EXHAUSTED: usize = 256;
 
 /// What a search may cost.
 #[derive(Clone, Debug)]
@@ -187,10 +189,11 @@ impl<'a> NeuronClaim<'a> {
         let quota = VISITS.max(VISITS_PER_SAMPLE * at.samples.len() as u64);
         let workspaces = Mutex::new(Vec::<Workspace>::new());
         let mut violators: Vec<Violator> = Vec::new();
-        let mut is_whole = true;
+        let mut exhausted = 0;
         while !open.is_empty() {
             let is_spent = search.cells >= settings.cells || search.visits >= settings.visits;
-            if is_spent || control.should_stop() || !violators.is_empty() {
+            let is_lost = !violators.is_empty() || exhausted >= MOST_EXHAUSTED;
+            if is_spent || is_lost || control.should_stop() {
                 break;
             }
             let most = (settings.cells - search.cells).min(settings.visits - search.visits);
@@ -217,15 +220,13 @@ impl<'a> NeuronClaim<'a> {
                 search.visits += found.visits;
                 search.share += found.closed / at.d as f64;
                 search.largest = search.largest.max(found.largest);
-                is_whole &= !found.exhausted && found.violators.is_empty();
+                exhausted += found.exhausted;
                 violators.extend(found.violators);
-                if !found.exhausted {
-                    open.extend(found.open);
-                }
+                open.extend(found.open);
             }
             progress(SearchProgress { cells: search.cells, share: search.share });
         }
-        if is_whole && open.is_empty() {
+        if open.is_empty() && exhausted == 0 && violators.is_empty() {
             search.proved = Some(ProvedLevel { level, claim: self });
         }
         search.largest = at.unscaled(0.5 * search.largest);

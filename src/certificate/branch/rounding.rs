@@ -22,7 +22,7 @@ pub(super) fn inflation(at: &Coordinates) -> Vec<f64> {
 pub(super) fn twice_level(at: &Coordinates, level: f64) -> f64 {
     let (n, d) = (at.samples.len() as f64, at.d as f64);
     let corners = 4f64.powi(at.d.min(11) as i32);
-    let roundings = 32.0 * n + 64.0 * (512.0 + d * d + at.c as f64) + 8.0 * corners;
+    let roundings = 32.0 * n + 16.0 * (512.0 + d * d + 2.0 * at.c as f64) + corners;
     let slack = UNIT * roundings * (at.mass + 2.0 * d * level) + 2f64.powi(-790);
     (2.0 * level * (1.0 - 4.0 * UNIT) - slack) * (1.0 - 4.0 * UNIT)
 }

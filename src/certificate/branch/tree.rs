@@ -16,6 +16,8 @@ const DENSE_ENOUGH: f64 = 0.75;
 const MOST_ACROSS: f64 = 0.9;
 /// Cells between two looks at the clock.
 const PATIENCE: u64 = 64;
+/// Cells that could not be split, after which a subtree is left.
+const MOST_EXHAUSTED: usize = 8;
 
 /// What is searched: |Σ_i w_i|x_i·u| + sPu| ≤ m|u| for s = ±1 and all u in R^d.
 pub(super) struct Claim<'a> {
@@ -58,8 +60,8 @@ pub(super) struct Searched {
     /// Cells that are still open, in the order in which they would have come.
     pub open: Vec<Cell>,
     pub violators: Vec<Violator>,
-    /// Whether a cell could not be split any further.
-    pub exhausted: bool,
+    /// Cells that could not be split any further: they are neither closed nor among the open ones.
+    pub exhausted: usize,
 }
 
 /// Buffers of a search, reused from one subtree to the next.
@@ -128,7 +130,9 @@ impl Workspace {
             if !found.violators.is_empty() {
                 break;
             }
-            let spent = found.visits >= budget.visits || found.cells >= budget.cells;
+            let spent = found.visits >= budget.visits
+                || found.cells >= budget.cells
+                || found.exhausted >= MOST_EXHAUSTED;
             if spent || (found.cells % PATIENCE == PATIENCE - 1 && stop()) {
                 found.open.push(cell);
                 found.open.extend(self.nodes.drain(..).rev().map(|(cell, ..)| cell));
@@ -145,8 +149,7 @@ impl Workspace {
             cell.open = looked.open;
             let axis = if cell.depth < MOST_DEPTH { cell.widest(&looked.score, claim.d) } else { None };
             let Some(axis) = axis else {
-                found.exhausted = true;
-                found.open.push(cell);
+                found.exhausted += 1;
                 continue;
             };
             self.settle(claim, level, looked.unsettled);

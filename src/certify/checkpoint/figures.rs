@@ -4,10 +4,6 @@ use crate::bounds::LowerBound;
 use crate::certificate::Grade;
 use crate::certify::report::{BlockFigures, Relaxed, Status};
 
-const STATUSES: [Status; 5] =
-    [Status::Converged, Status::TimeLimit, Status::Cancelled, Status::Stalled, Status::Unproved];
-const GRADES: [Grade; 3] = [Grade::Verified, Grade::Probabilistic, Grade::None];
-
 /// Numbers of a block.
 pub(super) const BLOCK: usize = 12;
 /// Numbers of a run in one piece.
@@ -23,12 +19,34 @@ pub(super) fn measure(value: f64) -> Option<f64> {
     (value.is_finite() && value >= 0.0).then_some(value)
 }
 
-fn code<T: PartialEq>(list: &[T], value: &T) -> f64 {
-    list.iter().position(|known| known == value).unwrap_or(0) as f64
+/// The number of a status. A new one has to be given a number here, and back in [`to_status`].
+fn of_status(status: Status) -> f64 {
+    match status {
+        Status::Converged => 0.0,
+        Status::TimeLimit => 1.0,
+        Status::Cancelled => 2.0,
+        Status::Stalled => 3.0,
+        Status::Unproved => 4.0,
+    }
 }
 
-fn decoded<T: Copy>(list: &[T], value: f64) -> Option<T> {
-    list.get(whole(value)?).copied()
+/// None where no version of this layout has such a status.
+fn to_status(number: f64) -> Option<Status> {
+    let known = [Status::Converged, Status::TimeLimit, Status::Cancelled, Status::Stalled, Status::Unproved];
+    known.into_iter().find(|status| of_status(*status) == number)
+}
+
+fn of_grade(grade: Grade) -> f64 {
+    match grade {
+        Grade::Verified => 0.0,
+        Grade::Probabilistic => 1.0,
+        Grade::None => 2.0,
+    }
+}
+
+fn to_grade(number: f64) -> Option<Grade> {
+    let known = [Grade::Verified, Grade::Probabilistic, Grade::None];
+    known.into_iter().find(|grade| of_grade(*grade) == number)
 }
 
 /// Figures of a settled block.
@@ -40,9 +58,9 @@ pub(super) fn of_block(figures: &BlockFigures) -> [f64; BLOCK] {
         figures.rank as f64,
         figures.pairs as f64,
         figures.active_pairs as f64,
-        code(&STATUSES, &figures.status),
+        of_status(figures.status),
         figures.lower_bound.value(),
-        code(&GRADES, &figures.grade),
+        of_grade(figures.grade),
         figures.failure_probability,
         figures.solve_seconds,
         figures.certify_seconds,
@@ -62,10 +80,10 @@ pub(super) fn to_block(row: &[f64]) -> Option<BlockFigures> {
         rank: whole(rank)?,
         pairs: whole(pairs)?,
         active_pairs: whole(active)?,
-        status: decoded(&STATUSES, status)?,
+        status: to_status(status)?,
         begun: true,
         lower_bound: LowerBound::claimed(measure(lower)?),
-        grade: decoded(&GRADES, grade)?,
+        grade: to_grade(grade)?,
         failure_probability: measure(failure)?,
         solve_seconds: measure(solve)?,
         certify_seconds: measure(certify)?,
@@ -81,7 +99,7 @@ pub(super) fn of_whole(relaxed: &Relaxed) -> [f64; WHOLE] {
         relaxed.rank as f64,
         relaxed.pairs as f64,
         relaxed.active_pairs as f64,
-        code(&STATUSES, &relaxed.status),
+        of_status(relaxed.status),
     ]
 }
 
@@ -94,7 +112,7 @@ pub(super) fn to_whole(row: &[f64]) -> Option<Relaxed> {
         rank: whole(rank)?,
         pairs: whole(pairs)?,
         active_pairs: whole(active)?,
-        status: decoded(&STATUSES, status)?,
+        status: to_status(status)?,
         ..Relaxed::nothing()
     })
 }

@@ -8,9 +8,9 @@ use crate::certify::report::{BlockFigures, Relaxed, Seconds};
 use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
 use crate::error::{Error, Result};
 use crate::io::archive::Archive;
-use crate::io::files::{
-    Writer, array, open, put_network, rewrite, take_certificate, take_network, try_rewrite,
-};
+use crate::io::files::{Writer, archive, array, open, put_network, take_certificate, take_network};
+use crate::io::members::{CERTIFICATE, NETWORK};
+use crate::io::whole::{rewrite, try_rewrite};
 use crate::problem::{Network, TrainingProblem};
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -74,7 +74,7 @@ impl Saver {
     ) -> Result<(Self, Option<Saved>)> {
         let fingerprint = Fingerprint::new(problem, given, settings, blocks);
         let saved = match open(&checkpoint.path) {
-            Ok(mut archive) => Some(load(&mut archive, checkpoint, &fingerprint, problem, blocks)?),
+            Ok(archive) => Some(load(archive, checkpoint, &fingerprint, problem, blocks)?),
             Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
                 try_rewrite(&checkpoint.path)?;
                 None
@@ -111,10 +111,12 @@ impl Saver {
     pub(crate) fn write(&mut self, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) {
         let seconds = [self.seconds.solve, self.seconds.certify, self.seconds.round];
         let outcome = rewrite(&self.checkpoint.path, |out| {
-            array(out, "fingerprint", &[self.fingerprint.count()], self.fingerprint.numbers())?;
-            array(out, "seconds", &[3], seconds.into_iter())?;
-            put_network(out, &self.network)?;
-            fill(out)
+            archive(out, |out| {
+                array(out, "fingerprint", &[self.fingerprint.count()], self.fingerprint.numbers())?;
+                array(out, "seconds", &[3], seconds.into_iter())?;
+                put_network(out, &self.network)?;
+                fill(out)
+            })
         });
         self.written = Instant::now();
         if let Err(error) = outcome {
@@ -146,8 +148,27 @@ fn foreign(checkpoint: &Checkpoint) -> Error {
 
 type Input<'a> = Archive<'a, BufReader<File>>;
 
+/// The arrays of a checkpoint beside those of a network and of a certificate.
+const STATE: &[&str] = &[
+    "fingerprint",
+    "seconds",
+    "figures",
+    "blocks",
+    "loss",
+    "levels",
+    "numbers",
+    "factor",
+    "keys",
+    "multipliers",
+    "equality_multipliers",
+    "cut_target",
+    "cut_indptr",
+    "cut_index",
+    "cut_coef",
+];
+
 fn load(
-    archive: &mut Input<'_>,
+    archive: Input<'_>,
     checkpoint: &Checkpoint,
     fingerprint: &Fingerprint,
     problem: &TrainingProblem,
@@ -158,6 +179,7 @@ fn load(
     if !archive.has("fingerprint") {
         return Err(foreign(checkpoint));
     }
+    let archive = &mut archive.only(&[NETWORK, CERTIFICATE, STATE])?;
     fingerprint.check(&archive.array::<u64>("fingerprint").map_err(refused)?.1, checkpoint)?;
     let network = take_network(archive).map_err(refused)?;
     if (network.hidden().nrows(), network.output().nrows()) != (problem.inputs(), problem.outputs())

@@ -59,11 +59,11 @@ impl BlockTask {
     }
 
     pub(super) fn solve_proved(&self, control: &Control) -> Result<(BlockOutcome, Proof)> {
-        let (problem, proving) = (&self.problem, &self.settings.proof);
+        let problem = &self.problem;
         let solving = Instant::now();
         if control.should_stop() {
             let zero = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
-            let proof = prove_with(problem, &zero, proving)?;
+            let proof = prove_with(problem, &zero, &self.settings.proof)?;
             let relaxed = Relaxed {
                 // The network is a point of the block's relaxation.
                 value: self.network.objective(problem),
@@ -78,7 +78,7 @@ impl BlockTask {
         let until = control.reserving(2 * factorisation_time(order));
         let relaxation = relax(problem, &self.network, &self.settings, &until, &mut Silent, solving, None)?;
         let certifying = Instant::now();
-        let proving = ProofSettings { time: control.remaining().or(proving.time), ..proving.clone() };
+        let proving = self.settings.making(self.block, control);
         let mut proved = certify_dual_with(problem, &relaxation.dual, &proving)?;
         if proved.1.lower_bound() < relaxation.free_bound {
             // A point whose proof was lost leaves the one that takes no solver.

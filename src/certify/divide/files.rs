@@ -4,11 +4,12 @@ use super::block::{BlockOutcome, BlockTask};
 use crate::certify::report::BlockFigures;
 use crate::certify::settings::CertifySettings;
 use crate::error::{Error, Result};
+use crate::io::whole::write_whole;
 use crate::io::{load_certificate, load_network, load_problem, save_certificate, save_network, save_problem};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 
 /// Longest JSON file that is read; honest ones are a thousandth of it.
@@ -50,8 +51,7 @@ impl BlockTask {
         let path = folder.join("task.json");
         let TaskFile { schema, block, blocks, settings } = read_json(&path)?;
         check_numbers(&path, schema, block, blocks)?;
-        settings.check()?;
-        settings.solver.check()?;
+        settings.validate()?;
         let problem = load_problem(&folder.join("problem.npz"))?;
         let network = load_network(&folder.join("network.npz"))?;
         crate::certify::certified::check_network(&problem, &network)?;
@@ -88,14 +88,9 @@ fn check_numbers(path: &Path, schema: u32, block: usize, blocks: usize) -> Resul
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let wrong = |source| Error::Io { path: path.into(), source };
     let text = serde_json::to_vec_pretty(value)
         .map_err(|error| Error::Input(format!("{}: cannot be written as JSON: {error}", path.display())))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(wrong)?;
-    file.write_all(&text).and_then(|()| file.as_file().sync_all()).map_err(wrong)?;
-    file.persist(path).map_err(|error| wrong(error.error))?;
-    Ok(())
+    write_whole(path, |file| file.write_all(&text))
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {

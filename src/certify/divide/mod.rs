@@ -14,7 +14,7 @@ mod run;
 pub use block::{BlockOutcome, BlockTask};
 pub(crate) use run::Run;
 
-use crate::certificate::{Partition, Proof, ProofSettings, share, stack_proved};
+use crate::certificate::{Partition, Proof, ProofSettings, share, share_of_probability, stack_proved};
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::plan::Plan;
 use crate::certify::relax::{better, certify_free, check_size};
@@ -23,9 +23,8 @@ use crate::certify::settings::{CertifySettings, Method, Prices};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::problem::{Network, TrainingProblem};
-use rand::SeedableRng;
+use crate::system::stream::{Purpose, generator};
 use rand::seq::SliceRandom;
-use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
 /// A problem divided into random blocks of samples, whose bounds add up to a bound.
@@ -74,7 +73,7 @@ impl<'a> Division<'a> {
         network: &'a Network,
         settings: &CertifySettings,
     ) -> Result<Self> {
-        settings.check()?;
+        settings.validate()?;
         check_network(problem, network)?;
         let plan = Plan::new(problem, settings, None)?;
         check_size(problem, plan.blocks)?;
@@ -98,7 +97,7 @@ impl<'a> Division<'a> {
         let partition =
             Partition::from_blocks(&random_blocks(problem.samples(), plan.blocks, settings.seed))?;
         // Whatever rests on chance may fail in any block.
-        let failure_probability = settings.proof.failure_probability / plan.blocks as f64;
+        let failure_probability = share_of_probability(settings.proof.failure_probability, plan.blocks);
         let proof = ProofSettings { failure_probability, ..settings.proof.clone() };
         // A round of prices goes on from the low-rank solver's state.
         let method = if settings.prices == Prices::None { settings.method } else { Method::LowRank };
@@ -218,7 +217,7 @@ impl<'a> Division<'a> {
 /// A random division of the samples into blocks whose sizes differ by one at most.
 fn random_blocks(samples: usize, count: usize, seed: u64) -> Vec<Vec<usize>> {
     let mut order: Vec<usize> = (0..samples).collect();
-    order.shuffle(&mut Pcg64::seed_from_u64(seed));
+    order.shuffle(&mut generator(seed, Purpose::Blocks, 0));
     let mut blocks = vec![Vec::with_capacity(samples.div_ceil(count)); count];
     order.into_iter().enumerate().for_each(|(k, sample)| blocks[k % count].push(sample));
     // Random samples, but in the order of the data within a block.

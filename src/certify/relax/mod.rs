@@ -26,6 +26,7 @@ use crate::progress::Observer;
 use crate::relaxation::cuts::{Cuts, propose};
 use crate::relaxation::{Cut, Geometry, LiftedFactor, Lifting};
 use crate::repair::{RepairSettings, proof_margin, repair, repair_priced};
+use crate::system::stream::{Purpose, derived};
 use faer::Mat;
 use std::time::Instant;
 
@@ -253,7 +254,7 @@ impl Run<'_> {
         if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
             return Vec::new();
         }
-        propose(self.lifting, rows, columns, held, self.cuts, self.seed.wrapping_add(round as u64))
+        propose(self.lifting, rows, columns, held, self.cuts, derived(self.seed, Purpose::Cuts, round as u64))
     }
 
     /// Whether a round of cuts that began with this bound has raised it enough for another.

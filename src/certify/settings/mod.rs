@@ -8,9 +8,11 @@ pub use method::Method;
 pub(crate) use method::ROWS_WITH_CUTS;
 
 use crate::certificate::ProofSettings;
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::low_rank::SolverSettings;
 use crate::relaxation::cuts::Cuts;
+use crate::system::stream::{Purpose, derived};
 use crate::training::TrainingSettings;
 
 /// Samples that one factor takes on before the problem is divided.
@@ -143,8 +145,20 @@ impl Default for CertifySettings {
 }
 
 impl CertifySettings {
-    /// Refuses a value out of its range.
-    pub(crate) fn check(&self) -> Result<()> {
+    /// Settings of the proof of what the run itself has made for a block (0 for a run in one piece): in the time that is
+    /// left, and from a stream of the run's seed, so that the same seed gives the same bits.
+    pub(crate) fn making(&self, block: usize, control: &Control) -> ProofSettings {
+        let seed = self.proof.seed.unwrap_or(self.seed);
+        ProofSettings {
+            time: control.remaining().or(self.proof.time),
+            seed: Some(derived(seed, Purpose::BlockProof, block as u64)),
+            ..self.proof.clone()
+        }
+    }
+
+    /// Refuses a value out of its range, here and in all settings within: [`certify()`](crate::certify()) asks before
+    /// anything is spent.
+    pub fn validate(&self) -> Result<()> {
         if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
             return Err(Error::Parameter {
                 name: "tolerance",
@@ -152,6 +166,17 @@ impl CertifySettings {
                 range: "between 0 and 1",
             });
         }
+        if self.blocks == Blocks::Count(0) {
+            let range = "between 1 and half the number of samples";
+            return Err(Error::Parameter { name: "blocks", value: "0".into(), range });
+        }
+        if self.memory_limit == Some(0) {
+            let value = "0".into();
+            return Err(Error::Parameter { name: "memory_limit", value, range: "at least one byte" });
+        }
+        self.solver.check()?;
+        self.training.validate()?;
+        self.proof.validate()?;
         if self.prices != Prices::None && self.cuts != Cuts::None {
             return Err(Error::Input("prices and cuts do not go together; leave out one of the two".into()));
         }

@@ -8,9 +8,9 @@ mod simplex;
 
 use crate::linalg::dense::product;
 use crate::relaxation::{Cut, Lifting};
+use crate::system::stream::{Purpose, generator};
 use faer::MatRef;
-use rand::{RngExt, SeedableRng};
-use rand_pcg::Pcg64;
+use rand::RngExt;
 use rayon::prelude::*;
 use simplex::Simplex;
 use std::collections::BTreeSet;
@@ -102,7 +102,7 @@ pub fn nearest(lifting: &Lifting) -> Vec<Cut> {
 /// `rounds` representations of each direction, each cheapest for costs drawn uniformly from [0, 1).
 pub fn random(lifting: &Lifting, rounds: usize, seed: u64) -> Vec<Cut> {
     let groups = lifting.groups();
-    let mut rng = Pcg64::seed_from_u64(seed);
+    let mut rng = generator(seed, Purpose::Cuts, 0);
     let mut cuts = Vec::new();
     for _ in 0..rounds {
         let costs: Vec<f64> = (0..groups * groups).map(|_| rng.random()).collect();
@@ -212,7 +212,7 @@ fn chosen(groups: usize, k: usize, order: &[usize], asks: &Asks) -> Vec<usize> {
     if forms <= asks.forms {
         return (0..forms).collect();
     }
-    let mut rng = Pcg64::seed_from_u64(asks.seed ^ (k as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let mut rng = generator(asks.seed, Purpose::Cuts, k as u64);
     let mut chosen: BTreeSet<usize> =
         order.iter().take(asks.forms / 4).flat_map(|&i| [i, i + groups]).collect();
     while chosen.len() < asks.forms {
