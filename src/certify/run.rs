@@ -5,10 +5,10 @@ use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::by_branch::ByBranch;
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
-use crate::certify::divide::{Division, Run as DividedRun, better};
+use crate::certify::divide::{Division, Run as DividedRun};
 use crate::certify::overrun::Watch;
 use crate::certify::plan::Plan;
-use crate::certify::relax::{cause, certify_free, check_size, relax};
+use crate::certify::relax::{better, cause, certify_free, check_size, relax};
 use crate::certify::report::{Relaxed, Report, Seconds, Status};
 use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::control::Control;
@@ -144,8 +144,8 @@ pub(crate) fn run(
             // Somebody else's network is judged as it came, by the bound that our own search has proved.
             let found = if given.is_some() { &network } else { &best.network };
             let (certificate, proof) = match &best.bound {
-                Some(bound) => bound.clone(),
-                None => nothing_proved(problem, &settings.making(0, control), control)?,
+                Some(bound) if search.is_reached() => bound.clone(),
+                bound => better(free(problem, &settings.making(0, 1, control), control)?, bound.clone()),
             };
             let relaxed = Relaxed::skipped(search.status(control));
             if let Some(saver) = saver.as_mut().filter(|_| given.is_none()) {
@@ -277,7 +277,7 @@ pub(crate) fn run(
 }
 
 /// The bound that takes no search, or that no objective is negative.
-fn nothing_proved(
+fn free(
     problem: &TrainingProblem,
     proving: &ProofSettings,
     control: &Control,

@@ -2,7 +2,7 @@
 
 use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
-use crate::certify::relax::{Warm, relax};
+use crate::certify::relax::{Warm, better, certify_free, relax};
 use crate::certify::report::{BlockFigures, Relaxed, Status};
 use crate::certify::settings::{CertifySettings, Prices};
 use crate::control::Control;
@@ -78,8 +78,14 @@ impl BlockTask {
         let until = control.reserving(2 * factorisation_time(order));
         let relaxation = relax(problem, &self.network, &self.settings, &until, &mut Silent, solving, None)?;
         let certifying = Instant::now();
-        let proving = self.settings.making(self.block, 1, control);
-        let (certificate, proof) = certify_dual_with(problem, &relaxation.dual, &proving)?;
+        let proving = self.settings.making(2 * self.block, 2, control);
+        let mut proved = certify_dual_with(problem, &relaxation.dual, &proving)?;
+        if proved.1.lower_bound() < relaxation.free_bound {
+            let free = self.settings.making(2 * self.block + 1, 2, control);
+            // A point whose proof was lost leaves the one that takes no solver.
+            proved = better(proved, certify_free(problem, &free, control.remaining())?);
+        }
+        let (certificate, proof) = proved;
         let seconds = [(certifying - solving).as_secs_f64(), certifying.elapsed().as_secs_f64()];
         let warm = relaxation.warm.filter(|_| self.settings.prices != Prices::None);
         Ok((self.outcome(certificate, &relaxation.relaxed, &proof, seconds, warm), proof))

@@ -14,12 +14,10 @@ mod run;
 pub use block::{BlockOutcome, BlockTask};
 pub(crate) use run::Run;
 
-use crate::certificate::{
-    Certificate, Grade, Partition, Proof, ProofSettings, share, share_of_probability, stack_proved,
-};
+use crate::certificate::{Partition, Proof, ProofSettings, share, share_of_probability, stack_proved};
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::plan::Plan;
-use crate::certify::relax::{certify_free, check_size};
+use crate::certify::relax::{better, certify_free, check_size};
 use crate::certify::report::{Relaxed, Report, Seconds};
 use crate::certify::settings::{CertifySettings, Method, Prices};
 use crate::control::Control;
@@ -218,20 +216,6 @@ impl<'a> Division<'a> {
                 range: "below the number of blocks",
             }),
         }
-    }
-}
-
-/// The better of the blocks' bound and that of all samples without a solver. Two bounds that rest on chance would fail more
-/// often than one, so that the second counts only where it rests on none.
-pub(crate) fn better(
-    divided: (Certificate, Proof),
-    free: Option<(Certificate, Proof)>,
-) -> (Certificate, Proof) {
-    match free {
-        Some(free) if free.1.grade() == Grade::Verified && free.1.lower_bound() > divided.1.lower_bound() => {
-            free
-        }
-        _ => divided,
     }
 }
 

@@ -1,9 +1,9 @@
 //! All blocks of a division in this process: several side by side, with progress and a checkpoint.
 
-use super::{BlockOutcome, Division, better};
+use super::{BlockOutcome, Division};
 use crate::certificate::{Certificate, Grade, Proof, stack_proved};
 use crate::certify::checkpoint::BlockLedger;
-use crate::certify::relax::{Warm, cause, certify_free};
+use crate::certify::relax::{Warm, better, cause, certify_free};
 use crate::certify::report::{LOSS, Relaxed, Seconds};
 use crate::certify::settings::Prices;
 use crate::control::Control;

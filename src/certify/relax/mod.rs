@@ -9,7 +9,7 @@ mod repairs;
 mod warm;
 
 pub(crate) use cause::cause;
-pub(crate) use free::certify_free;
+pub(crate) use free::{better, certify_free};
 pub(crate) use priced::{PricedSolution, relax_priced};
 pub(crate) use warm::Warm;
 
