@@ -222,7 +222,12 @@ impl<'a> NeuronClaim<'a> {
                 search.largest = search.largest.max(found.largest);
                 exhausted += found.exhausted;
                 violators.extend(found.violators);
-                open.extend(found.open);
+                // Beside a cell that cannot be split the claim nearly fails: the larger cells show best where it does.
+                if found.exhausted > 0 {
+                    open.extend(found.open.into_iter().rev());
+                } else {
+                    open.extend(found.open);
+                }
             }
             progress(SearchProgress { cells: search.cells, share: search.share });
         }
