@@ -56,6 +56,10 @@ pub mod rounding;
 mod system;
 pub mod training;
 
+// The matrix types of the public interface, so that a caller needs no dependency of the same version.
+pub use faer;
+pub use sprs;
+
 pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::certified::Certified;
 pub use certify::divide::{BlockOutcome, BlockTask, Division};

@@ -3,8 +3,9 @@
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
-use relucert::{Blocks, Cuts, Method, Prices};
+use relucert::{Blocks, Cuts, Error, Method, Prices};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved, and the report claims no more), \
@@ -74,13 +75,13 @@ pub(super) struct CertifyOptions {
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
     /// Divide the samples into blocks: auto, or their number; 1 for none
-    #[arg(long, value_name = "K", default_value = "auto", value_parser = blocks)]
+    #[arg(long, value_name = "K", default_value = "auto", value_parser = setting::<Blocks>)]
     pub(super) blocks: Blocks,
     /// Rounds in which blocks trade weight decay to win back what dividing lost: none, auto, or the most to do
-    #[arg(long, value_name = "N", default_value = "none", value_parser = prices)]
+    #[arg(long, value_name = "N", default_value = "none", value_parser = setting::<Prices>)]
     pub(super) prices: Prices,
     /// Sublinear forms that tighten the relaxation: none, auto, or the most to use (for each block)
-    #[arg(long, value_name = "K", default_value = "none", value_parser = cuts)]
+    #[arg(long, value_name = "K", default_value = "none", value_parser = setting::<Cuts>)]
     pub(super) cuts: Cuts,
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
@@ -258,30 +259,12 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-fn blocks(text: &str) -> Result<Blocks, String> {
-    match text.parse() {
-        Ok(count) if count > 0 => Ok(Blocks::Count(count)),
-        _ if text == "auto" => Ok(Blocks::Auto),
-        _ => Err("it must be auto or a positive number".into()),
-    }
-}
-
-fn prices(text: &str) -> Result<Prices, String> {
-    match text.parse() {
-        Ok(rounds) => Ok(Prices::Rounds(rounds)),
-        _ if text == "none" => Ok(Prices::None),
-        _ if text == "auto" => Ok(Prices::Auto),
-        _ => Err("it must be none, auto or a number".into()),
-    }
-}
-
-fn cuts(text: &str) -> Result<Cuts, String> {
-    match text.parse() {
-        Ok(count) => Ok(Cuts::Count(count)),
-        _ if text == "none" => Ok(Cuts::None),
-        _ if text == "auto" => Ok(Cuts::Auto),
-        _ => Err("it must be none, auto or a number".into()),
-    }
+/// A setting that the library can read, and what it must be where this is not it.
+fn setting<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| match error {
+        Error::Parameter { range, .. } => format!("it must be {range}"),
+        other => other.to_string(),
+    })
 }
 
 fn size(text: &str) -> Result<u64, String> {

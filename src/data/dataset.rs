@@ -11,6 +11,7 @@ use sprs::CsMat;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
 pub enum Task {
     /// Decide from the target: one column of text is a class, and so is one of at most 20 different whole numbers with at least
     /// five samples each on average; other whole numbers are an error, and anything else is regression.

@@ -36,6 +36,7 @@ impl Default for LanczosSettings {
 
 /// Ritz values and vectors: ESTIMATES, from above, of the smallest eigenvalues. They prove nothing.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct EigenvalueEstimate {
     /// Ritz values, ascending. Each is at least the eigenvalue of its rank, up to rounding.
     pub values: Vec<f64>,

@@ -48,6 +48,7 @@ impl Default for RepairSettings {
 
 /// A repaired dual point: feasible as far as floating point can tell. An estimate, not a proof.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Repaired {
     /// (tW, τ(y − 2η), τN).
     pub dual: DualPoint,

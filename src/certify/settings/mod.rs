@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod method;
+mod text;
 
 pub use checkpoint::Checkpoint;
 pub use method::Method;
@@ -27,6 +28,7 @@ const WIDE: usize = 250;
 /// How many blocks of samples a problem is divided into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Blocks {
     /// One up to 5,000 samples, then as few as keep a block at 1,750 samples or below; with more than 500 sparse features one
     /// up to 500 samples, then 250 a block; more where memory or the time left are short.
@@ -69,6 +71,7 @@ const PRICE_ROUNDS: usize = 20;
 /// Whether blocks trade weight decay with each other once they are solved, to win back part of what dividing lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Prices {
     /// No.
     #[default]
