@@ -41,7 +41,7 @@ use samples::{Block, Stand};
 use tree::{Claim, Workspace};
 
 /// What the proof allows the coefficients of a parabola to err by, in units of u(|t| + r).
-const COEFFICIENTS: f64 = 250.0;
+const COEFFICIENTS: f64 = 100.0;
 
 struct One {
     t: f64,
