@@ -142,14 +142,14 @@ fn inflation(block: &Block, d: usize) -> Vec<f64> {
 fn stand(block: &Block, cell: &Cell, d: usize) -> Stand {
     let (mut stand, inflation) = (Stand::default(), inflation(block, d));
     stand.resize(block.len());
-    for i in 0..block.len() {
+    for (i, inflation) in inflation.iter().enumerate() {
         for k in 0..d {
             stand.t[i] += block.x(k)[i] * cell.centre[k];
             let range = block.x(k)[i].abs() * cell.half[k];
             stand.r[i] += range;
             stand.v[i] += range * range;
         }
-        stand.r[i] += inflation[i];
+        stand.r[i] += inflation;
     }
     stand
 }
@@ -203,6 +203,7 @@ fn ranges_and_parabolas_survive_the_deepest_subtree() {
 fn a_closed_cell_has_its_quadratic_below() {
     let mut stream = Stream(99);
     let mut closed = 0;
+    #[allow(clippy::needless_range_loop)]
     for case in 0..20_000 {
         let d = 1 + stream.below(6);
         let mut cell = face(d, stream.below(d));
