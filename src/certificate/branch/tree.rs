@@ -329,8 +329,8 @@ impl Node<'_> {
                 }
             }
         }
-        for k in 0..d {
-            looked.score[k] += 0.5 * self.cell.half[k] * importance[k];
+        for ((score, rho), weight) in looked.score.iter_mut().zip(&self.cell.half).zip(&importance) {
+            *score += 0.5 * rho * weight;
         }
         Some(looked)
     }
@@ -440,8 +440,8 @@ impl Node<'_> {
                 add(&mut looked.score, &tested.score);
             }
         }
-        for k in 0..d {
-            looked.score[k] += 0.5 * self.cell.half[k] * importance[k];
+        for ((score, rho), weight) in looked.score.iter_mut().zip(&self.cell.half).zip(&importance) {
+            *score += 0.5 * rho * weight;
         }
         Some(looked)
     }
@@ -458,9 +458,8 @@ impl Node<'_> {
             offsets: &mut offsets,
         });
         for (j, chord) in chords.iter_mut().enumerate() {
-            for k in 0..d {
-                chord[k] = self.block.linear[j * d + k] + sign * self.claim.products[j][k];
-            }
+            let parts = self.block.linear[j * d..].iter().zip(&self.claim.products[j]).take(d);
+            chord.iter_mut().zip(parts).for_each(|(chord, (settled, p))| *chord = settled + sign * p);
         }
         self.arch.dispatch(Weighted {
             block: self.block,
@@ -474,12 +473,9 @@ impl Node<'_> {
             (0..c).map(|j| (entry(j) - v[j] * along).powi(2)).sum::<f64>().sqrt()
         };
         let (mut wide, mut low) = (spread + across(&|j| offsets[j]), fall);
-        for k in 0..d {
-            let rho = self.cell.half[k];
-            if rho > 0.0 {
-                wide += rho * across(&|j| chords[j][k]);
-                low += rho * (0..c).map(|j| v[j] * chords[j][k]).sum::<f64>().abs();
-            }
+        for (k, rho) in self.cell.half[..d].iter().enumerate().filter(|(_, rho)| **rho > 0.0) {
+            wide += rho * across(&|j| chords[j][k]);
+            low += rho * (0..c).map(|j| v[j] * chords[j][k]).sum::<f64>().abs();
         }
         (wide, low)
     }
