@@ -12,7 +12,7 @@ use relucert::io::{load_problem, save_certificate, save_problem, verify};
 use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, Whitening, descent, train};
 use relucert::{
-    Blocks, Certified, CertifySettings, Control, Features, Network, Silent, TrainingProblem, certify,
+    Blocks, Certified, CertifySettings, Control, Features, Method, Network, Silent, TrainingProblem, certify,
 };
 use sprs::{CsMat, TriMat};
 
@@ -50,7 +50,7 @@ fn solve(problem: &TrainingProblem, settings: &CertifySettings) -> Certified {
 
 fn quick() -> CertifySettings {
     let training = TrainingSettings { width: 8, starts: 1, iterations: 100, rounds: 2, seed: 0 };
-    CertifySettings { training, ..CertifySettings::default() }
+    CertifySettings { method: Method::Relaxation, training, ..CertifySettings::default() }
 }
 
 fn close(a: f64, b: f64, tolerance: f64) -> bool {

@@ -3,7 +3,7 @@
 use relucert::Report;
 use relucert::branch::BranchStatus;
 use relucert::certificate::Grade;
-use relucert::report::{BranchFigures, Status};
+use relucert::report::{BranchFigures, Road, Status};
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
@@ -38,10 +38,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         Grade::None => writeln!(text, "gap           not known without a proof")?,
         _ => writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?,
     }
-    if let Some(figures) = &report.branch {
+    if let Some(figures) = report.branch.as_ref().filter(|figures| figures.status != BranchStatus::OutOfReach)
+    {
         search(text, report, figures)?;
     }
-    let relaxed = report.branch.is_none() || report.relaxation_value.is_some();
+    let relaxed = report.method != Road::Branch || report.relaxation_value.is_some();
     match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
         (Some(value), Some(gap), Some(infeasibility)) => writeln!(
             text,
@@ -118,7 +119,6 @@ fn search(text: &mut String, report: &Report, figures: &BranchFigures) -> std::f
     )?;
     match figures.status {
         BranchStatus::Reached => writeln!(text, ": globally optimal to {}", report.gap)?,
-        BranchStatus::OutOfReach => writeln!(text, ": more dimensions than it reaches")?,
         BranchStatus::Stalled => writeln!(text, ": training made nothing of the directions it found")?,
         BranchStatus::Stopped => writeln!(text, ": stopped before the tolerance was reached")?,
         _ => writeln!(text, ": the tolerance would have taken more than it was allowed")?,
