@@ -247,7 +247,7 @@ impl From<TaskChoice> for Task {
     }
 }
 
-/// A table of more than ten million rows or columns is a slip of the hand.
+/// A table of more than ten million rows or columns is taken for a mistake (conventional).
 fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=10_000_000)
 }

@@ -157,7 +157,7 @@ pub struct Row {
     pub width: Option<usize>,
     /// Fit on the training data; see [`Comparison::score`].
     pub train_score: Option<f64>,
-    /// The same on the test data; null without any.
+    /// Fit on the test data; null without any.
     pub test_score: Option<f64>,
     /// Test accuracy as published: threshold, and iterate where there are several, chosen on the labels of the test set.
     pub published_protocol_accuracy: Option<f64>,

@@ -112,7 +112,7 @@ impl Dataset {
         self.scaled(&scaling)
     }
 
-    /// The same shifts and scales for other data: a test set is standardised as its training set was.
+    /// This data set, shifted and scaled as its training set was.
     ///
     /// `training` is the training set as it was before it was standardised, with the same columns.
     pub fn standardized_like(self, training: &Self) -> Result<Self> {
@@ -136,7 +136,7 @@ impl Dataset {
         self
     }
 
-    /// The same data with a last feature, `bias`, that is 1 for every sample; unchanged if it has one.
+    /// This data set with a last feature, `bias`, that is 1 for every sample; unchanged if it has one.
     pub fn with_bias(mut self) -> Self {
         if !self.bias {
             match &mut self.features {

@@ -17,7 +17,7 @@ const GREATEST_COMPRESSION: u64 = 1100;
 /// Copies of an array that are made before anything is known about it.
 const COPIES: u64 = 3;
 
-/// Longest side of an array without entries.
+/// Longest side of an array without entries (conventional: far more than any problem has).
 const LONGEST_EMPTY: u64 = 1 << 24;
 
 /// An .npz file being read, with the size that no array in it may exceed.
@@ -93,7 +93,7 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
         let (Some(count), true) = (count, bytes == room) else {
             return Err(text(&format!("claims shape {shape:?}, which is not what the file holds")));
         };
-        // An array without entries may still claim a dimension that takes for ever to walk.
+        // An array without entries may still claim a dimension that a loop over it would not come to the end of.
         if shape.iter().any(|size| *size > count.max(LONGEST_EMPTY)) {
             return Err(text(&format!("claims shape {shape:?}, which cannot be")));
         }

@@ -133,7 +133,7 @@ fn tridiagonal(diagonal: &[f64], off: &[f64]) -> Result<(Vec<f64>, Mat<f64>)> {
         .ok_or(Error::Numerical("the projected eigenproblem of Lanczos"))
 }
 
-/// The same by LAPACK.
+/// Eigenvalues (ascending) and eigenvectors of the symmetric tridiagonal matrix, by LAPACK.
 #[cfg(feature = "lapack")]
 fn tridiagonal(diagonal: &[f64], off: &[f64]) -> Result<(Vec<f64>, Mat<f64>)> {
     let m = diagonal.len();
