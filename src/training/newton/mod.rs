@@ -1,0 +1,169 @@
+//! High accuracy at the end: Newton's method on all weights, the kinks of the ReLU rounded off less and less.
+//!
+//! A minimum often has samples exactly on the boundaries of neurons. With the kinks rounded over [0, ε] such a sample settles
+//! inside, where the slope of its activation takes the value between zero and one that stationarity asks for; the
+//! objective has piecewise continuous second derivatives, so Newton's method is a semismooth one. When ε shrinks the neurons
+//! follow those samples, so that each stage begins near its end. At last they are put on the kinks exactly.
+
+mod hessian;
+mod kinks;
+
+use super::coordinates::Coordinates;
+use super::projection::Projection;
+use crate::Control;
+use crate::linalg::Cholesky;
+use crate::vector::{axpy, dot};
+use faer::Mat;
+use hessian::{Hessian, Place, assemble, unknowns};
+use kinks::follow;
+
+/// The rounding at the end and the factor from stage to stage, as parts of the typical preactivation.
+const LAST: f64 = 1e-8;
+const SHRINKS: f64 = 0.1;
+/// Newton steps of a stage.
+const STEPS: usize = 12;
+/// Half the predicted decrease, relative to the value, at which a stage and the last one end.
+const CLOSE: f64 = 1e-12;
+const CLOSEST: f64 = 1e-16;
+/// Rounding of the value.
+const NOISE: f64 = 1e-14;
+/// Regularisation relative to the weight decay: least, first after a failure, most.
+const LEAST: f64 = 1e-9;
+const FIRST: f64 = 1e-3;
+const MOST: f64 = 1e9;
+
+/// Whether the matrix of second derivatives of so many neurons is small enough.
+pub(super) fn is_possible(at: &Coordinates, width: usize, most: usize) -> bool {
+    at.whitened().is_some() && width > 0 && unknowns(at, width) <= most
+}
+
+/// Multiplications of a refinement, roughly.
+pub(super) fn cost(at: &Coordinates, width: usize) -> f64 {
+    30.0 * (hessian::cost(at, width) + (unknowns(at, width) as f64).powi(3) / 6.0)
+}
+
+/// Lowers φ of hidden weights (k × m by column), beginning with this rounding of the kinks; returns it. Never rises.
+pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, control: &Control) -> f64 {
+    let k = at.rank();
+    let mut projection = Projection::new(at, hidden.len() / k, control);
+    let mut value = projection.value(hidden);
+    let Some(space) = at.whitened().filter(|_| value.is_finite()) else { return value };
+    let mut trial = hidden.clone();
+    let mut fraction = first;
+    projection.smooth(fraction, &trial);
+    let mut shift = LEAST;
+    loop {
+        let last = fraction <= LAST;
+        stage(&mut projection, at, &mut trial, if last { CLOSEST } else { CLOSE }, &mut shift, control);
+        let rounded = projection.rectifier().clone();
+        let mut exact = trial.clone();
+        follow(at, space, &rounded, 0.0, &mut exact);
+        projection.smooth(0.0, &trial);
+        for candidate in [&exact, &trial] {
+            let found = projection.value(candidate);
+            if found < value {
+                value = found;
+                hidden.copy_from_slice(candidate);
+            }
+        }
+        if last || control.should_stop() {
+            return value;
+        }
+        follow(at, space, &rounded, SHRINKS, &mut trial);
+        fraction *= SHRINKS;
+        projection.smooth(fraction, &trial);
+    }
+}
+
+/// Newton steps at one rounding of the kinks.
+fn stage(
+    projection: &mut Projection<'_>,
+    at: &Coordinates,
+    hidden: &mut Vec<f64>,
+    close: f64,
+    shift: &mut f64,
+    control: &Control,
+) {
+    let Some(space) = at.whitened() else { return };
+    let mut gradient = vec![0.0; hidden.len()];
+    let mut value = projection.value_and_gradient(hidden, &mut gradient);
+    let mut trial = hidden.clone();
+    for _ in 0..STEPS {
+        let place = Place {
+            at,
+            space,
+            hidden,
+            output: projection.output(),
+            residual: projection.residual(),
+            rectifier: projection.rectifier(),
+        };
+        let Some(hessian) = assemble(&place, control) else { return };
+        let mut accepted = false;
+        while *shift <= MOST && !accepted {
+            let Some(step) = solve(at, &hessian, &gradient, shift) else { return };
+            let slope = dot(&gradient, &step);
+            if slope.is_nan() || slope >= 0.0 || -0.5 * slope <= close * value.abs() {
+                return;
+            }
+            let mut share = 1.0;
+            for _ in 0..6 {
+                trial.copy_from_slice(hidden);
+                axpy(share, &step, &mut trial);
+                let found = projection.value(&trial);
+                if found <= value + 1e-4 * share * slope + NOISE * value.abs() {
+                    accepted = true;
+                    break;
+                }
+                if control.should_stop() {
+                    return;
+                }
+                share *= 0.4;
+            }
+            *shift = match accepted {
+                true if share == 1.0 => (0.1 * *shift).max(LEAST),
+                true => *shift,
+                false => (100.0 * *shift).max(FIRST),
+            };
+        }
+        if !accepted {
+            *shift = LEAST;
+            return;
+        }
+        let before = value;
+        std::mem::swap(hidden, &mut trial);
+        value = projection.value_and_gradient(hidden, &mut gradient);
+        if !value.is_finite() || before - value <= close * value.abs() && *shift <= LEAST {
+            return;
+        }
+    }
+}
+
+/// The hidden part of the step, with as little regularisation from `shift` on as makes the matrix positive definite.
+fn solve(at: &Coordinates, hessian: &Hessian, gradient: &[f64], shift: &mut f64) -> Option<Vec<f64>> {
+    let (k, c) = (at.rank(), at.targets.ncols());
+    let order = hessian.full.nrows();
+    let metric = &at.whitened()?.metric;
+    let right = Mat::from_fn(order, 1, |i, _| {
+        let (neuron, part) = (i / (k + c), i % (k + c));
+        if part < k { -gradient[neuron * k + part] } else { 0.0 }
+    });
+    let mut factor = Cholesky::default();
+    while *shift <= MOST {
+        for matrix in [&hessian.full, &hessian.convex] {
+            let mut shifted = matrix.clone();
+            for i in 0..order {
+                let part = i % (k + c);
+                let weight = if part < k { metric[part] } else { 1.0 };
+                shifted[(i, i)] += *shift * at.weight_decay * weight;
+            }
+            if factor.factorize(&shifted, 0.0) {
+                let solution = factor.solution(right.as_ref());
+                let step = (0..order).filter(|i| i % (k + c) < k).map(|i| solution[(i, 0)]).collect();
+                return Some(step);
+            }
+        }
+        *shift = (10.0 * *shift).max(FIRST);
+    }
+    *shift = LEAST;
+    None
+}

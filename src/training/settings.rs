@@ -1,0 +1,66 @@
+//! Settings of training.
+
+/// How long training goes on where going on still wins something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
+pub enum Effort {
+    /// One narrow start and few rounds.
+    Low,
+    /// As long as a second of work lowers the objective by a thousandth or so.
+    #[default]
+    Normal,
+    /// Two starts, and as long as it lowers the objective by a hundred-thousandth or so.
+    High,
+}
+
+impl Effort {
+    /// Every effort and its name on the command line.
+    pub const ALL: [(Self, &'static str); 3] =
+        [(Self::Low, "low"), (Self::Normal, "normal"), (Self::High, "high")];
+}
+
+/// How hard to try. No work is fixed beforehand: training ends when nothing violates stationarity any more, when going on
+/// wins too little for what it costs, or when it is told to stop.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
+pub struct TrainingSettings {
+    /// How much a further round has to win for what it costs. Default [`Effort::Normal`].
+    pub effort: Effort,
+    /// Neurons of a random start; 0 for a number that suits n and γ/n, between 40 and 1,000. Default 0.
+    pub width: usize,
+    /// Independent starts, at least 1; the best is improved further. Default 1.
+    pub starts: usize,
+    /// L-BFGS iterations of one stage of a start, at least 1; the descents between rounds use as many at most. One costs
+    /// O(n m² + n m d) operations. Default 60.
+    pub iterations: usize,
+    /// Most rounds of adding neurons and training again; 0 for none. Default 10,000, which is no limit.
+    pub rounds: usize,
+    /// Seed of everything random. Same seed, same bits, whatever the number of threads. Default 0.
+    pub seed: u64,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self { effort: Effort::Normal, width: 0, starts: 1, iterations: 60, rounds: 10_000, seed: 0 }
+    }
+}
+
+/// Neurons of a start: `NEURONS`·(n/γ)^(1/3), so 65 at γ/n = 0.1 and 300 at 0.001, fewer where there are many samples.
+const NEURONS: f64 = 30.0;
+const FEWEST: f64 = 40.0;
+const MOST: f64 = 1000.0;
+/// n m² is at most this where m is above the fewest.
+const SIZE: f64 = 4e8;
+
+impl TrainingSettings {
+    /// Neurons of a random start for so many samples and this weight decay.
+    pub(crate) fn start_width(&self, samples: usize, weight_decay: f64) -> usize {
+        if self.width > 0 {
+            return self.width;
+        }
+        let samples = samples as f64;
+        let wanted = NEURONS * (samples / weight_decay).cbrt();
+        let affordable = (SIZE / samples).sqrt().max(FEWEST);
+        wanted.clamp(FEWEST, MOST).min(affordable).min((2.0 * samples).max(FEWEST)) as usize
+    }
+}
