@@ -2,6 +2,7 @@
 
 use crate::Control;
 use crate::vector::{axpy, dot};
+use pulp::Arch;
 use std::collections::VecDeque;
 
 /// Sufficient decrease and curvature of the weak Wolfe conditions (Lewis and Overton, 2013).
@@ -55,7 +56,8 @@ pub(super) fn minimise(
         {
             break;
         }
-        descend(&gradient, &memory, &mut weights, &mut direction);
+        let arch = Arch::new();
+        arch.dispatch(|| descend(&gradient, &memory, &mut weights, &mut direction));
         let mut slope = dot(&gradient, &direction);
         if slope.is_nan() || slope >= 0.0 {
             memory.clear();
@@ -127,6 +129,7 @@ fn advance(to: &mut [f64], from: &[f64], step: f64, direction: &[f64]) {
 }
 
 /// The two-loop recursion: direction = −H · gradient.
+#[inline(always)]
 fn descend(gradient: &[f64], memory: &VecDeque<Pair>, weights: &mut [f64], direction: &mut [f64]) {
     direction.iter_mut().zip(gradient).for_each(|(d, g)| *d = -g);
     for (pair, weight) in memory.iter().zip(weights.iter_mut()).rev() {

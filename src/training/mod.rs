@@ -44,6 +44,8 @@ const PROGRESS: f64 = 1e-6;
 /// Unknowns that Newton's method takes on, and where it begins to round off the kinks.
 const UNKNOWNS: usize = 1_500;
 const ROUNDED: f64 = 1e-3;
+/// n m³ up to which neurons are tidied one by one.
+const FEW: f64 = 1e8;
 /// Length of a direction that is inserted, as a part of the mean.
 const ENTERS: f64 = 0.1;
 
@@ -52,7 +54,7 @@ pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &C
     begin(problem, settings, &STAGES, control, |at, start| {
         let width = match at.is_plane() {
             true => planar::WIDTH,
-            false => settings.start_width(at.samples(), at.weight_decay),
+            false => settings.start_width(problem),
         };
         start::random(at, width, seed(settings.seed, start), control)
     })
@@ -77,7 +79,7 @@ pub fn polish(
         let mut z = if start == 0 {
             at.pull(hidden)
         } else {
-            let width = settings.start_width(at.samples(), at.weight_decay);
+            let width = settings.start_width(problem);
             let mut rng = Pcg64::seed_from_u64(seed(settings.seed, start));
             let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
             at.pull(product(hidden, mixture.as_ref()).as_ref())
@@ -191,7 +193,7 @@ pub fn descent(
     let at = Coordinates::with(problem, whitening)?;
     let (mut rng, control) = (Pcg64::seed_from_u64(settings.seed), Control::new());
     // The same start in the features, whatever the coordinates.
-    let width = settings.start_width(problem.samples(), problem.weight_decay());
+    let width = settings.start_width(problem);
     let start = Mat::<f64>::from_fn(problem.inputs(), width, |_, _| rng.sample(StandardNormal));
     let mut hidden = at.pull(start.as_ref());
     rescale(&at, &mut hidden, &control);
@@ -247,6 +249,7 @@ fn begin(
 ) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
     let Some(at) = Coordinates::new(problem) else { return empty };
+    trace(|| format!("coordinates {} {}", at.samples(), at.rank()));
     // A plane is searched exactly afterwards: one start is as good as many, and needs no descent.
     let plane = at.is_plane() && settings.rounds > 0;
     let starts = if plane { 1 } else { settings.starts.max(1) };
@@ -283,7 +286,7 @@ fn settle(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings, 
         neurons::condense(at, &mut trial, cosine);
         let width = trial.len() / k;
         let found = if newton::is_possible(at, width, UNKNOWNS) {
-            newton::refine(at, &mut trial, ROUNDED, control)
+            newton::refine(at, &mut trial, tune("ROUNDED", ROUNDED), control)
         } else {
             let descent = Descent { stages: &CLOSER, iterations: settings.iterations, progress: 1e-8 };
             descend(at, &mut trial, descent, &mut 0.0, control)
@@ -295,11 +298,22 @@ fn settle(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings, 
         }
     }
     lengths::optimise(at, hidden, control);
-    neurons::tidy(at, hidden, control);
+    trace(|| "lengths".into());
+    neurons::merge_copies(at, hidden, control);
+    if (hidden.len() / k).pow(3) as f64 * at.samples() as f64 <= FEW {
+        neurons::tidy(at, hidden, control);
+    }
+    trace(|| "tidied".into());
+}
+
+/// TEMPORARY
+fn tune(name: &str, default: f64) -> f64 {
+    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
 }
 
 fn trace(text: impl Fn() -> String) {
     if std::env::var("RELUCERT_TRACE").is_ok() {
-        eprintln!("{}", text());
+        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+        eprintln!("{:.3} {}", START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64(), text());
     }
 }

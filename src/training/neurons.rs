@@ -9,6 +9,9 @@ use faer::MatRef;
 /// Neurons whose directions have a larger cosine may be merged.
 const PARALLEL: f64 = 1.0 - 1e-4;
 
+/// And those are copies.
+const COPY: f64 = 1.0 - 1e-9;
+
 /// Neurons of less strength than this part of the largest do nothing.
 const IDLE: f64 = 1e-7;
 
@@ -22,6 +25,16 @@ pub(super) fn tidy(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) -
     let most = value * (1.0 + 0.5 * ROUNDING);
     let value = merge(at, hidden, value, most, control);
     prune(at, hidden, value, most.max(value), control)
+}
+
+/// Makes one of all neurons of the same direction, where that does not raise the objective.
+pub(super) fn merge_copies(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) {
+    let mut trial = hidden.clone();
+    if condense(at, &mut trial, COPY)
+        && evaluate(at, &trial, control) <= evaluate(at, hidden, control) * (1.0 + ROUNDING)
+    {
+        *hidden = trial;
+    }
 }
 
 fn evaluate(at: &Coordinates, hidden: &[f64], control: &Control) -> f64 {

@@ -88,11 +88,21 @@ pub(super) fn improve(
             break;
         }
         let before = (value, work);
-        let slide = round % SLIDES == SLIDES - 1 && round >= slides_from;
+        let every = super::tune("SLIDES", SLIDES as f64) as usize;
+        let slide = round % every == every - 1 && round >= slides_from;
         let mut trial = hidden.clone();
         if slide {
-            neurons::condense(at, &mut trial, CLUSTER);
-            let descent = Descent { stages: &STAGES, iterations: settings.iterations, progress: 1e-8 };
+            neurons::condense(at, &mut trial, 1.0 - super::tune("CLUSTER", 1e-3));
+            let stages: Vec<f64> = match super::tune("STAGES", 0.0) as usize {
+                0 => STAGES.to_vec(),
+                1 => vec![1e-2, 1e-3, 0.0],
+                2 => vec![1e-2, 0.0],
+                3 => vec![0.03, 3e-3, 0.0],
+                4 => vec![0.1, 0.01, 1e-3, 0.0],
+                5 => vec![3e-3, 0.0],
+                _ => vec![0.0],
+            };
+            let descent = Descent { stages: &stages, iterations: super::tune("SITER", settings.iterations as f64) as usize, progress: super::tune("SPROG", 1e-8) };
             let found = descend(at, &mut trial, descent, &mut work, control);
             if found < value {
                 (value, *hidden) = (found, trial);
@@ -104,7 +114,7 @@ pub(super) fn improve(
             let neurons = (trial.len() / k).max(1) as f64;
             let mean = trial.chunks_exact(k).map(|u| at.inner(u, u)).sum::<f64>() / neurons;
             for candidate in &answer.candidates {
-                let length = (ENTERS * mean.max(strength(at, candidate))).sqrt();
+                let length = (super::tune("ENTERS", ENTERS) * mean.max(strength(at, candidate))).sqrt();
                 trial.extend(candidate.direction.iter().map(|z| z * length));
             }
         }
@@ -113,9 +123,7 @@ pub(super) fn improve(
         if found < value {
             (value, *hidden) = (found, trial);
         }
-        if std::env::var("RELUCERT_TRACE").is_ok() {
-            eprintln!("round {round} slide {slide} value {value:.9} gain {:.2e} width {} ratio {largest:.6} candidates {} work {:.2e}", (before.0 - value) / value, hidden.len() / k, answer.candidates.len(), work - before.1);
-        }
+        super::trace(|| format!("round {round} slide {slide} value {value:.9} gain {:.2e} width {} ratio {largest:.6} candidates {} work {:.2e}", (before.0 - value) / value, hidden.len() / k, answer.candidates.len(), work - before.1));
         history.push((value, work));
         if history.len() > WINDOW {
             let (old, spent) = history[history.len() - 1 - WINDOW];

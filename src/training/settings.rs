@@ -1,5 +1,7 @@
 //! Settings of training.
 
+use crate::TrainingProblem;
+
 /// How long training goes on where going on still wins something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
@@ -45,22 +47,27 @@ impl Default for TrainingSettings {
     }
 }
 
-/// Neurons of a start: `NEURONS`·(n/γ)^(1/3), so 65 at γ/n = 0.1 and 300 at 0.001, fewer where there are many samples.
+/// Neurons of a start: `NEURONS`·q^(−0.28) with q = γ√d/(‖X‖‖Y‖), which changes with no unit: 57 at q = 0.1, 207 at 0.001; fewer
+/// where there are many samples.
 const NEURONS: f64 = 30.0;
+const POWER: f64 = -0.28;
 const FEWEST: f64 = 40.0;
 const MOST: f64 = 1000.0;
 /// n m² is at most this where m is above the fewest.
 const SIZE: f64 = 4e8;
 
 impl TrainingSettings {
-    /// Neurons of a random start for so many samples and this weight decay.
-    pub(crate) fn start_width(&self, samples: usize, weight_decay: f64) -> usize {
+    /// Neurons of a random start.
+    pub(crate) fn start_width(&self, problem: &TrainingProblem) -> usize {
         if self.width > 0 {
             return self.width;
         }
-        let samples = samples as f64;
-        let wanted = NEURONS * (samples / weight_decay).cbrt();
+        let samples = problem.samples() as f64;
+        let features = problem.stored_features().squared_norm() / problem.inputs() as f64;
+        let scale = (features * problem.targets().squared_norm_l2()).sqrt();
+        let wanted = crate::training::tune("NEURONS", NEURONS) * (problem.weight_decay() / scale).powf(crate::training::tune("POWER", POWER));
         let affordable = (SIZE / samples).sqrt().max(FEWEST);
-        wanted.clamp(FEWEST, MOST).min(affordable).min((2.0 * samples).max(FEWEST)) as usize
+        let width = wanted.clamp(FEWEST, MOST).min(affordable).min((2.0 * samples).max(FEWEST));
+        if width.is_finite() { width as usize } else { FEWEST as usize }
     }
 }

@@ -3,7 +3,7 @@
 use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
 use super::neurons;
-use super::projection::Projection;
+use super::projection::{Projection, Rounding};
 use crate::Control;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -14,6 +14,9 @@ const MEMORY: usize = 20;
 /// Weights that it remembers in all, if that leaves a few pairs: 256 MB of them.
 const MOST_REMEMBERED: usize = 1 << 24;
 const FEWEST_PAIRS: usize = 6;
+
+/// How often a start is halved at most: at length zero there is no way down.
+const HALVINGS: usize = 5;
 
 /// Gaussian hidden weights, k × m by column, of the common length that is best for them.
 pub(super) fn random(at: &Coordinates, width: usize, seed: u64, control: &Control) -> Vec<f64> {
@@ -39,7 +42,7 @@ pub(super) fn rescale(at: &Coordinates, hidden: &mut [f64], control: &Control) {
     let unscaled = projection.value(hidden);
     hidden.iter_mut().for_each(|u| *u *= scale);
     let mut value = projection.value(hidden);
-    for _ in 0..40 {
+    for _ in 0..HALVINGS {
         hidden.iter_mut().for_each(|u| *u *= 0.5);
         let found = projection.value(hidden);
         if found > value {
@@ -84,9 +87,9 @@ pub(super) fn descend(
         }
         let limits =
             Limits { memory: memory(&trial), iterations: descent.iterations, progress: descent.progress };
-        projection.smooth(stage, &trial);
+        projection.smooth(Rounding::Below, stage, &trial);
         minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
-        projection.smooth(0.0, &trial);
+        projection.smooth(Rounding::Below, 0.0, &trial);
         let found = projection.value(&trial);
         *work += projection.evaluations() as f64 * projection.cost();
         if found < value {

@@ -195,7 +195,7 @@ impl Sums {
                 let out = sums.moments.subcols_mut(j * c, c);
                 matmul(out, Accum::Add, masked.transpose(), residual, 1.0, Par::Seq);
                 let (t, width) = (&t[j * rows..][..rows], place.rectifier.width(j));
-                for i in (0..rows).filter(|&i| t[i] > 0.0 && t[i] < width) {
+                for i in (0..rows).filter(|&i| place.rectifier.is_on_kink(j, t[i])) {
                     let pull: f64 = (0..c).map(|q| w[q * rows + i] * place.output[(j, q)]).sum();
                     let curvature = -pull / width;
                     let to = if curvature > 0.0 { &mut sums.convex } else { &mut sums.concave };

@@ -12,10 +12,9 @@ pub(super) fn follow(at: &Coordinates, space: &Whitened, rectifier: &Rectifier, 
     let k = at.rank();
     let scale: Vec<f64> = space.metric.iter().map(|m| m.sqrt()).collect();
     hidden.par_chunks_mut(k).enumerate().for_each(|(j, z)| {
-        let width = rectifier.width(j);
         let mut t = vec![0.0; at.samples()];
         at.activate(z, &mut t);
-        let on: Vec<usize> = (0..t.len()).filter(|&i| t[i] > 0.0 && t[i] < width).take(k).collect();
+        let on: Vec<usize> = (0..t.len()).filter(|&i| rectifier.is_on_kink(j, t[i])).take(k).collect();
         if on.is_empty() || on.len() >= k {
             return;
         }

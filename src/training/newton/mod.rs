@@ -1,6 +1,6 @@
 //! High accuracy at the end: Newton's method on all weights, the kinks of the ReLU rounded off less and less.
 //!
-//! A minimum often has samples exactly on the boundaries of neurons. With the kinks rounded over [0, ε] such a sample settles
+//! A minimum often has samples exactly on the boundaries of neurons. With the kinks rounded over [−ε/2, ε/2] such a sample settles
 //! inside, where the slope of its activation takes the value between zero and one that stationarity asks for; the
 //! objective has piecewise continuous second derivatives, so Newton's method is a semismooth one. When ε shrinks the neurons
 //! follow those samples, so that each stage begins near its end. At last they are put on the kinks exactly.
@@ -9,7 +9,7 @@ mod hessian;
 mod kinks;
 
 use super::coordinates::Coordinates;
-use super::projection::Projection;
+use super::projection::{Projection, Rounding};
 use crate::Control;
 use crate::linalg::Cholesky;
 use crate::vector::{axpy, dot};
@@ -21,10 +21,12 @@ use kinks::follow;
 const LAST: f64 = 1e-8;
 const SHRINKS: f64 = 0.1;
 /// Newton steps of a stage.
-const STEPS: usize = 12;
+const STEPS: usize = 15;
 /// Half the predicted decrease, relative to the value, at which a stage and the last one end.
 const CLOSE: f64 = 1e-12;
 const CLOSEST: f64 = 1e-16;
+/// Trials along one step.
+const TRIALS: usize = 3;
 /// Rounding of the value.
 const NOISE: f64 = 1e-14;
 /// Regularisation relative to the weight decay: least, first after a failure, most.
@@ -50,7 +52,7 @@ pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, contro
     let Some(space) = at.whitened().filter(|_| value.is_finite()) else { return value };
     let mut trial = hidden.clone();
     let mut fraction = first;
-    projection.smooth(fraction, &trial);
+    projection.smooth(Rounding::Centred, fraction, &trial);
     let mut shift = LEAST;
     loop {
         let last = fraction <= LAST;
@@ -58,7 +60,7 @@ pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, contro
         let rounded = projection.rectifier().clone();
         let mut exact = trial.clone();
         follow(at, space, &rounded, 0.0, &mut exact);
-        projection.smooth(0.0, &trial);
+        projection.smooth(Rounding::Centred, 0.0, &trial);
         for candidate in [&exact, &trial] {
             let found = projection.value(candidate);
             if found < value {
@@ -66,12 +68,13 @@ pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, contro
                 hidden.copy_from_slice(candidate);
             }
         }
+        crate::training::trace(|| format!("newton {fraction:e} value {value:.14} rounded {}", projection.evaluations()));
         if last || control.should_stop() {
             return value;
         }
         follow(at, space, &rounded, SHRINKS, &mut trial);
         fraction *= SHRINKS;
-        projection.smooth(fraction, &trial);
+        projection.smooth(Rounding::Centred, fraction, &trial);
     }
 }
 
@@ -99,36 +102,42 @@ fn stage(
         };
         let Some(hessian) = assemble(&place, control) else { return };
         let mut accepted = false;
+        let (mut slope, mut share) = (0.0, 1.0);
         while *shift <= MOST && !accepted {
             let Some(step) = solve(at, &hessian, &gradient, shift) else { return };
-            let slope = dot(&gradient, &step);
+            slope = dot(&gradient, &step);
             if slope.is_nan() || slope >= 0.0 || -0.5 * slope <= close * value.abs() {
                 return;
             }
-            let mut share = 1.0;
-            for _ in 0..6 {
+            share = 1.0;
+            for _ in 0..TRIALS {
                 trial.copy_from_slice(hidden);
                 axpy(share, &step, &mut trial);
                 let found = projection.value(&trial);
                 if found <= value + 1e-4 * share * slope + NOISE * value.abs() {
                     accepted = true;
+                    *shift = match share {
+                        // As far as the model was right.
+                        1.0 if found - value < 0.25 * slope => (0.01 * *shift).max(LEAST),
+                        1.0 => (0.3 * *shift).max(LEAST),
+                        _ => *shift,
+                    };
                     break;
                 }
                 if control.should_stop() {
                     return;
                 }
-                share *= 0.4;
+                share *= 0.3;
             }
-            *shift = match accepted {
-                true if share == 1.0 => (0.1 * *shift).max(LEAST),
-                true => *shift,
-                false => (100.0 * *shift).max(FIRST),
-            };
+            if !accepted {
+                *shift = (30.0 * *shift).max(FIRST);
+            }
         }
         if !accepted {
             *shift = LEAST;
             return;
         }
+        crate::training::trace(|| format!("   step slope {slope:.2e} share {share} shift {shift:e} value {value:.12}"));
         let before = value;
         std::mem::swap(hidden, &mut trial);
         value = projection.value_and_gradient(hidden, &mut gradient);

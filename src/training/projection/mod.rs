@@ -4,7 +4,7 @@ mod dual;
 mod primal;
 mod rectifier;
 
-pub(super) use rectifier::Rectifier;
+pub(super) use rectifier::{Rectifier, Rounding};
 
 use super::coordinates::Coordinates;
 use crate::Control;
@@ -81,10 +81,10 @@ impl<'a> Projection<'a> {
         &self.rectifier
     }
 
-    /// Rounds off the kink of each neuron over [0, ε], where ε is this fraction of the root mean square of its
-    /// preactivations at U; zero for the true ReLU.
-    pub fn smooth(&mut self, fraction: f64, hidden: &[f64]) {
-        self.rectifier = Rectifier::rounded(self.at, fraction, hidden);
+    /// Rounds off the kink of each neuron over an interval of this fraction of the root mean square of its preactivations at U;
+    /// zero for the true ReLU.
+    pub fn smooth(&mut self, rounding: Rounding, fraction: f64, hidden: &[f64]) {
+        self.rectifier = Rectifier::rounded(self.at, rounding, fraction, hidden);
     }
 
     /// φ at U (k × m by column); infinite where it cannot be computed, or no longer may be.

@@ -5,6 +5,7 @@ use crate::Control;
 use crate::training::coordinates::Coordinates;
 use crate::vector::{axpy, dot};
 use faer::MatRef;
+use pulp::Arch;
 use std::collections::VecDeque;
 
 /// Pairs that an ascent remembers, its iterations, and trials of one line search.
@@ -29,6 +30,7 @@ struct Ascent {
 
 impl Ascent {
     /// The direction of the next step: two-loop recursion.
+    #[inline(always)]
     fn aim(&mut self) {
         self.step.iter_mut().zip(&self.gradient).for_each(|(s, g)| *s = -g);
         let mut weights = [0.0; MEMORY];
@@ -106,7 +108,7 @@ pub(super) fn climb(
         if running.is_empty() || control.should_stop() {
             break;
         }
-        running.iter_mut().for_each(Ascent::aim);
+        Arch::new().dispatch(|| running.iter_mut().for_each(Ascent::aim));
         let mut waiting: Vec<usize> = (0..running.len()).collect();
         let mut over = vec![true; running.len()];
         for _ in 0..TRIALS {

@@ -4,6 +4,7 @@ use crate::training::coordinates::Coordinates;
 use crate::vector::dot;
 use faer::linalg::matmul::matmul;
 use faer::prelude::*;
+use pulp::Arch;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Numbers of a chunk of activations: it stays in the cache.
@@ -14,6 +15,8 @@ const FEWEST_ROWS: usize = 64;
 pub(super) struct Gain<'a> {
     at: &'a Coordinates,
     residual: MatRef<'a, f64>,
+    /// Its columns.
+    columns: Vec<Vec<f64>>,
     activation: Vec<f64>,
     slopes: Vec<f64>,
     /// Wᵀ(Xu)₊, c × b.
@@ -30,6 +33,7 @@ impl<'a> Gain<'a> {
         Self {
             at,
             residual,
+            columns: residual.col_iter().map(|w| w.iter().copied().collect()).collect(),
             activation: Vec::new(),
             slopes: Vec::new(),
             pull: Mat::new(),
@@ -110,7 +114,9 @@ impl<'a> Gain<'a> {
         self.pull = Mat::zeros(c, count);
         for (from, rows) in self.chunks(count) {
             self.preactivate(z, from, rows);
-            self.activation.iter_mut().for_each(|a| *a = a.max(0.0));
+            Arch::new().dispatch(|| {
+                self.activation.iter_mut().for_each(|a| *a = if *a > 0.0 { *a } else { 0.0 });
+            });
             let a = MatRef::from_column_major_slice(&self.activation, rows, count);
             let w = self.residual.subrows(from, rows);
             matmul(self.pull.as_mut(), Accum::Add, w.transpose(), a, 1.0, Par::Seq);
@@ -130,22 +136,9 @@ impl<'a> Gain<'a> {
         for (from, rows) in self.chunks(count) {
             self.preactivate(directions, from, rows);
             self.slopes.resize(rows * count * c, 0.0);
-            for (j, t) in self.activation.chunks_exact(rows).enumerate() {
-                for target in 0..c {
-                    let w = &self.residual.col(target).subrows(from, rows);
-                    let slopes = &mut self.slopes[(j * c + target) * rows..][..rows];
-                    match w.try_as_col_major() {
-                        Some(w) => {
-                            for ((s, t), w) in slopes.iter_mut().zip(t).zip(w.as_slice()) {
-                                *s = if *t > 0.0 { *w } else { 0.0 };
-                            }
-                        }
-                        None => {
-                            for ((s, t), w) in slopes.iter_mut().zip(t).zip(w.iter()) {
-                                *s = if *t > 0.0 { *w } else { 0.0 };
-                            }
-                        }
-                    }
+            for (t, slopes) in self.activation.chunks_exact(rows).zip(self.slopes.chunks_exact_mut(rows * c)) {
+                for (slopes, w) in slopes.chunks_exact_mut(rows).zip(&self.columns) {
+                    mask(t, &w[from..from + rows], slopes);
                 }
             }
             let slopes = MatRef::from_column_major_slice(&self.slopes, rows, count * c);
@@ -168,9 +161,11 @@ impl<'a> Gain<'a> {
             let mut slopes = MatMut::from_column_major_slice_mut(&mut self.slopes, rows, count);
             let w = self.residual.subrows(from, rows);
             matmul(slopes.rb_mut(), Accum::Replace, w, self.pull.as_ref(), 1.0, Par::Seq);
-            for (s, t) in self.slopes.iter_mut().zip(&self.activation) {
-                *s = if *t > 0.0 { *s } else { 0.0 };
-            }
+            Arch::new().dispatch(|| {
+                for (s, t) in self.slopes.iter_mut().zip(&self.activation) {
+                    *s = if *t > 0.0 { *s } else { 0.0 };
+                }
+            });
             let slopes = MatRef::from_column_major_slice(&self.slopes, rows, count);
             match self.at.whitened() {
                 Some(space) => {
@@ -181,4 +176,13 @@ impl<'a> Gain<'a> {
             }
         }
     }
+}
+
+/// out = w where t > 0, else zero.
+fn mask(t: &[f64], w: &[f64], out: &mut [f64]) {
+    Arch::new().dispatch(|| {
+        for ((out, t), w) in out.iter_mut().zip(t).zip(w) {
+            *out = if *t > 0.0 { *w } else { 0.0 };
+        }
+    });
 }
