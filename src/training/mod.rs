@@ -41,9 +41,18 @@ const STAGES: [f64; 7] = [0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 0.0];
 const CLOSER: [f64; 4] = [1e-2, 1e-3, 1e-4, 0.0];
 /// A stage is over when twenty iterations together win less than this fraction.
 const PROGRESS: f64 = 1e-6;
+/// Multiplications of a start.
+const SPEND: f64 = 2.5e10;
 /// Unknowns that Newton's method takes on, and where it begins to round off the kinks.
-const UNKNOWNS: usize = 1_500;
+const UNKNOWNS: usize = 700;
 const ROUNDED: f64 = 1e-3;
+/// Neurons of larger cosine are tried as one, or are one.
+const CLUSTERS: f64 = 1.0 - 1e-3;
+const COPIES: f64 = 1.0 - 1e-6;
+/// Rounds of completion, the largest ratio at which a network is complete, and what a round has to win.
+const COMPLETIONS: usize = 12;
+const COMPLETE: f64 = 1.0 + 1e-6;
+const WORTHWHILE: f64 = 1e-8;
 /// n m³ up to which neurons are tidied one by one.
 const FEW: f64 = 1e8;
 /// Length of a direction that is inserted, as a part of the mean.
@@ -119,7 +128,7 @@ pub fn insert(
         }
     }
     lengths::optimise(&at, &mut hidden, control);
-    settle(&at, &mut hidden, settings, control);
+    settle(&at, &mut hidden, &[COPIES], settings, control);
     best(problem, vec![finish(&at, &hidden), given, empty])
 }
 
@@ -258,7 +267,8 @@ fn begin(
         .map(|index| {
             let mut hidden = start(&at, index);
             let stages = if plane { &[] } else { stages };
-            let descent = Descent { stages, iterations: settings.iterations.max(1), progress: PROGRESS };
+            let spend = SPEND * rounds::generosity(settings.effort);
+            let descent = Descent { stages, iterations: settings.iterations.max(1), spend, progress: PROGRESS };
             let value = descend(&at, &mut hidden, descent, &mut 0.0, control);
             (value, hidden)
         })
@@ -272,23 +282,63 @@ fn begin(
         if settings.rounds > 0 {
             rounds::improve(&at, &mut hidden, value, settings, control);
         }
-        settle(&at, &mut hidden, settings, control);
+        settle(&at, &mut hidden, &[CLUSTERS, COPIES], settings, control);
+        if settings.rounds > 0 {
+            complete(&at, &mut hidden, settings, control);
+        }
     }
     best(problem, vec![finish(&at, &hidden), empty])
 }
 
+/// Adds what still pays to a network at a minimum and settles it again, as long as that is a matter of Newton's method.
+fn complete(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings, control: &Control) {
+    let k = at.rank();
+    for round in 0..COMPLETIONS {
+        if !newton::is_possible(at, hidden.len() / k, UNKNOWNS) || control.should_stop() {
+            return;
+        }
+        let mut projection = Projection::new(at, hidden.len() / k, control);
+        let value = projection.value(hidden);
+        let ask = rounds::ask(at, seed(settings.seed, 1 + round));
+        let answer = search::search(at, projection.residual(), hidden, ask, control);
+        trace(|| format!("complete {round} value {value:.12} ratio {:.9}", answer.largest));
+        if answer.largest < COMPLETE || control.should_stop() {
+            return;
+        }
+        let mut trial = hidden.clone();
+        rounds::add(at, &mut trial, &answer.candidates);
+        lengths::optimise(at, &mut trial, control);
+        settle(at, &mut trial, &[COPIES], settings, control);
+        let found = Projection::new(at, trial.len() / k, control).value(&trial);
+        if found >= value {
+            return;
+        }
+        *hidden = trial;
+        if value - found < WORTHWHILE * value {
+            return;
+        }
+    }
+}
+
 /// Lets all neurons move to a minimum of high accuracy where that is affordable, merging those that became parallel.
-fn settle(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings, control: &Control) {
+fn settle(
+    at: &Coordinates,
+    hidden: &mut Vec<f64>,
+    cosines: &[f64],
+    settings: &TrainingSettings,
+    control: &Control,
+) {
     let k = at.rank();
     let value = Projection::new(at, hidden.len() / k, control).value(hidden);
-    for cosine in [1.0 - 1e-3, 1.0 - 1e-7] {
+    for &cosine in cosines {
         let mut trial = hidden.clone();
         neurons::condense(at, &mut trial, cosine);
         let width = trial.len() / k;
         let found = if newton::is_possible(at, width, UNKNOWNS) {
             newton::refine(at, &mut trial, tune("ROUNDED", ROUNDED), control)
         } else {
-            let descent = Descent { stages: &CLOSER, iterations: settings.iterations, progress: 1e-8 };
+            let spend = SPEND * rounds::generosity(settings.effort);
+            let descent = Descent { stages: &CLOSER, iterations: settings.iterations, spend, progress: 1e-8 };
             descend(at, &mut trial, descent, &mut 0.0, control)
         };
         trace(|| format!("settled {value:.12} -> {found:.12} width {width}"));

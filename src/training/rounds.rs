@@ -29,7 +29,8 @@ const ENTERS: f64 = 1e-2;
 const WINDOW: usize = 4;
 /// Multiplications of about a second.
 const SECOND: f64 = 1e10;
-/// Ascents that are affordable: their cost against that of the other work of a round.
+/// Multiplications of a search, its ascents, as far as those go and at least, and the iterations of one.
+const SEARCH: f64 = 4e9;
 const ASCENTS: usize = 192;
 const FEWEST_ASCENTS: usize = 16;
 const ITERATIONS: usize = 40;
@@ -43,10 +44,22 @@ fn rate(effort: Effort) -> f64 {
     }
 }
 
+/// Multiplications of a descent: these for a normal effort.
+const SPEND: f64 = 1e10;
+
+/// What effort multiplies them by.
+pub(super) fn generosity(effort: Effort) -> f64 {
+    match effort {
+        Effort::Low => 0.3,
+        Effort::Normal => 1.0,
+        Effort::High => 4.0,
+    }
+}
+
 /// How a search of this problem is done.
 pub(super) fn ask(at: &Coordinates, seed: u64) -> Ask {
     let mut ask = Ask { ascents: ASCENTS, iterations: ITERATIONS, most: 80, same: SAME, seed };
-    let affordable = SECOND / (searching::cost(at, ask) / ASCENTS as f64);
+    let affordable = SEARCH / (searching::cost(at, ask) / ASCENTS as f64);
     ask.ascents = ASCENTS.min((affordable as usize).max(FEWEST_ASCENTS));
     ask
 }
@@ -102,7 +115,7 @@ pub(super) fn improve(
                 5 => vec![3e-3, 0.0],
                 _ => vec![0.0],
             };
-            let descent = Descent { stages: &stages, iterations: super::tune("SITER", settings.iterations as f64) as usize, progress: super::tune("SPROG", 1e-8) };
+            let descent = Descent { spend: SPEND * generosity(settings.effort), stages: &stages, iterations: super::tune("SITER", settings.iterations as f64) as usize, progress: super::tune("SPROG", 1e-8) };
             let found = descend(at, &mut trial, descent, &mut work, control);
             if found < value {
                 (value, *hidden) = (found, trial);
@@ -111,12 +124,7 @@ pub(super) fn improve(
             }
             trial = hidden.clone();
         } else {
-            let neurons = (trial.len() / k).max(1) as f64;
-            let mean = trial.chunks_exact(k).map(|u| at.inner(u, u)).sum::<f64>() / neurons;
-            for candidate in &answer.candidates {
-                let length = (super::tune("ENTERS", ENTERS) * mean.max(strength(at, candidate))).sqrt();
-                trial.extend(candidate.direction.iter().map(|z| z * length));
-            }
+            add(at, &mut trial, &answer.candidates);
         }
         work += lengths::optimise(at, &mut trial, control);
         let found = Projection::new(at, trial.len() / k, control).value(&trial);
@@ -125,14 +133,26 @@ pub(super) fn improve(
         }
         super::trace(|| format!("round {round} slide {slide} value {value:.9} gain {:.2e} width {} ratio {largest:.6} candidates {} work {:.2e}", (before.0 - value) / value, hidden.len() / k, answer.candidates.len(), work - before.1));
         history.push((value, work));
-        if history.len() > WINDOW {
-            let (old, spent) = history[history.len() - 1 - WINDOW];
+        // Judged once the neurons have moved.
+        if round + 1 >= SLIDES {
+            let (old, spent) = history[history.len().saturating_sub(WINDOW + 1)];
             if old - value < rate * value * (work - spent) / SECOND {
                 break;
             }
         }
     }
     largest
+}
+
+/// Appends neurons of small length in the directions that were found.
+pub(super) fn add(at: &Coordinates, hidden: &mut Vec<f64>, candidates: &[Candidate]) {
+    let k = at.rank();
+    let neurons = (hidden.len() / k).max(1) as f64;
+    let mean = hidden.chunks_exact(k).map(|u| at.inner(u, u)).sum::<f64>() / neurons;
+    for candidate in candidates {
+        let length = (ENTERS * mean.max(strength(at, candidate))).sqrt();
+        hidden.extend(candidate.direction.iter().map(|z| z * length));
+    }
 }
 
 /// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.

@@ -15,6 +15,9 @@ const MEMORY: usize = 20;
 const MOST_REMEMBERED: usize = 1 << 24;
 const FEWEST_PAIRS: usize = 6;
 
+/// Iterations of a stage below which there are too many stages, and the fewest.
+const SHORT: usize = 25;
+const FEWEST: usize = 15;
 /// How often a start is halved at most: at length zero there is no way down.
 const HALVINGS: usize = 5;
 
@@ -61,6 +64,9 @@ pub(super) fn rescale(at: &Coordinates, hidden: &mut [f64], control: &Control) {
 pub(super) struct Descent<'a> {
     pub stages: &'a [f64],
     pub iterations: usize,
+    /// Multiplications that all stages together may take, but for a few iterations each. Where that is short every second
+    /// stage is left out.
+    pub spend: f64,
     /// A stage ends when twenty iterations together lower the value by less than this fraction.
     pub progress: f64,
 }
@@ -81,12 +87,23 @@ pub(super) fn descend(
     let mut trial = hidden.clone();
     let mut projection = Projection::new(at, trial.len() / k, control);
     let mut value = projection.value(hidden);
-    for &stage in descent.stages {
+    let affordable = descent.spend / projection.cost();
+    let (count, step) = match descent.stages.len() {
+        count if affordable < (count * SHORT) as f64 => (count.div_ceil(2), 2),
+        count => (count, 1),
+    };
+    let iterations = ((affordable / count.max(1) as f64) as usize).clamp(FEWEST, descent.iterations.max(FEWEST));
+    let mut stages: Vec<f64> = descent.stages.iter().rev().step_by(step).copied().collect();
+    stages.reverse();
+    for stage in stages {
         if control.should_stop() {
             break;
         }
-        let limits =
-            Limits { memory: memory(&trial), iterations: descent.iterations, progress: descent.progress };
+        let limits = Limits {
+            memory: memory(&trial),
+            iterations: iterations.min(descent.iterations),
+            progress: descent.progress,
+        };
         projection.smooth(Rounding::Below, stage, &trial);
         minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
         projection.smooth(Rounding::Below, 0.0, &trial);

@@ -85,6 +85,14 @@ impl Model {
         others + support.powi(3) / 6.0
     }
 
+    /// ‖a_j‖², which bounds the curvature along η_j where ‖Wᵀa_j‖ is about γ.
+    pub fn energy_of(&self, j: usize) -> f64 {
+        match &self.form {
+            Form::Neurons { gram, .. } => gram[(j, j)],
+            Form::Samples { activation, .. } => activation.col(j).squared_norm_l2(),
+        }
+    }
+
     /// `None` where the factorisation fails.
     pub fn at(&self, eta: &[f64]) -> Option<Point> {
         let point = match &self.form {

@@ -22,9 +22,12 @@ const LAST: f64 = 1e-8;
 const SHRINKS: f64 = 0.1;
 /// Newton steps of a stage.
 const STEPS: usize = 15;
+/// Steps of a stage that was easy, and stages in a row that may fail.
+const EASY: usize = 4;
+const FAILURES: usize = 3;
 /// Half the predicted decrease, relative to the value, at which a stage and the last one end.
-const CLOSE: f64 = 1e-12;
-const CLOSEST: f64 = 1e-16;
+const CLOSE: f64 = 1e-11;
+const CLOSEST: f64 = 1e-15;
 /// Trials along one step.
 const TRIALS: usize = 3;
 /// Rounding of the value.
@@ -53,14 +56,17 @@ pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, contro
     let mut trial = hidden.clone();
     let mut fraction = first;
     projection.smooth(Rounding::Centred, fraction, &trial);
-    let mut shift = LEAST;
+    let (mut shift, mut failures) = (LEAST, 0);
     loop {
         let last = fraction <= LAST;
-        stage(&mut projection, at, &mut trial, if last { CLOSEST } else { CLOSE }, &mut shift, control);
+        let close = if last { CLOSEST } else { CLOSE };
+        let steps = stage(&mut projection, at, &mut trial, close, &mut shift, control);
+        failures = if steps == STEPS { failures + 1 } else { 0 };
         let rounded = projection.rectifier().clone();
         let mut exact = trial.clone();
         follow(at, space, &rounded, 0.0, &mut exact);
         projection.smooth(Rounding::Centred, 0.0, &trial);
+        let before = value;
         for candidate in [&exact, &trial] {
             let found = projection.value(candidate);
             if found < value {
@@ -68,17 +74,23 @@ pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, contro
                 hidden.copy_from_slice(candidate);
             }
         }
-        crate::training::trace(|| format!("newton {fraction:e} value {value:.14} rounded {}", projection.evaluations()));
-        if last || control.should_stop() {
+        crate::training::trace(|| format!("newton {fraction:e} value {value:.14} steps {steps} evaluations {}", projection.evaluations()));
+        if last || failures == FAILURES || control.should_stop() {
             return value;
         }
-        follow(at, space, &rounded, SHRINKS, &mut trial);
-        fraction *= SHRINKS;
+        let settled = steps <= 2 && before - value <= CLOSE * value;
+        let factor = match steps {
+            _ if settled => LAST / fraction,
+            ..=EASY => SHRINKS,
+            _ => SHRINKS.sqrt(),
+        };
+        follow(at, space, &rounded, factor, &mut trial);
+        fraction *= factor;
         projection.smooth(Rounding::Centred, fraction, &trial);
     }
 }
 
-/// Newton steps at one rounding of the kinks.
+/// Newton steps at one rounding of the kinks; returns how many.
 fn stage(
     projection: &mut Projection<'_>,
     at: &Coordinates,
@@ -86,12 +98,12 @@ fn stage(
     close: f64,
     shift: &mut f64,
     control: &Control,
-) {
-    let Some(space) = at.whitened() else { return };
+) -> usize {
+    let Some(space) = at.whitened() else { return 0 };
     let mut gradient = vec![0.0; hidden.len()];
     let mut value = projection.value_and_gradient(hidden, &mut gradient);
     let mut trial = hidden.clone();
-    for _ in 0..STEPS {
+    for done in 0..STEPS {
         let place = Place {
             at,
             space,
@@ -100,14 +112,14 @@ fn stage(
             residual: projection.residual(),
             rectifier: projection.rectifier(),
         };
-        let Some(hessian) = assemble(&place, control) else { return };
+        let Some(hessian) = assemble(&place, control) else { return done };
         let mut accepted = false;
         let (mut slope, mut share) = (0.0, 1.0);
         while *shift <= MOST && !accepted {
-            let Some(step) = solve(at, &hessian, &gradient, shift) else { return };
+            let Some(step) = solve(at, &hessian, &gradient, shift) else { return done };
             slope = dot(&gradient, &step);
             if slope.is_nan() || slope >= 0.0 || -0.5 * slope <= close * value.abs() {
-                return;
+                return done;
             }
             share = 1.0;
             for _ in 0..TRIALS {
@@ -120,12 +132,12 @@ fn stage(
                         // As far as the model was right.
                         1.0 if found - value < 0.25 * slope => (0.01 * *shift).max(LEAST),
                         1.0 => (0.3 * *shift).max(LEAST),
-                        _ => *shift,
+                        _ => (*shift / share).max(FIRST),
                     };
                     break;
                 }
                 if control.should_stop() {
-                    return;
+                    return done;
                 }
                 share *= 0.3;
             }
@@ -135,16 +147,17 @@ fn stage(
         }
         if !accepted {
             *shift = LEAST;
-            return;
+            return done;
         }
         crate::training::trace(|| format!("   step slope {slope:.2e} share {share} shift {shift:e} value {value:.12}"));
         let before = value;
         std::mem::swap(hidden, &mut trial);
         value = projection.value_and_gradient(hidden, &mut gradient);
         if !value.is_finite() || before - value <= close * value.abs() && *shift <= LEAST {
-            return;
+            return done;
         }
     }
+    STEPS
 }
 
 /// The hidden part of the step, with as little regularisation from `shift` on as makes the matrix positive definite.
