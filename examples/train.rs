@@ -65,7 +65,13 @@ fn number(text: &str) -> Result<f64> {
     text.parse().map_err(|_| Error::Input(format!("{text}: not a number")))
 }
 
-fn problem(name: &str, gamma: f64, standardize: bool, bias: bool, regression: bool) -> Result<TrainingProblem> {
+fn problem(
+    name: &str,
+    gamma: f64,
+    standardize: bool,
+    bias: bool,
+    regression: bool,
+) -> Result<TrainingProblem> {
     let mut data = match name.strip_prefix("teacher:") {
         Some(sizes) => {
             let sizes: Vec<usize> = sizes.split(':').filter_map(|size| size.parse().ok()).collect();
@@ -74,7 +80,13 @@ fn problem(name: &str, gamma: f64, standardize: bool, bias: bool, regression: bo
             };
             teacher(&TeacherSettings { samples, features, outputs, ..Default::default() })?
         }
-        None => load(name, &CsvOptions { task: if regression { Task::Regression } else { Task::Auto }, ..Default::default() })?,
+        None => load(
+            name,
+            &CsvOptions {
+                task: if regression { Task::Regression } else { Task::Auto },
+                ..Default::default()
+            },
+        )?,
     };
     if standardize {
         data = data.standardized();

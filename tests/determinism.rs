@@ -53,7 +53,14 @@ fn a_small_problem() {
 #[test]
 fn iris_to_a_loose_tolerance() {
     let Some((x, y)) = published("iris_train") else { return };
-    let training = TrainingSettings { width: 20, starts: 2, iterations: 100, rounds: 2, seed: 0, ..TrainingSettings::default() };
+    let training = TrainingSettings {
+        width: 20,
+        starts: 2,
+        iterations: 100,
+        rounds: 2,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let settings = CertifySettings { tolerance: 0.2, training, ..CertifySettings::default() };
     assert_same_bits(&problem(&x, &y, 0.5), &settings);
 }
@@ -63,7 +70,14 @@ fn iris_to_a_loose_tolerance() {
 fn a_hundred_and_thirty_samples() {
     let (x, noise) = (gaussian(3, 130, 6), gaussian(4, 130, 2));
     let y = Mat::from_fn(130, 2, |i, j| x[(i, j)].abs() - x[(i, 2)].max(0.0) + 0.3 * noise[(i, j)]);
-    let training = TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 1, seed: 0, ..TrainingSettings::default() };
+    let training = TrainingSettings {
+        width: 20,
+        starts: 1,
+        iterations: 100,
+        rounds: 1,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let settings = CertifySettings { tolerance: 0.02, training, ..CertifySettings::default() };
     assert_same_bits(&problem(&x, &y, 3.0), &settings);
 }

@@ -49,6 +49,9 @@ const ROUNDED: f64 = 1e-3;
 /// Neurons of larger cosine are tried as one, or are one.
 const CLUSTERS: f64 = 1.0 - 1e-3;
 const COPIES: f64 = 1.0 - 1e-6;
+/// Multiplications of Newton's method after training, and of all of completion.
+const NEWTON: f64 = 2e10;
+const COMPLETION: f64 = 2e10;
 /// Rounds of completion, the largest ratio at which a network is complete, and what a round has to win.
 const COMPLETIONS: usize = 12;
 const COMPLETE: f64 = 1.0 + 1e-6;
@@ -128,7 +131,7 @@ pub fn insert(
         }
     }
     lengths::optimise(&at, &mut hidden, control);
-    settle(&at, &mut hidden, &[COPIES], settings, control);
+    settle(&at, &mut hidden, &[COPIES], f64::INFINITY, settings, control);
     best(problem, vec![finish(&at, &hidden), given, empty])
 }
 
@@ -258,7 +261,6 @@ fn begin(
 ) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
     let Some(at) = Coordinates::new(problem) else { return empty };
-    trace(|| format!("coordinates {} {}", at.samples(), at.rank()));
     // A plane is searched exactly afterwards: one start is as good as many, and needs no descent.
     let plane = at.is_plane() && settings.rounds > 0;
     let starts = if plane { 1 } else { settings.starts.max(1) };
@@ -268,21 +270,22 @@ fn begin(
             let mut hidden = start(&at, index);
             let stages = if plane { &[] } else { stages };
             let spend = SPEND * rounds::generosity(settings.effort);
-            let descent = Descent { stages, iterations: settings.iterations.max(1), spend, progress: PROGRESS };
+            let descent =
+                Descent { stages, iterations: settings.iterations.max(1), spend, progress: PROGRESS };
             let value = descend(&at, &mut hidden, descent, &mut 0.0, control);
             (value, hidden)
         })
         .collect();
     let first = trained.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
     let Some((value, mut hidden)) = first else { return empty };
-    trace(|| format!("start {value} width {}", hidden.len() / at.rank()));
     if plane {
         planar::improve(&at, &mut hidden, value, settings, control);
     } else {
         if settings.rounds > 0 {
             rounds::improve(&at, &mut hidden, value, settings, control);
         }
-        settle(&at, &mut hidden, &[CLUSTERS, COPIES], settings, control);
+        let most = NEWTON * rounds::generosity(settings.effort);
+        settle(&at, &mut hidden, &[CLUSTERS, COPIES], most, settings, control);
         if settings.rounds > 0 {
             complete(&at, &mut hidden, settings, control);
         }
@@ -293,22 +296,24 @@ fn begin(
 /// Adds what still pays to a network at a minimum and settles it again, as long as that is a matter of Newton's method.
 fn complete(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings, control: &Control) {
     let k = at.rank();
+    let mut left = COMPLETION * rounds::generosity(settings.effort);
     for round in 0..COMPLETIONS {
-        if !newton::is_possible(at, hidden.len() / k, UNKNOWNS) || control.should_stop() {
+        let width = hidden.len() / k;
+        left -= newton::cost(at, width) + search::cost(at, rounds::ask(at, 0));
+        if !newton::is_possible(at, width, UNKNOWNS) || left < 0.0 || control.should_stop() {
             return;
         }
         let mut projection = Projection::new(at, hidden.len() / k, control);
         let value = projection.value(hidden);
         let ask = rounds::ask(at, seed(settings.seed, 1 + round));
         let answer = search::search(at, projection.residual(), hidden, ask, control);
-        trace(|| format!("complete {round} value {value:.12} ratio {:.9}", answer.largest));
         if answer.largest < COMPLETE || control.should_stop() {
             return;
         }
         let mut trial = hidden.clone();
         rounds::add(at, &mut trial, &answer.candidates);
         lengths::optimise(at, &mut trial, control);
-        settle(at, &mut trial, &[COPIES], settings, control);
+        settle(at, &mut trial, &[COPIES], f64::INFINITY, settings, control);
         let found = Projection::new(at, trial.len() / k, control).value(&trial);
         if found >= value {
             return;
@@ -320,11 +325,14 @@ fn complete(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings
     }
 }
 
-/// Lets all neurons move to a minimum of high accuracy where that is affordable, merging those that became parallel.
+/// Lets all neurons move to a minimum: of high accuracy where Newton's method takes no more than `most` multiplications.
+/// Before that, neurons of a larger cosine than the first of those given are made one or, where that leads to a higher
+/// objective, than the second.
 fn settle(
     at: &Coordinates,
     hidden: &mut Vec<f64>,
     cosines: &[f64],
+    most: f64,
     settings: &TrainingSettings,
     control: &Control,
 ) {
@@ -334,36 +342,21 @@ fn settle(
         let mut trial = hidden.clone();
         neurons::condense(at, &mut trial, cosine);
         let width = trial.len() / k;
-        let found = if newton::is_possible(at, width, UNKNOWNS) {
-            newton::refine(at, &mut trial, tune("ROUNDED", ROUNDED), control)
+        let found = if newton::is_possible(at, width, UNKNOWNS) && newton::cost(at, width) <= most {
+            newton::refine(at, &mut trial, ROUNDED, control)
         } else {
             let spend = SPEND * rounds::generosity(settings.effort);
             let descent = Descent { stages: &CLOSER, iterations: settings.iterations, spend, progress: 1e-8 };
             descend(at, &mut trial, descent, &mut 0.0, control)
         };
-        trace(|| format!("settled {value:.12} -> {found:.12} width {width}"));
         if found < value {
             *hidden = trial;
             break;
         }
     }
     lengths::optimise(at, hidden, control);
-    trace(|| "lengths".into());
     neurons::merge_copies(at, hidden, control);
     if (hidden.len() / k).pow(3) as f64 * at.samples() as f64 <= FEW {
         neurons::tidy(at, hidden, control);
-    }
-    trace(|| "tidied".into());
-}
-
-/// TEMPORARY
-fn tune(name: &str, default: f64) -> f64 {
-    std::env::var(name).ok().and_then(|v| v.parse().ok()).unwrap_or(default)
-}
-
-fn trace(text: impl Fn() -> String) {
-    if std::env::var("RELUCERT_TRACE").is_ok() {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        eprintln!("{:.3} {}", START.get_or_init(std::time::Instant::now).elapsed().as_secs_f64(), text());
     }
 }

@@ -52,11 +52,8 @@ pub(super) fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>, control: &Cont
 /// Drops neurons (k × m by column) that do next to nothing, by their length times that of their output weights (Vᵀ, m × c).
 pub(super) fn drop_idle(at: &Coordinates, hidden: &mut Vec<f64>, output: MatRef<'_, f64>) {
     let k = at.rank();
-    let strength: Vec<f64> = hidden
-        .chunks_exact(k)
-        .enumerate()
-        .map(|(j, u)| at.norm(u) * output.row(j).norm_l2())
-        .collect();
+    let strength: Vec<f64> =
+        hidden.chunks_exact(k).enumerate().map(|(j, u)| at.norm(u) * output.row(j).norm_l2()).collect();
     let least = IDLE * strength.iter().copied().fold(0.0, f64::max);
     *hidden = hidden
         .chunks_exact(k)

@@ -44,7 +44,8 @@ pub(super) fn improve(
             gap = add(at, &mut trial, settings.seed, control);
         }
         // The directions on the kinks are found exactly: there is nothing to round off.
-        let descent = Descent { stages: &[0.0], iterations: ITERATIONS, spend: f64::INFINITY, progress: 1e-5 };
+        let descent =
+            Descent { stages: &[0.0], iterations: ITERATIONS, spend: f64::INFINITY, progress: 1e-5 };
         let found = descend(at, &mut trial, descent, &mut 0.0, control);
         let progress = value - found;
         if found < value {

@@ -100,22 +100,12 @@ pub(super) fn improve(
         if largest < STATIONARY {
             break;
         }
-        let before = (value, work);
-        let every = super::tune("SLIDES", SLIDES as f64) as usize;
-        let slide = round % every == every - 1 && round >= slides_from;
+        let slide = round % SLIDES == SLIDES - 1 && round >= slides_from;
         let mut trial = hidden.clone();
         if slide {
-            neurons::condense(at, &mut trial, 1.0 - super::tune("CLUSTER", 1e-3));
-            let stages: Vec<f64> = match super::tune("STAGES", 0.0) as usize {
-                0 => STAGES.to_vec(),
-                1 => vec![1e-2, 1e-3, 0.0],
-                2 => vec![1e-2, 0.0],
-                3 => vec![0.03, 3e-3, 0.0],
-                4 => vec![0.1, 0.01, 1e-3, 0.0],
-                5 => vec![3e-3, 0.0],
-                _ => vec![0.0],
-            };
-            let descent = Descent { spend: SPEND * generosity(settings.effort), stages: &stages, iterations: super::tune("SITER", settings.iterations as f64) as usize, progress: super::tune("SPROG", 1e-8) };
+            neurons::condense(at, &mut trial, CLUSTER);
+            let spend = SPEND * generosity(settings.effort);
+            let descent = Descent { stages: &STAGES, iterations: settings.iterations, spend, progress: 1e-8 };
             let found = descend(at, &mut trial, descent, &mut work, control);
             if found < value {
                 (value, *hidden) = (found, trial);
@@ -131,7 +121,6 @@ pub(super) fn improve(
         if found < value {
             (value, *hidden) = (found, trial);
         }
-        super::trace(|| format!("round {round} slide {slide} value {value:.9} gain {:.2e} width {} ratio {largest:.6} candidates {} work {:.2e}", (before.0 - value) / value, hidden.len() / k, answer.candidates.len(), work - before.1));
         history.push((value, work));
         // Judged once the neurons have moved.
         if round + 1 >= SLIDES {

@@ -54,7 +54,7 @@ const POWER: f64 = -0.28;
 const FEWEST: f64 = 40.0;
 const MOST: f64 = 1000.0;
 /// n m² is at most this where m is above the fewest.
-const SIZE: f64 = 4e8;
+const SIZE: f64 = 1.6e8;
 
 impl TrainingSettings {
     /// Neurons of a random start.
@@ -65,7 +65,7 @@ impl TrainingSettings {
         let samples = problem.samples() as f64;
         let features = problem.stored_features().squared_norm() / problem.inputs() as f64;
         let scale = (features * problem.targets().squared_norm_l2()).sqrt();
-        let wanted = crate::training::tune("NEURONS", NEURONS) * (problem.weight_decay() / scale).powf(crate::training::tune("POWER", POWER));
+        let wanted = NEURONS * (problem.weight_decay() / scale).powf(POWER);
         let affordable = (SIZE / samples).sqrt().max(FEWEST);
         let width = wanted.clamp(FEWEST, MOST).min(affordable).min((2.0 * samples).max(FEWEST));
         if width.is_finite() { width as usize } else { FEWEST as usize }

@@ -92,7 +92,8 @@ pub(super) fn descend(
         count if affordable < (count * SHORT) as f64 => (count.div_ceil(2), 2),
         count => (count, 1),
     };
-    let iterations = ((affordable / count.max(1) as f64) as usize).clamp(FEWEST, descent.iterations.max(FEWEST));
+    let iterations =
+        ((affordable / count.max(1) as f64) as usize).clamp(FEWEST, descent.iterations.max(FEWEST));
     let mut stages: Vec<f64> = descent.stages.iter().rev().step_by(step).copied().collect();
     stages.reverse();
     for stage in stages {

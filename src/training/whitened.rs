@@ -41,8 +41,7 @@ impl Whitened {
         if rank == 0 {
             return None;
         }
-        let stretch: Vec<f64> =
-            (0..rank).map(|j| (samples / (sigma[j] * sigma[j] + floor)).sqrt()).collect();
+        let stretch: Vec<f64> = (0..rank).map(|j| (samples / (sigma[j] * sigma[j] + floor)).sqrt()).collect();
         let metric: Vec<f64> = stretch.iter().map(|s| s * s).collect();
         if !metric.iter().all(|m| m.is_finite() && *m > 0.0) {
             return None;
@@ -80,7 +79,8 @@ fn by_gram(x: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
     let gram = parts.into_iter().fold(Mat::zeros(d, d), |sum, part| sum + part);
     let (values, vectors) = symmetric_eigen(gram.as_ref())?;
     let largest = *values.last()?;
-    let trusted = largest.is_finite() && values.first().is_some_and(|least| *least > WELL_CONDITIONED * largest);
+    let trusted =
+        largest.is_finite() && values.first().is_some_and(|least| *least > WELL_CONDITIONED * largest);
     trusted.then(|| {
         let sigma = values.iter().rev().map(|value| value.sqrt()).collect();
         (sigma, Mat::from_fn(d, d, |i, j| vectors[(i, d - 1 - j)]))

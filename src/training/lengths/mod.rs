@@ -36,8 +36,11 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut Vec<f64>, control: &Contro
     let k = at.rank();
     let norms: Vec<f64> = hidden.chunks_exact(k).map(|u| at.norm(u)).collect();
     let usable: Vec<usize> = (0..norms.len()).filter(|&j| norms[j].is_finite() && norms[j] > 0.0).collect();
-    let unit: Vec<f64> =
-        usable.iter().flat_map(|&j| hidden[j * k..(j + 1) * k].iter().map(move |z| (z, j))).map(|(z, j)| z / norms[j]).collect();
+    let unit: Vec<f64> = usable
+        .iter()
+        .flat_map(|&j| hidden[j * k..(j + 1) * k].iter().map(move |z| (z, j)))
+        .map(|(z, j)| z / norms[j])
+        .collect();
     let mut eta: Vec<f64> = usable.iter().map(|&j| norms[j] * norms[j]).collect();
     if eta.is_empty() || control.should_stop() {
         return 0.0;
@@ -45,24 +48,19 @@ pub(super) fn optimise(at: &Coordinates, hidden: &mut Vec<f64>, control: &Contro
     let Some(model) = Model::new(at, &unit, control) else { return 0.0 };
     let Some(mut point) = model.at(&eta) else { return 0.0 };
     let mut work = model.cost_of_start();
-    let mut steps = 0;
     for _ in 0..STEPS {
         work += model.cost_of_step(&eta);
         if control.should_stop() {
             break;
         }
-        let Some((next, found)) = advance(&model, &eta, &point) else {
-            break;
-        };
+        let Some((next, found)) = advance(&model, &eta, &point) else { break };
         let progress = point.value - found.value;
-        steps += 1;
         (eta, point) = (next, found);
         let excess = point.slopes(&model).iter().fold(f64::INFINITY, |least, slope| slope.min(least));
         if progress <= PROGRESS * point.value.abs() && excess >= -EXCESS * model.weight_decay {
             break;
         }
     }
-    crate::training::trace(|| format!("      lengths {:.12} steps {steps} of {}, excess {:.2e}", point.value, eta.len(), point.slopes(&model).iter().fold(f64::INFINITY, |least, slope| slope.min(least)) / model.weight_decay));
     *hidden = unit
         .chunks_exact(k)
         .zip(&eta)
@@ -134,7 +132,9 @@ fn newton(model: &Model, point: &Point, eta: &[f64], slopes: &[f64]) -> Option<V
     let mut right: Vec<f64> = place.iter().map(|&j| -slopes[j]).collect();
     let mut kept: Vec<usize> = (0..place.len()).collect();
     for _ in 0..PIVOTS {
-        let system = Mat::from_fn(kept.len(), kept.len(), |i, j| hessian[(kept[i].max(kept[j]), kept[i].min(kept[j]))]);
+        let system = Mat::from_fn(kept.len(), kept.len(), |i, j| {
+            hessian[(kept[i].max(kept[j]), kept[i].min(kept[j]))]
+        });
         let mut factor = Cholesky::default();
         if !factor.factorize(&system, 0.0) {
             return None;

@@ -169,7 +169,11 @@ impl Model {
                 let place: Vec<usize> =
                     free.iter().map(|j| point.support.binary_search(j).unwrap_or(0)).collect();
                 let mut inverse = Mat::identity(size, size);
-                solve_lower_triangular_in_place(point.factor.lower(), inverse.as_mut(), shared(size * size * size));
+                solve_lower_triangular_in_place(
+                    point.factor.lower(),
+                    inverse.as_mut(),
+                    shared(size * size * size),
+                );
                 let columns = Mat::from_fn(size, free.len(), |i, a| inverse[(i, place[a])]);
                 let mut resolvent = Mat::zeros(free.len(), free.len());
                 lower_product(&mut resolvent, columns.transpose(), columns.as_ref());

@@ -13,7 +13,7 @@ const CHUNK: usize = 1 << 16;
 const FEWEST_ROWS: usize = 32;
 const PIECES: usize = 4;
 /// Multiplications of one assembly at most: beyond that a part of the samples stands for all.
-const WORK: f64 = 4e9;
+const WORK: f64 = 1e9;
 
 /// Hidden weights (k × m by column), output weights (Vᵀ, m × c), the residual W and the rounding of the kinks.
 pub(super) struct Place<'a> {

@@ -8,7 +8,13 @@ use rayon::prelude::*;
 
 /// Moves each neuron (k × m by column) as little as it takes for the preactivation of every sample on its kink to become
 /// this part of what it is. Neurons with as many such samples as they have weights, or more, stay.
-pub(super) fn follow(at: &Coordinates, space: &Whitened, rectifier: &Rectifier, part: f64, hidden: &mut [f64]) {
+pub(super) fn follow(
+    at: &Coordinates,
+    space: &Whitened,
+    rectifier: &Rectifier,
+    part: f64,
+    hidden: &mut [f64],
+) {
     let k = at.rank();
     let scale: Vec<f64> = space.metric.iter().map(|m| m.sqrt()).collect();
     hidden.par_chunks_mut(k).enumerate().for_each(|(j, z)| {

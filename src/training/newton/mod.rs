@@ -26,8 +26,8 @@ const STEPS: usize = 15;
 const EASY: usize = 4;
 const FAILURES: usize = 3;
 /// Half the predicted decrease, relative to the value, at which a stage and the last one end.
-const CLOSE: f64 = 1e-11;
-const CLOSEST: f64 = 1e-15;
+const CLOSE: f64 = 1e-10;
+const CLOSEST: f64 = 1e-14;
 /// Trials along one step.
 const TRIALS: usize = 3;
 /// Rounding of the value.
@@ -44,7 +44,10 @@ pub(super) fn is_possible(at: &Coordinates, width: usize, most: usize) -> bool {
 
 /// Multiplications of a refinement, roughly.
 pub(super) fn cost(at: &Coordinates, width: usize) -> f64 {
-    30.0 * (hessian::cost(at, width) + (unknowns(at, width) as f64).powi(3) / 6.0)
+    let (n, m) = (at.samples() as f64, width as f64);
+    let evaluation = n * m * (0.5 * m + 3.0 * at.cost() + 2.0 * at.targets.ncols() as f64 + 4.0);
+    let step = hessian::cost(at, width) + (unknowns(at, width) as f64).powi(3) / 6.0 + 3.0 * evaluation;
+    20.0 * step
 }
 
 /// Lowers φ of hidden weights (k × m by column), beginning with this rounding of the kinks; returns it. Never rises.
@@ -74,7 +77,6 @@ pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, contro
                 hidden.copy_from_slice(candidate);
             }
         }
-        crate::training::trace(|| format!("newton {fraction:e} value {value:.14} steps {steps} evaluations {}", projection.evaluations()));
         if last || failures == FAILURES || control.should_stop() {
             return value;
         }
@@ -149,7 +151,6 @@ fn stage(
             *shift = LEAST;
             return done;
         }
-        crate::training::trace(|| format!("   step slope {slope:.2e} share {share} shift {shift:e} value {value:.12}"));
         let before = value;
         std::mem::swap(hidden, &mut trial);
         value = projection.value_and_gradient(hidden, &mut gradient);

@@ -6,8 +6,8 @@ use crate::Control;
 use crate::linalg::Cholesky;
 use crate::training::coordinates::Coordinates;
 use faer::linalg::matmul::{matmul, triangular};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
 use faer::prelude::*;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
 /// Numbers of a chunk of activations: it stays in the cache.
@@ -71,12 +71,18 @@ impl Primal {
     }
 
     /// AᵀA (its lower triangle) and AᵀY at directions (k × m by column). `None` where it is told to stop.
-    pub fn normal_equations(mut self, at: &Coordinates, hidden: &[f64], control: &Control) -> Option<(Mat<f64>, Mat<f64>)> {
+    pub fn normal_equations(
+        mut self,
+        at: &Coordinates,
+        hidden: &[f64],
+        control: &Control,
+    ) -> Option<(Mat<f64>, Mat<f64>)> {
         let width = self.system.nrows();
         let z = MatRef::from_column_major_slice(hidden, at.rank(), width);
         let known = at.whitened().is_none().then(|| at.preactivation(z));
         let rectifier = &Rectifier::sharp(width);
-        let samples = Samples { at, z, known: known.as_ref().map(|known| known.as_ref()), rectifier, control };
+        let samples =
+            Samples { at, z, known: known.as_ref().map(|known| known.as_ref()), rectifier, control };
         let mut target = Mat::zeros(width, at.targets.ncols());
         self.gather(&samples, &mut target);
         (!control.should_stop()).then_some((self.system, target))
@@ -88,7 +94,8 @@ impl Primal {
         target.fill(0.0);
         for block in &self.blocks {
             for j in 0..self.system.ncols() {
-                let (sum, part) = (&mut self.system.col_as_slice_mut(j)[j..], &block.gram.col_as_slice(j)[j..]);
+                let (sum, part) =
+                    (&mut self.system.col_as_slice_mut(j)[j..], &block.gram.col_as_slice(j)[j..]);
                 sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
             }
             *target += &block.target;
@@ -108,7 +115,8 @@ impl Primal {
         let width = self.system.nrows();
         let z = MatRef::from_column_major_slice(hidden, at.rank(), width);
         let mut known = at.whitened().is_none().then(|| at.preactivation(z));
-        let samples = Samples { at, z, known: known.as_ref().map(|known| known.as_ref()), rectifier, control };
+        let samples =
+            Samples { at, z, known: known.as_ref().map(|known| known.as_ref()), rectifier, control };
         self.gather(&samples, &mut results.output);
         if control.should_stop() || !self.factor.factorize(&self.system, at.weight_decay) {
             return false;
@@ -222,7 +230,8 @@ impl Block {
                     matmul(self.gradient.as_mut(), Accum::Add, x.transpose(), slopes, 1.0, Par::Seq);
                 }
                 None => {
-                    for (all, part) in self.slopes.chunks_exact_mut(self.rows).zip(slopes.chunks_exact(rows)) {
+                    for (all, part) in self.slopes.chunks_exact_mut(self.rows).zip(slopes.chunks_exact(rows))
+                    {
                         all[from..from + rows].copy_from_slice(part);
                     }
                 }

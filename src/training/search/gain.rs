@@ -4,8 +4,8 @@ use crate::training::coordinates::Coordinates;
 use crate::vector::dot;
 use faer::linalg::matmul::matmul;
 use faer::prelude::*;
-use pulp::Arch;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
+use pulp::Arch;
 
 /// Numbers of a chunk of activations: it stays in the cache.
 const CHUNK: usize = 1 << 14;
@@ -136,7 +136,8 @@ impl<'a> Gain<'a> {
         for (from, rows) in self.chunks(count) {
             self.preactivate(directions, from, rows);
             self.slopes.resize(rows * count * c, 0.0);
-            for (t, slopes) in self.activation.chunks_exact(rows).zip(self.slopes.chunks_exact_mut(rows * c)) {
+            for (t, slopes) in self.activation.chunks_exact(rows).zip(self.slopes.chunks_exact_mut(rows * c))
+            {
                 for (slopes, w) in slopes.chunks_exact_mut(rows).zip(&self.columns) {
                     mask(t, &w[from..from + rows], slopes);
                 }
@@ -145,7 +146,8 @@ impl<'a> Gain<'a> {
             let x = space.features.subrows(from, rows);
             matmul(self.moments.as_mut(), Accum::Add, x.transpose(), slopes, 1.0, Par::Seq);
         }
-        self.pull = Mat::from_fn(c, count, |t, j| dot(self.moments.col_as_slice(j * c + t), &z[j * k..][..k]));
+        self.pull =
+            Mat::from_fn(c, count, |t, j| dot(self.moments.col_as_slice(j * c + t), &z[j * k..][..k]));
     }
 
     /// Xᵀ D W Wᵀ(Xu)₊, after `pull`.

@@ -1,8 +1,8 @@
 //! Snapping on kinks: maxima of a piecewise linear gain often lie where samples are exactly on a neuron's boundary.
 
 use super::gain::Gain;
-use crate::training::whitened::Whitened;
 use crate::training::coordinates::Coordinates;
+use crate::training::whitened::Whitened;
 use crate::vector::{axpy, dot};
 use faer::MatRef;
 
