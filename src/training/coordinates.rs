@@ -194,17 +194,6 @@ impl Coordinates {
         }
     }
 
-    /// (X · back)ᵀ · slope of one neuron.
-    pub fn slope(&self, slope: &[f64], out: &mut [f64]) {
-        match &self.space {
-            Space::Whitened(space) => {
-                let inner = |j: usize| dot(slope, space.features.col_as_slice(j));
-                out.iter_mut().enumerate().for_each(|(j, g)| *g = inner(j));
-            }
-            Space::Columns(space) => space.gradient(slope, out),
-        }
-    }
-
     /// backᵀ · back · z of one neuron, and ‖back · z‖².
     pub fn weigh(&self, z: &[f64], out: &mut [f64]) -> f64 {
         out.fill(0.0);

@@ -6,6 +6,7 @@
 //! neurons, so nothing left to add means globally optimal) and let all neurons move. Where the features have rank one or two
 //! the search is exact. Newton's method brings small networks to high accuracy. `docs/training.md` has the whole story.
 
+mod checks;
 mod columns;
 mod coordinates;
 mod lbfgs;
@@ -23,11 +24,12 @@ mod whitened;
 
 use crate::linalg::product;
 use crate::{Control, Network, TrainingProblem};
+#[doc(hidden)]
+pub use checks::{curvature, descent, projected_objective, rounded_objective};
 use coordinates::Coordinates;
 #[doc(hidden)]
 pub use coordinates::Whitening;
 use faer::{Mat, MatRef};
-use lbfgs::{Limits, minimise};
 use projection::Projection;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
@@ -180,39 +182,6 @@ pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
         }
     }
     best(problem, choices)
-}
-
-/// The projected objective min_V and its gradient at hidden weights U (d × m), for tests.
-///
-/// The gradient is with respect to U restricted to the row space of X. `None` when X or Y is zero.
-#[doc(hidden)]
-pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -> Option<(f64, Mat<f64>)> {
-    let at = Coordinates::new(problem)?;
-    let (z, control) = (at.pull(hidden), Control::new());
-    let mut gradient = vec![0.0; z.len()];
-    let value = Projection::new(&at, hidden.ncols(), &control).value_and_gradient(&z, &mut gradient);
-    Some((value, at.push_gradient(&gradient)))
-}
-
-/// One descent from a random start with a whitening of choice and no limit on the work: the objective and how often it was
-/// evaluated, for measurements. `None` when X or Y is zero.
-#[doc(hidden)]
-pub fn descent(
-    problem: &TrainingProblem,
-    whitening: Whitening,
-    settings: &TrainingSettings,
-) -> Option<(f64, usize)> {
-    let at = Coordinates::with(problem, whitening)?;
-    let (mut rng, control) = (Pcg64::seed_from_u64(settings.seed), Control::new());
-    // The same start in the features, whatever the coordinates.
-    let width = settings.start_width(problem);
-    let start = Mat::<f64>::from_fn(problem.inputs(), width, |_, _| rng.sample(StandardNormal));
-    let mut hidden = at.pull(start.as_ref());
-    rescale(&at, &mut hidden, &control);
-    let limits = Limits { memory: 20, iterations: settings.iterations.max(1), progress: 1e-7 };
-    let mut projection = Projection::new(&at, width, &control);
-    let value = minimise(&mut hidden, |u, g| projection.value_and_gradient(u, g), limits, &control);
-    Some((value, projection.evaluations()))
 }
 
 /// Scales each neuron to ‖u‖ = ‖v‖, which leaves the prediction as it is and can only lower the weight decay.

@@ -116,14 +116,13 @@ fn stage(
         };
         let Some(hessian) = assemble(&place, control) else { return done };
         let mut accepted = false;
-        let (mut slope, mut share) = (0.0, 1.0);
         while *shift <= MOST && !accepted {
             let Some(step) = solve(at, &hessian, &gradient, shift) else { return done };
-            slope = dot(&gradient, &step);
+            let slope = dot(&gradient, &step);
             if slope.is_nan() || slope >= 0.0 || -0.5 * slope <= close * value.abs() {
                 return done;
             }
-            share = 1.0;
+            let mut share = 1.0;
             for _ in 0..TRIALS {
                 trial.copy_from_slice(hidden);
                 axpy(share, &step, &mut trial);
@@ -189,4 +188,41 @@ fn solve(at: &Coordinates, hessian: &Hessian, gradient: &[f64], shift: &mut f64)
     }
     *shift = LEAST;
     None
+}
+
+/// The second derivative of the projected objective with rounded kinks (k × m by column) times a direction, for tests.
+pub(super) fn curvature(
+    at: &Coordinates,
+    hidden: &[f64],
+    fraction: f64,
+    direction: &[f64],
+) -> Option<Vec<f64>> {
+    let (k, c, control) = (at.rank(), at.targets.ncols(), Control::new());
+    let mut projection = Projection::new(at, hidden.len() / k, &control);
+    projection.smooth(Rounding::Centred, fraction, hidden);
+    projection.value(hidden);
+    let place = Place {
+        at,
+        space: at.whitened()?,
+        hidden,
+        output: projection.output(),
+        residual: projection.residual(),
+        rectifier: projection.rectifier(),
+    };
+    let full = assemble(&place, &control)?.full;
+    let order = full.nrows();
+    let entry = |i: usize, j: usize| full[(i.max(j), i.min(j))];
+    let (inner, outer): (Vec<usize>, Vec<usize>) = (0..order).partition(|i| i % (k + c) < k);
+    // The output weights follow the hidden ones.
+    let system = Mat::from_fn(outer.len(), outer.len(), |i, j| entry(outer[i], outer[j]));
+    let pulled = Mat::from_fn(outer.len(), 1, |i, _| {
+        -inner.iter().zip(direction).map(|(&j, d)| entry(outer[i], j) * d).sum::<f64>()
+    });
+    let mut factor = Cholesky::default();
+    let followed = factor.factorize(&system, 0.0).then(|| factor.solution(pulled.as_ref()))?;
+    let row = |i: usize| {
+        let own: f64 = inner.iter().zip(direction).map(|(&j, d)| entry(i, j) * d).sum();
+        own + outer.iter().enumerate().map(|(a, &j)| entry(i, j) * followed[(a, 0)]).sum::<f64>()
+    };
+    Some(inner.iter().map(|&i| row(i)).collect())
 }
