@@ -5,13 +5,15 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use faer::Mat;
-use relucert::certificate::{certify_dual, prove};
+use relucert::certificate::prove;
 use relucert::data::{TeacherSettings, teacher};
-use relucert::dual::{DualPoint, LanczosSettings, Slack, smallest_eigenpairs};
-use relucert::lifting::{Lifting, PairSet, scan_violations};
-use relucert::solver::{
+use relucert::dual::{DualPoint, Slack};
+use relucert::linalg::lanczos::{LanczosSettings, smallest_eigenpairs};
+use relucert::low_rank::{
     AugmentedLagrangian, HessianAssembler, Hinge, ProductScratch, Workspace, hessian_product, start,
 };
+use relucert::relaxation::{Lifting, PairSet, scan_violations};
+use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, train};
 use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
 use std::hint::black_box;

@@ -3,11 +3,12 @@
 //! Teacher data, γ = n/60. One of the four is varied at a time, from n = 200, d = 10, c = 3, r = 14. The exponent is the
 //! slope of a least-squares line through the logarithms.
 
-use relucert::certificate::{certify_dual, prove};
+use relucert::certificate::prove;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::dual::DualPoint;
-use relucert::lifting::{Lifting, PairSet, scan_violations};
-use relucert::solver::{AugmentedLagrangian, Hinge, ProductScratch, Workspace, hessian_product, start};
+use relucert::low_rank::{AugmentedLagrangian, Hinge, ProductScratch, Workspace, hessian_product, start};
+use relucert::relaxation::{Lifting, PairSet, scan_violations};
+use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, train};
 use relucert::{CertifySettings, Control, Method, Observer, Progress, TrainingProblem, certify};
 use std::hint::black_box;

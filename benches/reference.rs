@@ -1,8 +1,9 @@
 //! Seconds against n of both solvers on the same teacher data, so that the point where they cross can be read off.
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
-use relucert::reference::{self, ReferenceSettings};
+use relucert::interior_point::ReferenceSettings;
 use relucert::training::TrainingSettings;
 use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
 use std::time::Duration;
@@ -32,7 +33,9 @@ fn solvers(criterion: &mut Criterion) {
         });
         group.bench_with_input(BenchmarkId::new("interior point", samples), &problem, |bencher, problem| {
             let settings = ReferenceSettings::default();
-            bencher.iter(|| reference::certify(problem, &settings, &training, &Control::new(), &mut |_| {}));
+            bencher.iter(|| {
+                certify_by_interior_point(problem, &settings, &training, &Control::new(), &mut |_| {})
+            });
         });
     }
     group.finish();

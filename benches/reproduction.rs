@@ -47,7 +47,7 @@ fn read(folder: &Path, file: &str) -> Result<Dataset> {
     let path = folder.join(format!("{file}.csv"));
     let targets =
         if file.starts_with("random") { (1..=5).map(|k| format!("y{k}")).collect() } else { Vec::new() };
-    load(&path.to_string_lossy(), &CsvOptions { targets, task: Task::Auto })
+    load(&path.to_string_lossy(), &CsvOptions { targets, task: Task::Auto, ..CsvOptions::default() })
 }
 
 /// Bounds and objectives over γ, raw features and no bias as published.
@@ -62,7 +62,7 @@ fn tightness(folder: &Path, files: &[String]) -> Result<()> {
             let found = compare(&data, None, gamma, &settings, &control, &mut |_| {})?;
             print(file, &found);
             if let (Some(bound), Some(best)) = (found.lower_bound(), found.objective()) {
-                println!("\nproved bound / best network: {:.4}\n", bound / best);
+                println!("\nproved bound / best network: {:.4}\n", bound.value() / best.value());
             }
         }
     }
@@ -100,14 +100,16 @@ fn print(name: &str, found: &Comparison) {
 }
 
 fn line(row: &Row) -> String {
+    let bound = row.bound.map(|bound| format!("{:.5}", bound.lower_bound));
+    let objective = row.objective.map(|objective| format!("{objective:.5}"));
     let figure = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.5}"));
     let score = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.3}"));
     format!(
         "| {} | {} | {} | {} | {} | {} | {} | {} | {:.1} | {} |",
         row.method,
-        figure(row.bound.as_ref().map(|bound| bound.lower_bound)),
+        bound.unwrap_or_default(),
         figure(row.estimate.as_ref().map(|estimate| estimate.value)),
-        figure(row.objective),
+        objective.unwrap_or_default(),
         row.width.map_or(String::new(), |width| width.to_string()),
         score(row.train_score),
         score(row.test_score),

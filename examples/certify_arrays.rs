@@ -14,6 +14,6 @@ fn main() -> relucert::Result<()> {
     let report = &certified.report;
     println!("network with {} neurons: objective {:.6}", report.network_width, report.upper_bound);
     println!("every network:           objective {:.6} or more", report.lower_bound);
-    println!("gap {:.2} %, {:?}", 100.0 * report.gap, report.status);
+    println!("gap {:.2}, {:?}", report.gap, report.status);
     Ok(())
 }

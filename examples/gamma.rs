@@ -24,15 +24,15 @@ fn main() -> Result<(), Box<dyn Error>> {
         for share in SHARES {
             let report = run(name, share)?;
             println!(
-                "| {name} | {:.4} | {share:.4} | {:.4} | {:.4} | {:.4} | {:.3} % | {:.3} % |",
+                "| {name} | {:.4} | {share:.4} | {:.4} | {:.4} | {:.4} | {:.3} | {:.3} % |",
                 report.gamma,
                 report.upper_bound,
-                report.relaxation_value,
+                report.relaxation_value.unwrap_or(f64::NAN),
                 report.lower_bound,
-                100.0 * report.gap,
-                100.0 * report.solver_gap,
+                report.gap,
+                100.0 * report.solver_gap.unwrap_or(f64::NAN),
             );
-            curve.push((share, report.lower_bound / report.upper_bound));
+            curve.push((share, report.lower_bound.value() / report.upper_bound.value()));
         }
         curves.push((
             format!("{name}, n = {}", load(name, &CsvOptions::default())?.samples()),

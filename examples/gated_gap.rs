@@ -38,7 +38,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let gated = solve(&problem, &patterns, &settings, &control)?;
         let relu = constrained(&problem, &patterns, &gated, &settings, &control)?.objective(&problem);
         let split = cone_decomposition(&problem, &patterns, &gated, &control)?.objective(&problem);
-        writeln!(csv, "{count},{},{},{relu},{split},{best},{bound}", patterns.count(), gated.value)?;
+        writeln!(
+            csv,
+            "{count},{},{},{relu},{split},{best},{:?}",
+            patterns.count(),
+            gated.value,
+            bound.value()
+        )?;
         for (curve, value) in curves.iter_mut().zip([gated.value, relu, split]) {
             curve.push((count as f64, value / best));
         }
@@ -48,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     std::fs::write(&table, csv)?;
-    std::fs::write(&picture, draw(&curves, bound / best)?)?;
+    std::fs::write(&picture, draw(&curves, bound.value() / best)?)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use faer::Mat;
 use relucert::data::{CsvOptions, load};
-use relucert::{CertifySettings, Control, Network, Report, Silent, certify};
+use relucert::{CertifySettings, Control, Gap, Network, Silent, certify};
 use std::time::Duration;
 
 fn main() -> relucert::Result<()> {
@@ -16,9 +16,6 @@ fn main() -> relucert::Result<()> {
     let certified = certify(&problem, &CertifySettings::default(), &control, &mut Silent)?;
     let (objective, bound) = (network.objective_upper(&problem), certified.proof.lower_bound());
     println!("objective {objective:.4}, lower bound {bound:.4}");
-    println!(
-        "no network improves on it by more than {:.2} %",
-        100.0 * Report::relative_gap(objective, bound)
-    );
+    println!("no network improves on it by more than {:.2}", Gap::between(objective, bound));
     Ok(())
 }

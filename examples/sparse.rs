@@ -9,8 +9,8 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::certificate::verify;
-use relucert::report::peak_memory_bytes;
+use relucert::io::verify;
+use relucert::peak_memory_bytes;
 use relucert::training::{TrainingSettings, Whitening, descent};
 use relucert::{Blocks, CertifySettings, Control, Features, Observer, Progress, TrainingProblem, certify};
 use sprs::CsMat;
@@ -126,13 +126,13 @@ fn main() -> relucert::Result<()> {
     let certified = certify(&problem, &settings, &control, &mut Lines)?;
     let report = &certified.report;
     println!(
-        "objective {:.4} ({} neurons), lower bound {:.4} ({}), relaxation {:.4}, gap {:.2} %, {} blocks, dividing lost {}",
+        "objective {:.4} ({} neurons), lower bound {:.4} ({}), relaxation {:.4}, gap {:.2}, {} blocks, dividing lost {}",
         report.upper_bound,
         report.network_width,
         report.lower_bound,
         report.grade.name(),
-        report.relaxation_value,
-        100.0 * report.gap,
+        report.relaxation_value.unwrap_or(f64::NAN),
+        report.gap,
         report.blocks,
         report.dividing_loss.map_or("an unknown part".into(), |loss| format!("about {:.1} %", 100.0 * loss)),
     );

@@ -8,8 +8,19 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     cancelled: Arc<AtomicBool>,
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
 }
+
+/// When to stop, and how much later the end may be.
+#[derive(Clone, Copy, Debug)]
+struct Deadline {
+    at: Instant,
+    grace: Duration,
+}
+
+/// A run may end a tenth of its limit and a second after it.
+const GRACE_PART: f64 = 0.1;
+const GRACE: Duration = Duration::from_secs(1);
 
 impl Control {
     /// Without a deadline, not cancelled.
@@ -19,12 +30,23 @@ impl Control {
 
     /// The same flag with a deadline this far from now; an earlier deadline is kept.
     pub fn within(&self, limit: Duration) -> Self {
-        let deadline = Instant::now().checked_add(limit);
+        let grace = GRACE + limit.mul_f64(GRACE_PART);
+        let deadline = Instant::now().checked_add(limit).map(|at| Deadline { at, grace });
         let deadline = match (self.deadline, deadline) {
-            (Some(a), Some(b)) => Some(a.min(b)),
+            (Some(a), Some(b)) => Some(if b.at < a.at { b } else { a }),
             (a, b) => a.or(b),
         };
         Self { cancelled: Arc::clone(&self.cancelled), deadline }
+    }
+
+    /// The same flag with a deadline so much earlier, for what is followed by work that takes as long and cannot be left
+    /// out; what fits into half the grace needs no time kept free.
+    pub(crate) fn reserving(&self, needed: Duration) -> Self {
+        let earlier = |deadline: Deadline| {
+            let reserved = needed.saturating_sub(deadline.grace / 2);
+            Deadline { at: deadline.at.checked_sub(reserved).unwrap_or(deadline.at), ..deadline }
+        };
+        Self { cancelled: Arc::clone(&self.cancelled), deadline: self.deadline.map(earlier) }
     }
 
     /// Asks everything that shares this flag to stop at its next check.
@@ -39,11 +61,30 @@ impl Control {
 
     /// Time until the deadline, zero after it; none without one.
     pub fn remaining(&self) -> Option<Duration> {
-        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+        self.deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()))
+    }
+
+    /// Whether work that takes so long, and cannot be interrupted, would end by the deadline or half the grace after it.
+    pub(crate) fn has_time_for(&self, needed: Duration) -> bool {
+        let end = Instant::now().checked_add(needed);
+        self.deadline.is_none_or(|Deadline { at, grace }| match (end, at.checked_add(grace / 2)) {
+            (Some(end), Some(latest)) => end <= latest,
+            (end, _) => end.is_some(),
+        })
+    }
+
+    /// How long ago the deadline was; zero before it, and without one.
+    pub(crate) fn late(&self) -> Duration {
+        self.deadline.map_or(Duration::ZERO, |deadline| Instant::now().saturating_duration_since(deadline.at))
+    }
+
+    /// Whether so long after the deadline is more than a tenth of the limit and a second.
+    pub(crate) fn is_overrun(&self, late: Duration) -> bool {
+        self.deadline.is_some_and(|deadline| late > deadline.grace)
     }
 
     /// Whether the flag was raised or the deadline has passed.
     pub fn should_stop(&self) -> bool {
-        self.is_cancelled() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        self.is_cancelled() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline.at)
     }
 }

@@ -55,5 +55,25 @@ pub enum Error {
     Numerical(&'static str),
 }
 
+impl Error {
+    /// The same error once more, for whoever asks again for what has failed.
+    pub(crate) fn again(&self) -> Self {
+        match self {
+            Self::Shape { what, expected, actual } => {
+                Self::Shape { what, expected: expected.clone(), actual: actual.clone() }
+            }
+            Self::NotFinite { what, row, column } => Self::NotFinite { what, row: *row, column: *column },
+            Self::Parameter { name, value, range } => Self::Parameter { name, value: value.clone(), range },
+            Self::Input(text) => Self::Input(text.clone()),
+            Self::Io { path, source } => Self::Io {
+                path: path.clone(),
+                source: std::io::Error::new(source.kind(), source.to_string()),
+            },
+            Self::Refused(why) => Self::Refused(why.clone()),
+            Self::Numerical(place) => Self::Numerical(place),
+        }
+    }
+}
+
 /// Shorthand used throughout the crate.
 pub type Result<T> = std::result::Result<T, Error>;

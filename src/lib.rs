@@ -4,10 +4,10 @@
 //! with it an upper bound on the best objective there is. This crate adds a lower bound, and a proof of it.
 //!
 //! 1. [`training`] finds a good network.
-//! 2. [`lifting`] writes the problem in the products of weights and activations, where it is convex but for the cone
+//! 2. [`relaxation`] writes the problem in the products of weights and activations, where it is convex but for the cone
 //!    those products live in, and relaxes the cone (arXiv 2410.22311): a semidefinite program in the data.
-//! 3. [`solver`] solves that with a low-rank factor; what matters of its result is the multipliers.
-//! 4. [`dual`] turns multipliers, good or bad, into a feasible dual point (W, y, N), worth ⟨W, Y⟩ − ½‖W‖².
+//! 3. [`low_rank`] solves that with a low-rank factor; what matters of its result is the multipliers.
+//! 4. [`repair`] turns multipliers, good or bad, into a feasible dual point (W, y, N), worth ⟨W, Y⟩ − ½‖W‖².
 //! 5. [`certificate`] proves that point feasible in floating point, all rounding paid for, from the stored numbers
 //!    alone. Only this step has to be believed.
 //!
@@ -35,48 +35,39 @@
 #![deny(missing_docs)]
 
 pub mod baselines;
+mod bounds;
+pub mod branch;
 pub mod certificate;
 mod certify;
-mod checkpoint;
 pub mod compare;
 mod control;
-pub mod cuts;
 pub mod data;
-mod divide;
 pub mod dual;
 mod error;
-mod features;
-mod head;
-mod lanczos;
-pub mod lifting;
-mod linalg;
-mod memory;
-mod network;
-mod npy;
+pub mod interior_point;
+pub mod io;
+pub mod linalg;
+pub mod low_rank;
 mod problem;
 mod progress;
-pub mod reference;
-mod relax;
-pub mod report;
+pub mod relaxation;
+pub mod repair;
 pub mod rounding;
-mod settings;
-pub mod solver;
-mod sparse;
+mod system;
 pub mod training;
-mod vector;
 
-pub use certify::{Certified, certify, certify_network, certify_with_solution};
-pub use checkpoint::Checkpoint;
+pub use bounds::{Gap, LowerBound, UpperBound};
+pub use certify::certified::Certified;
+pub use certify::divide::{BlockOutcome, BlockTask, Division};
+pub use certify::interior_point::certify_by_interior_point;
+pub use certify::plan::estimated_memory_bytes;
+pub use certify::report::{self, BlockFigures, Report};
+pub use certify::run::{certify, certify_network, certify_with_solution};
+pub use certify::settings::{Blocks, CertifySettings, Checkpoint, Method, Prices};
 pub use control::Control;
-pub use cuts::Cuts;
-pub use divide::{BlockFigures, BlockOutcome, BlockTask, Division};
 pub use error::{Error, Result};
-pub use features::Features;
-pub use head::HeadDecay;
-pub use memory::estimated_memory_bytes;
-pub use network::Network;
-pub use problem::TrainingProblem;
+pub use io::whole::write_whole;
+pub use problem::{Features, HeadDecay, Network, TrainingProblem};
 pub use progress::{Observer, Progress, Silent};
-pub use relax::Method;
-pub use report::Report;
-pub use settings::{Blocks, CertifySettings, Prices};
+pub use relaxation::cuts::Cuts;
+pub use system::memory::peak_memory_bytes;

@@ -25,6 +25,10 @@ pub struct Progress {
     pub blocks: Option<(usize, usize)>,
     /// Round of prices that has just ended, 0 before the first; none outside them. Value and bound are then the round's own.
     pub price_round: Option<usize>,
+    /// Cells of the search at hand; none outside branch and bound. `value` is then the network's objective.
+    pub cells: Option<u64>,
+    /// The part of all directions that the search at hand has settled; none outside branch and bound.
+    pub share: Option<f64>,
     /// ESTIMATE of the seconds left, from the blocks done so far; none where there is nothing to tell it from.
     pub seconds_left: Option<f64>,
 }

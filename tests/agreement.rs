@@ -3,11 +3,13 @@
 mod common;
 
 use faer::Mat;
-use relucert::certificate::{Certificate, certify_dual, prove};
+use relucert::certificate::{Certificate, Grade, prove};
+use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::dual::DualPoint;
-use relucert::reference::{self, ReferenceSettings};
-use relucert::report::{Grade, Status};
+use relucert::interior_point::ReferenceSettings;
+use relucert::repair::certify_dual;
+use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{Certified, CertifySettings, Control, Error, Method, Silent, TrainingProblem, certify};
 use std::time::{Duration, Instant};
@@ -28,8 +30,14 @@ fn training() -> TrainingSettings {
 }
 
 fn interior_point(problem: &TrainingProblem) -> Certified {
-    reference::certify(problem, &ReferenceSettings::default(), &training(), &Control::new(), &mut |_| {})
-        .unwrap()
+    certify_by_interior_point(
+        problem,
+        &ReferenceSettings::default(),
+        &training(),
+        &Control::new(),
+        &mut |_| {},
+    )
+    .unwrap()
 }
 
 fn low_rank(problem: &TrainingProblem, limit: Duration) -> Certified {
@@ -55,28 +63,43 @@ fn agree(case: &Case) -> Certified {
     println!(
         "{}: interior point {:.9} (bound {:.2e} below) {:.2} s; low rank {:.9} (bound {:.2e} below) {} {:.2} s",
         case.name,
-        r.relaxation_value,
-        r.solver_gap,
+        r.relaxation_value.unwrap(),
+        r.solver_gap.unwrap(),
         between.as_secs_f64(),
-        l.relaxation_value,
-        l.solver_gap,
+        l.relaxation_value.unwrap_or(f64::NAN),
+        l.solver_gap.unwrap_or(f64::NAN),
         l.status.as_str(),
         (started.elapsed() - between).as_secs_f64()
     );
     let name = &case.name;
     assert_eq!((r.status, r.grade), (Status::Converged, Grade::Verified), "{name}");
     assert_eq!(l.grade, Grade::Verified, "{name}");
-    assert!(r.solver_gap.abs() <= case.reference.max(PROOF), "{name}: loses {:e}", r.solver_gap);
-    assert!(r.primal_infeasibility <= case.reference, "{name}: {:e}", r.primal_infeasibility);
-    let value = r.relaxation_value;
+    assert!(
+        r.solver_gap.unwrap().abs() <= case.reference.max(PROOF),
+        "{name}: loses {:e}",
+        r.solver_gap.unwrap()
+    );
+    assert!(
+        r.primal_infeasibility.unwrap() <= case.reference,
+        "{name}: {:e}",
+        r.primal_infeasibility.unwrap()
+    );
+    let value = r.relaxation_value.unwrap();
     if let Some(tolerance) = case.low_rank {
         assert_eq!(l.status, Status::Converged, "{name}");
-        assert!((l.relaxation_value - value).abs() <= tolerance * value, "{name}: the values differ");
-        assert!(value - l.lower_bound <= 2.0 * tolerance * value, "{name}: the low-rank bound is loose");
+        assert!(
+            (l.relaxation_value.unwrap() - value).abs() <= tolerance * value,
+            "{name}: the values differ"
+        );
+        assert!(
+            value - l.lower_bound.value() <= 2.0 * tolerance * value,
+            "{name}: the low-rank bound is loose"
+        );
     }
     // A relaxation's value counts as an upper bound of the relaxation once its own error is added.
     let value_error = case.reference * value;
-    let uppers = [value + value_error, r.upper_bound, l.upper_bound, case.problem.zero_objective()];
+    let uppers =
+        [value + value_error, r.upper_bound.value(), l.upper_bound.value(), case.problem.zero_objective()];
     for lower in [r.lower_bound, l.lower_bound] {
         assert!(lower >= 0.0, "{name}");
         for upper in uppers {
@@ -110,7 +133,7 @@ fn published_spiral_and_iris() {
     ] {
         let Some(problem) = common::published_problem(name, gamma) else { return };
         let case = Case { name: format!("{name} {gamma}"), problem, reference: 1e-6, low_rank: None };
-        let found = agree(&case).report.relaxation_value;
+        let found = agree(&case).report.relaxation_value.unwrap();
         assert!((found - value).abs() <= value * (width + 1e-6) + 0.5 * digit, "{found} is not {value}");
     }
 }
@@ -160,13 +183,13 @@ fn a_damaged_dual_point_is_refused() {
     for (n, d, c, gamma) in [(20, 3, 2, 0.3), (25, 2, 1, 0.05)] {
         let problem = teacher_problem(n, d, c, gamma, 4);
         let certified = interior_point(&problem);
-        let optimum = certified.report.relaxation_value * (1.0 + 1e-7);
+        let optimum = certified.report.relaxation_value.unwrap() * (1.0 + 1e-7);
         let sound = certified.certificate.dual().clone();
         assert!(prove(&problem, &Certificate::new(sound.clone())).is_ok());
         assert!(
-            certified.report.solver_gap <= 1e-5,
+            certified.report.solver_gap.unwrap() <= 1e-5,
             "too loose to be damaged: {}",
-            certified.report.solver_gap
+            certified.report.solver_gap.unwrap()
         );
 
         for factor in [1.0001, 1.01, 2.0] {

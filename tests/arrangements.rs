@@ -173,7 +173,7 @@ fn optimum(problem: &TrainingProblem) -> ArrangementSolution {
     assert!(found.converged, "{} {} after {} rounds", found.lower, found.upper, found.rounds);
     assert!(found.lower <= found.upper && found.upper - found.lower <= 1e-6 * found.upper);
     // the upper value is that of a network
-    assert!(found.upper <= found.network.objective_upper(problem));
+    assert!(found.upper <= found.network.objective_upper(problem).value());
     assert!(found.network.objective_upper(problem) <= found.upper * (1.0 + 1e-10));
     found
 }

@@ -4,13 +4,12 @@ mod common;
 
 use common::gaussian;
 use faer::Mat;
-use relucert::certificate::{
-    Certificate, Grade, Partition, certify_blocks, certify_dual, load_certificate, prove, save_certificate,
-    save_problem, verify,
-};
-use relucert::dual::{DualPoint, dual_point};
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::certificate::{Certificate, Grade, Partition, prove};
+use relucert::dual::DualPoint;
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::io::{load_certificate, save_certificate, save_problem, verify};
+use relucert::relaxation::Lifting;
+use relucert::repair::{certify_blocks, certify_dual, dual_point};
 use relucert::{Control, TrainingProblem};
 
 /// The interior-point solver's dual point and the value of the relaxation.
@@ -52,10 +51,10 @@ fn the_bound_is_the_sum_of_the_blocks_and_below_the_relaxation() {
         .zip(&duals)
         .map(|(samples, dual)| {
             let block = problem.subset(samples, problem.weight_decay() / 3.0).unwrap();
-            certify_dual(&block, dual).unwrap().1.lower_bound()
+            certify_dual(&block, dual).unwrap().1.lower_bound().value()
         })
         .sum();
-    assert!((proof.lower_bound() - sum).abs() < 1e-9 * sum, "{} {sum}", proof.lower_bound());
+    assert!((proof.lower_bound().value() - sum).abs() < 1e-9 * sum, "{} {sum}", proof.lower_bound().value());
     assert!(proof.lower_bound() <= value * (1.0 + 1e-6), "{} {value}", proof.lower_bound());
     assert!(proof.lower_bound() > 0.3 * value, "{} {value}", proof.lower_bound());
     // The stacked point is an ordinary dual point: with its weight decay in one piece it is feasible too.
@@ -81,7 +80,7 @@ fn threads_do_not_change_a_bit() {
         pool.install(|| certify_blocks(&problem, &blocks, duals.clone()).unwrap())
     };
     let ((one, first), (two, second)) = (run(1), run(2));
-    assert_eq!(first.lower_bound().to_bits(), second.lower_bound().to_bits());
+    assert_eq!(first.lower_bound().value().to_bits(), second.lower_bound().value().to_bits());
     assert_eq!((one.dual().w.clone(), &one.dual().y), (two.dual().w.clone(), &two.dual().y));
 }
 
@@ -106,7 +105,7 @@ fn sparse_features_are_split_alike() {
     }
     let (blocks, duals) = (blocks(), duals(&problem, &blocks()));
     let bound = |problem: &TrainingProblem| {
-        certify_blocks(problem, &blocks, duals.clone()).unwrap().1.lower_bound().to_bits()
+        certify_blocks(problem, &blocks, duals.clone()).unwrap().1.lower_bound().value().to_bits()
     };
     for features in [triplets.to_csr::<usize>(), triplets.to_csc()] {
         let sparse = TrainingProblem::new(features, problem.targets().to_owned(), 1.0).unwrap();
@@ -154,7 +153,7 @@ fn head_matrices_move_the_weight_decay_between_blocks() {
     let proof = prove(&problem, &certificate).unwrap();
     let (inner, square) = dual.inner_products(&problem);
     assert!(proof.lower_bound() > 0.0);
-    assert!((proof.lower_bound() - (inner - 0.5 * square)).abs() < 1e-9 * inner);
+    assert!((proof.lower_bound().value() - (inner - 0.5 * square)).abs() < 1e-9 * inner);
     let heads = partition.heads().unwrap().to_vec();
     let refused = |change: &dyn Fn(&mut Vec<Mat<f64>>)| {
         let mut heads = heads.clone();

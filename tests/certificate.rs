@@ -2,12 +2,13 @@
 
 use faer::{Mat, Side};
 use proptest::prelude::*;
-use relucert::certificate::{
-    Certificate, Grade, certify_dual, prove, save_certificate, save_problem, verify,
-};
-use relucert::dual::{DualPoint, RepairSettings, Slack, SymmetricOperator, dual_point, repair};
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::certificate::{Certificate, Grade, prove};
+use relucert::dual::{DualPoint, Slack};
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::io::{save_certificate, save_problem, verify};
+use relucert::linalg::lanczos::SymmetricOperator;
+use relucert::relaxation::Lifting;
+use relucert::repair::{RepairSettings, certify_dual, dual_point, repair};
 use relucert::{Control, Network, TrainingProblem};
 
 /// The published form, by the contract's own line, as a dense matrix in (u, s): an independent assembly.
@@ -296,7 +297,7 @@ fn zero_point_and_unused_samples() {
     let zero = Certificate::new(DualPoint::zero(6, 2));
     let proof = prove(&problem, &zero).unwrap();
     assert_eq!(
-        (proof.lower_bound(), proof.grade(), proof.failure_probability()),
+        (proof.lower_bound().value(), proof.grade(), proof.failure_probability()),
         (0.0, Grade::Verified, 0.0)
     );
     // Only sample 2 takes part: the others leave the form altogether.
@@ -340,7 +341,9 @@ fn a_repair_is_an_estimate_and_close_to_its_proof() {
     let (_, proof) = certify_dual(&problem, &dual).unwrap();
     assert!(repaired.tau > 0.0 && repaired.tau <= 1.0);
     assert!(proof.lower_bound() > 0.0);
-    assert!((repaired.estimated_bound - proof.lower_bound()).abs() < 1e-6 * proof.lower_bound());
+    assert!(
+        (repaired.estimated_bound - proof.lower_bound().value()).abs() < 1e-6 * proof.lower_bound().value()
+    );
 }
 
 #[test]
@@ -365,7 +368,7 @@ fn files_round_trip_and_verify() {
         bytes[at] ^= 0x41;
         std::fs::write(&c, &bytes).unwrap();
         if let Ok(again) = verify(folder.path()) {
-            assert!(again.lower_bound() <= proof.lower_bound() * (1.0 + 1e-9));
+            assert!(again.lower_bound().value() <= proof.lower_bound().value() * (1.0 + 1e-9));
         }
     }
     std::fs::remove_file(&c).unwrap();

@@ -2,8 +2,9 @@
 
 use npyz::zip::write::FileOptions;
 use npyz::zip::{CompressionMethod, ZipArchive, ZipWriter};
-use relucert::certificate::{Grade, load_certificate, prove};
+use relucert::certificate::{Grade, prove};
 use relucert::data::{TeacherSettings, teacher};
+use relucert::io::load_certificate;
 use relucert::report::Status;
 use relucert::training::TrainingSettings;
 use relucert::{
@@ -80,12 +81,27 @@ fn bits(certified: &Certified) -> Vec<u64> {
     let dual = certified.certificate.dual();
     let numbers = dual.y.iter().chain(&dual.n).chain(dual.w.col_iter().flat_map(|column| column.iter()));
     let report = &certified.report;
-    let figures = [report.lower_bound, report.upper_bound, report.relaxation_value];
+    let figures =
+        [report.lower_bound.value(), report.upper_bound.value(), report.relaxation_value.unwrap_or(0.0)];
     numbers.chain(&figures).map(|value| value.to_bits()).collect()
 }
 
 fn file(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("run.npz")
+}
+
+/// The arrays of a certificate, in a file of their own in another folder.
+fn certificate_in(checkpoint: &Path) -> PathBuf {
+    let mut whole = ZipArchive::new(fs::File::open(checkpoint).unwrap()).unwrap();
+    let path = checkpoint.with_extension("certificate");
+    let mut part = ZipWriter::new(fs::File::create(&path).unwrap());
+    for name in ["W", "y", "pairs", "N", "block"] {
+        if let Ok(member) = whole.by_name(&format!("{name}.npy")) {
+            part.raw_copy_file(member).unwrap();
+        }
+    }
+    part.finish().unwrap();
+    path
 }
 
 #[test]
@@ -100,8 +116,9 @@ fn a_divided_run_goes_on_with_the_same_bits_and_a_finished_one_ends_at_once() {
     assert!(unsolved > 0 && unsolved < 5, "{unsolved}");
     assert!(stopped.report.lower_bound > 0.0 && stopped.report.lower_bound < whole.report.lower_bound);
     // What was solved is a certificate like any other.
-    let kept = prove(&problem, &load_certificate(&path).unwrap()).unwrap();
+    let kept = prove(&problem, &load_certificate(&certificate_in(&path)).unwrap()).unwrap();
     assert_eq!(kept.lower_bound(), stopped.report.lower_bound);
+    fs::remove_file(path.with_extension("certificate")).unwrap();
 
     let resumed = run(&problem, &with).unwrap();
     assert!(bits(&resumed) == bits(&whole));
@@ -136,14 +153,14 @@ fn a_single_factor_goes_on_from_its_last_level_to_the_same_bound() {
         assert!(stopper.seen[0].iteration > steps);
         (bound, steps) = (stopper.seen[reports - 1].lower_bound, stopper.seen[reports - 1].iteration);
         assert!(bound > 0.0 && stopped.report.lower_bound >= bound * (1.0 - 1e-6));
-        let kept =
-            prove(&problem, &load_certificate(&path).unwrap()).map_or(0.0, |proof| proof.lower_bound());
-        assert!(kept <= whole.relaxation_value * (1.0 + 1e-4));
+        let kept = prove(&problem, &load_certificate(&certificate_in(&path)).unwrap())
+            .map_or(0.0, |proof| proof.lower_bound().value());
+        assert!(kept <= whole.relaxation_value.unwrap() * (1.0 + 1e-4));
     }
     let resumed = run(&problem, &with).unwrap();
     assert_eq!(resumed.report.status, Status::Converged);
-    let difference = (resumed.report.lower_bound - whole.lower_bound).abs();
-    assert!(difference <= 1e-5 * whole.lower_bound, "{difference} of {}", whole.lower_bound);
+    let difference = (resumed.report.lower_bound.value() - whole.lower_bound.value()).abs();
+    assert!(difference <= 1e-5 * whole.lower_bound.value(), "{difference} of {}", whole.lower_bound.value());
     // The end is kept too, with the network.
     let before = fs::read(&path).unwrap();
     let again = run(&problem, &with).unwrap();
@@ -160,13 +177,13 @@ fn a_run_that_reached_its_deadline_goes_on() {
     // Longer and longer, so that it ends however slow the machine is.
     let last = loop {
         let certified = certify(&problem, &with, &Control::new().within(limit), &mut Silent).unwrap();
-        assert!(certified.report.lower_bound <= whole.report.relaxation_value);
+        assert!(certified.report.lower_bound <= whole.report.relaxation_value.unwrap());
         if certified.report.status != Status::TimeLimit && certified.report.dividing_loss.is_some() {
             break certified;
         }
         limit = limit.mul_f64(1.5);
     };
-    assert_eq!(last.report.lower_bound.to_bits(), whole.report.lower_bound.to_bits());
+    assert_eq!(last.report.lower_bound.value().to_bits(), whole.report.lower_bound.value().to_bits());
 }
 
 #[test]
@@ -191,7 +208,7 @@ fn a_checkpoint_of_another_run_is_refused() {
     refused(&one, &CertifySettings { tolerance: 1e-2, ..with.clone() }, "another settings");
     fs::write(&path, "no archive").unwrap();
     assert!(run(&one, &with).is_err());
-    relucert::certificate::save_problem(&path, &one).unwrap();
+    relucert::io::save_problem(&path, &one).unwrap();
     refused(&one, &with, "not a checkpoint");
     fs::write(&path, before).unwrap();
     assert!(run(&one, &with).is_ok());
@@ -264,7 +281,7 @@ fn forged_blocks_are_refused_and_never_make_a_bound() {
     let claim = numbers(|index, value| if index % 13 == 8 { 1e6 } else { value });
     fs::write(&path, forge(&honest, "blocks", claim)).unwrap();
     let claimed = run(&problem, &with).unwrap();
-    assert_eq!(claimed.report.lower_bound.to_bits(), whole.report.lower_bound.to_bits());
+    assert_eq!(claimed.report.lower_bound.value().to_bits(), whole.report.lower_bound.value().to_bits());
     // A block marked as not done is solved again, to the same bits.
     let undone = numbers(|index, value| if index < 13 { 0.0 } else { value });
     let forged = forge(&forge(&honest, "blocks", undone), "loss", |data| data.clear());
@@ -277,7 +294,7 @@ fn a_forged_state_of_the_solver_is_refused_and_never_makes_a_bound() {
     let (problem, folder) = (problem(24, 7), tempfile::tempdir().unwrap());
     let path = file(&folder);
     let with = settings(1, Some(&path));
-    let value = run(&problem, &settings(1, None)).unwrap().report.relaxation_value;
+    let value = run(&problem, &settings(1, None)).unwrap().report.relaxation_value.unwrap();
     stopped_after(&problem, &with, 3);
     let honest = fs::read(&path).unwrap();
     let with_forged = |array: &str, change: &dyn Fn(&mut Vec<u8>)| {
@@ -338,7 +355,7 @@ fn a_run_with_cuts_goes_on_with_them() {
     let never = usize::MAX;
     let (without, levels) = stopped_after(&problem, &plain(None), never);
     let (whole, all) = stopped_after(&problem, &with(None), never);
-    let (loose, tight) = (without.report.lower_bound, whole.report.lower_bound);
+    let (loose, tight) = (without.report.lower_bound.value(), whole.report.lower_bound.value());
     assert!(tight > 1.02 * loose && whole.report.cuts > 0, "{tight} {loose}");
     // Into the rounds of cuts, each time from where the last run was stopped.
     let (mut done, mut bound, mut steps) = (0, 0.0, 0);
@@ -356,7 +373,7 @@ fn a_run_with_cuts_goes_on_with_them() {
     // Every level was done once: a run that begins its cuts anew would need the first rounds again.
     assert!(stopper.seen[0].iteration > steps && stopper.seen[0].lower_bound >= bound * (1.0 - 1e-9));
     assert!(done + stopper.seen.len() < all.seen.len() + levels.seen.len());
-    let difference = (resumed.report.lower_bound - tight).abs();
+    let difference = (resumed.report.lower_bound.value() - tight).abs();
     assert!(difference <= 1e-3 * tight, "{difference} of {tight}");
     assert!(resumed.report.cuts > 0);
     // Forged cuts are refused.
@@ -380,7 +397,7 @@ fn a_damaged_file_is_an_error_wherever_the_damage_is() {
     let (problem, folder) = (problem(24, 8), tempfile::tempdir().unwrap());
     let path = file(&folder);
     let with = settings(2, Some(&path));
-    let bound = run(&problem, &with).unwrap().report.lower_bound;
+    let bound = run(&problem, &with).unwrap().report.lower_bound.value();
     let honest = fs::read(&path).unwrap();
     let mut refused = 0;
     for cut in (0..honest.len()).step_by(honest.len() / 20) {
@@ -393,7 +410,7 @@ fn a_damaged_file_is_an_error_wherever_the_damage_is() {
         fs::write(&path, &damaged).unwrap();
         match run(&problem, &with) {
             // A date or an attribute of the archive says nothing about the run.
-            Ok(found) => assert_eq!(found.report.lower_bound.to_bits(), bound.to_bits(), "{place}"),
+            Ok(found) => assert_eq!(found.report.lower_bound.value().to_bits(), bound.to_bits(), "{place}"),
             Err(error) => {
                 assert_eq!(error.to_string().lines().count(), 1, "{place}: {error}");
                 refused += 1;

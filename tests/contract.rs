@@ -122,7 +122,11 @@ fn check(problem: &TrainingProblem, cuts: Cuts) {
 
     let bound: f64 = w.iter().zip(&targets).map(|(w, y)| w * y - 0.5 * w * w).sum();
     let report = &certified.report;
-    assert!((bound - report.lower_bound).abs() < 1e-9 * bound, "{bound} {}", report.lower_bound);
+    assert!(
+        (bound - report.lower_bound.value()).abs() < 1e-9 * bound,
+        "{bound} {}",
+        report.lower_bound.value()
+    );
     assert!(report.lower_bound <= bound * (1.0 + 1e-12), "never more than the files prove");
 
     let (u_shape, u) = array::<f64>(&file("network.npz"), "U");
@@ -138,6 +142,10 @@ fn check(problem: &TrainingProblem, cuts: Cuts) {
             objective += 0.5 * (prediction - targets[i * c + o]).powi(2);
         }
     }
-    assert!((objective - report.upper_bound).abs() < 1e-9 * objective, "{objective} {}", report.upper_bound);
+    assert!(
+        (objective - report.upper_bound.value()).abs() < 1e-9 * objective,
+        "{objective} {}",
+        report.upper_bound.value()
+    );
     assert!(bound <= objective);
 }

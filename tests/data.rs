@@ -9,7 +9,8 @@ use relucert::data::{
 use relucert::{Features, TrainingProblem};
 
 fn options(targets: &[&str], task: Task) -> CsvOptions {
-    CsvOptions { targets: targets.iter().map(ToString::to_string).collect(), task }
+    let targets = targets.iter().map(ToString::to_string).collect();
+    CsvOptions { targets, task, ..CsvOptions::default() }
 }
 
 fn read(text: &str, targets: &[&str], task: Task) -> Dataset {
@@ -43,9 +44,138 @@ fn the_last_column_is_the_target_and_text_is_encoded_in_sorted_order() {
 
 #[test]
 fn whole_numbers_are_classes_in_numeric_order() {
-    let data = read("a,y\n1,10\n2,9\n3,-1\n4,9.0\n", &[], Task::Auto);
+    let data = read("a,y\n1,10\n2,9\n3,-1\n4,9.0\n", &[], Task::Classification);
     assert_eq!(data.target_names(), ["-1", "9", "10"]);
     assert_eq!(rows(data.targets()), [[0., 0., 1.], [0., 1., 0.], [1., 0., 0.], [0., 1., 0.]]);
+}
+
+/// Samples whose target takes so many whole numbers in turn, from 7 on.
+fn whole(classes: usize, samples: usize) -> String {
+    let row = |i: usize| format!("0.{i},{}\n", 7 + i % classes);
+    "a,y\n".to_owned() + &(0..samples).map(row).collect::<String>()
+}
+
+#[test]
+fn whole_numbers_are_classes_only_where_they_are_few_and_common() {
+    for (classes, samples) in [(1, 5), (3, 15), (20, 100), (20, 1000)] {
+        let data = read(&whole(classes, samples), &[], Task::Auto);
+        assert!(data.is_classification());
+        assert_eq!(data.target_names().len(), classes);
+    }
+    for (classes, samples) in [(1, 4), (3, 14), (20, 99), (21, 105), (21, 10_000), (214, 442)] {
+        let message = refusal(&whole(classes, samples), &[], Task::Auto);
+        for part in ["data.csv", "'y'", "--task", &format!("{classes} different"), &samples.to_string()] {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+        assert!(!message.contains('\n'));
+        let regression = read(&whole(classes, samples), &[], Task::Regression);
+        assert_eq!((regression.is_classification(), regression.targets().ncols()), (false, 1));
+        assert_eq!(read(&whole(classes, samples), &[], Task::Classification).targets().ncols(), classes);
+    }
+    // Text is a class however rare, and a number with a fraction never is.
+    assert!(read("a,y\n1,u\n2,v\n", &[], Task::Auto).is_classification());
+    let fraction = whole(3, 30) + "0.5,7.5\n";
+    assert!(!read(&fraction, &[], Task::Auto).is_classification());
+}
+
+#[test]
+fn what_was_understood_is_said() {
+    let described = |text: &str, targets: &[&str]| read(text, targets, Task::Auto).description();
+    assert_eq!(described("a,y\n1,0.5\n2,1.5\n", &[]), "regression, 1 output: y");
+    assert_eq!(described("a,b,c\n1,2,3\n4,5,6\n", &["c", "b"]), "regression, 2 outputs: c, b");
+    assert_eq!(described("a,y\n1,u\n2,v\n", &[]), "classification, 2 classes: u, v");
+    let many = described(&whole(20, 100), &[]);
+    assert!(
+        many.starts_with("classification, 20 classes: 7, 8, ") && many.ends_with("(20 in all)"),
+        "{many}"
+    );
+}
+
+#[test]
+fn an_index_without_a_name_is_left_out_with_a_note() {
+    let index: Vec<String> = (0..12).map(|i| format!("{i},{},{},0.{i}\n", i * i, 12 + i)).collect();
+    let (pandas, body) = (",a,,y\n".to_owned(), index.concat());
+    let data = read(&(pandas + &body), &[], Task::Auto);
+    assert_eq!((data.feature_names(), data.samples()), (&["a".to_owned()][..], 12));
+    assert_eq!(data.notes().len(), 2);
+    for (note, place) in data.notes().iter().zip(["column 1 ", "column 3 "]) {
+        assert!(note.contains(place) && note.contains("left out") && !note.contains('\n'), "{note}");
+    }
+    // What pandas calls such a column when it has read one and writes it again.
+    let again = read(&("Unnamed: 0,a,id,y\n".to_owned() + &body), &[], Task::Auto);
+    assert_eq!(again.feature_names(), ["a", "id"], "one that has a name is a feature");
+    // At the end it is no target either.
+    let trailing = read("a,y,\n3,0.5,1\n4,1.5,2\n7,2.5,3\n", &[], Task::Auto);
+    assert_eq!((trailing.feature_names()[0].as_str(), trailing.target_names()[0].as_str()), ("a", "y"));
+    // Asked for by name it is what was asked for.
+    let asked = read("a,y,\n3,0.5,1\n4,1.5,2\n7,2.5,3\n", &["column_3"], Task::Regression);
+    assert_eq!((asked.feature_names().len(), rows(asked.targets())), (2, vec![vec![1.], vec![2.], vec![3.]]));
+    // Without a name, and no index: a shuffled one among them. It is kept, and said to be.
+    for text in [",y\n0,0.5\n2,1.5\n1,2.5\n", ",y\n0.5,0.5\n1.5,1.5\n", ",y\n3,0.5\n2,1.5\n1,2.5\n"] {
+        let kept = read(text, &[], Task::Auto);
+        assert_eq!(kept.feature_names(), ["column_1"], "{text}");
+        assert!(
+            kept.notes().len() == 1 && kept.notes()[0].contains("taken as a feature"),
+            "{:?}",
+            kept.notes()
+        );
+    }
+    // In a file without a header no column has a name: none is left out, and one that counts is remarked on.
+    let bare: String = (1..=12).map(|i| format!("{i},{},0.{i}\n", i * i)).collect();
+    let bare = read(&bare, &[], Task::Auto);
+    assert_eq!(bare.feature_names(), ["x1", "x2"]);
+    assert!(bare.notes().len() == 2 && bare.notes()[1].contains("'x1' only counts"), "{:?}", bare.notes());
+}
+
+#[test]
+fn columns_are_chosen_by_name() {
+    let text = "id,a,b,remark,y,z\n7,1,2,good,0.5,9\n3,3,4,n/a,1.5,8\n";
+    let chosen = |drop: &[&str], features: &[&str], targets: &[&str]| {
+        let strings = |names: &[&str]| names.iter().map(ToString::to_string).collect();
+        let options = CsvOptions {
+            targets: strings(targets),
+            drop: strings(drop),
+            features: strings(features),
+            task: Task::Regression,
+        };
+        parse_csv(text.as_bytes(), "data.csv", &options).map_err(|error| error.to_string())
+    };
+    let data = chosen(&["id", "remark", "z"], &[], &[]).expect("readable");
+    assert_eq!(
+        (data.feature_names(), data.target_names()),
+        (&["a", "b"].map(String::from)[..], &["y".into()][..])
+    );
+    assert_eq!(rows(dense(&data)), [[1., 2.], [3., 4.]]);
+    let data = chosen(&[], &["b", "a"], &["y"]).expect("readable");
+    assert_eq!(
+        (data.feature_names(), rows(dense(&data))),
+        (&["b", "a"].map(String::from)[..], vec![vec![2., 1.], vec![4., 3.]])
+    );
+    let data = chosen(&[], &["b"], &[]).expect("readable");
+    assert_eq!(data.target_names(), ["z"]);
+    for (drop, features, targets, parts) in [
+        (&["c"][..], &[][..], &[][..], &["'c'", "id, a, b"][..]),
+        (&[], &["c"], &[], &["'c'", "id, a, b"]),
+        (&["a"], &["a"], &[], &["'a'", "drop"]),
+        (&["y"], &[], &["y"], &["'y'", "drop"]),
+        (&[], &["a", "y"], &["y"], &["'y'", "target"]),
+        (&[], &["a", "z"], &[], &["'z'", "last column"]),
+        (&["a", "a"], &[], &[], &["'a'", "twice"]),
+        (&["id", "a", "b", "remark", "y"], &[], &[], &["no column is left"]),
+        (&[], &["remark"], &["y"], &["'remark'", "not a number"]),
+    ] {
+        let message = chosen(drop, features, targets).expect_err("refused");
+        for part in parts {
+            assert!(message.contains(part), "{message:?} lacks {part:?}");
+        }
+    }
+    let options = CsvOptions { drop: vec!["x1".into()], ..CsvOptions::default() };
+    assert!(parse_svmlight(b"0.5 1:2\n1.5 1:3\n", "d.svm", &options).is_err());
+    let table = npy("<f8", false, "(2, 3)", &bytes(&[1.0, 2.0, 0.5, 3.0, 4.0, 1.5], f64::to_le_bytes));
+    assert_eq!(parse_npy(&table, "d.npy", &options).expect("readable").feature_names(), ["x2"]);
+    let array = npy("<f8", false, "(2, 1)", &bytes(&[0.5, 1.5], f64::to_le_bytes));
+    let archive = npz(&[("X", array.clone()), ("Y", array)]);
+    assert!(parse_npz(&archive, "d.npz", &options).is_err());
 }
 
 #[test]
@@ -165,7 +295,8 @@ fn svm(text: &str, task: Task) -> relucert::Result<Dataset> {
 #[test]
 fn svmlight_stays_sparse_and_is_the_same_problem_as_the_dense_one() {
     let text = "# head\n+1 1:0.5 3:-2 # tail\n-1 qid:4 2:1e0\n\n+1\n";
-    let data = svm(text, Task::Auto).expect("readable");
+    assert!(svm(text, Task::Auto).expect_err("three labels may be anything").to_string().contains("--task"));
+    let data = svm(text, Task::Classification).expect("readable");
     assert!(data.features().is_sparse());
     assert_eq!(data.target_names(), ["-1", "1"]);
     assert_eq!(rows(data.targets()), [[0., 1.], [1., 0.], [0., 1.]]);
@@ -270,7 +401,10 @@ fn numpy_arrays_of_every_type_and_order_are_read() {
     ];
     for x in cases {
         let file = npz(&[("X", x), ("Y", labels.clone())]);
-        let data = parse_npz(&file, "d.npz", &CsvOptions::default()).expect("readable");
+        let message =
+            parse_npz(&file, "d.npz", &CsvOptions::default()).expect_err("three labels").to_string();
+        assert!(message.contains("d.npz") && message.contains("--task"), "{message}");
+        let data = parse_npz(&file, "d.npz", &options(&[], Task::Classification)).expect("readable");
         assert_eq!(rows(dense(&data)), [[1., 2.], [3., 4.], [5., 6.]]);
         assert_eq!(data.target_names(), ["2", "7"]);
         let data = parse_npz(&file, "d.npz", &options(&[], Task::Regression)).expect("readable");
@@ -457,7 +591,7 @@ fn what_is_written_is_read_back_bit_for_bit() {
         spiral(&SpiralSettings { classes: 11, samples_per_class: 2, ..Default::default() }).expect("valid");
     let mut file = Vec::new();
     write_csv(&made, &mut file).expect("in memory");
-    let read = parse_csv(&file, "spiral", &CsvOptions::default()).expect("readable");
+    let read = parse_csv(&file, "spiral", &options(&[], Task::Classification)).expect("readable");
     assert_eq!(rows(dense(&read)), rows(dense(&made)));
     assert_eq!(rows(read.targets()), rows(made.targets()));
     assert_eq!(read.target_names(), made.target_names());

@@ -20,7 +20,10 @@ fn bits(certified: &Certified) -> Vec<u64> {
     bits.extend(dual.y.iter().chain(&dual.n).map(|v| v.to_bits()));
     bits.extend(dual.pairs.iter().flatten().map(|k| *k as u64));
     let report = &certified.report;
-    bits.extend([report.lower_bound, report.upper_bound, report.relaxation_value].map(f64::to_bits));
+    bits.extend(
+        [report.lower_bound.value(), report.upper_bound.value(), report.relaxation_value.unwrap_or(0.0)]
+            .map(f64::to_bits),
+    );
     bits
 }
 

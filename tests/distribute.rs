@@ -55,7 +55,7 @@ fn tasks_through_files_give_the_bits_of_one_run() {
     let (_folder, folders) = through_files(&division);
     let gathered = division.gather(load(&folders), &Control::new()).unwrap();
     let (one, other) = (&whole.report, &gathered.report);
-    assert_eq!(one.lower_bound.to_bits(), other.lower_bound.to_bits());
+    assert_eq!(one.lower_bound.value().to_bits(), other.lower_bound.value().to_bits());
     assert_eq!((one.dividing_loss, one.relaxation_value), (other.dividing_loss, other.relaxation_value));
     assert_eq!((one.status, one.pairs, one.rank), (other.status, other.pairs, other.rank));
     assert_eq!(whole.certificate.dual().n, gathered.certificate.dual().n);
@@ -72,8 +72,9 @@ fn forged_and_foreign_outcomes_are_refused() {
     let (problem, network, settings) = setting();
     let division = Division::new(&problem, &network, &settings).unwrap();
     let (_folder, folders) = through_files(&division);
-    let honest = division.gather(load(&folders), &Control::new()).unwrap().report.lower_bound;
-    let gather = |outcomes| division.gather(outcomes, &Control::new()).map(|found| found.report.lower_bound);
+    let honest = division.gather(load(&folders), &Control::new()).unwrap().report.lower_bound.value();
+    let gather =
+        |outcomes| division.gather(outcomes, &Control::new()).map(|found| found.report.lower_bound.value());
     let refused = |outcomes: Vec<BlockOutcome>, part: &str| {
         let message = gather(outcomes).unwrap_err().to_string();
         assert!(message.contains(part), "{message} lacks {part}");
@@ -135,7 +136,7 @@ fn a_task_with_settings_out_of_range_is_refused() {
     }
     fs::write(&json, text).unwrap();
     let other = Network::empty(5, 2);
-    relucert::certificate::save_network(&folder.path().join("network.npz"), &other).unwrap();
+    relucert::io::save_network(&folder.path().join("network.npz"), &other).unwrap();
     assert!(matches!(BlockTask::load(folder.path()), Err(Error::Shape { .. })));
 }
 
@@ -161,8 +162,8 @@ fn a_block_under_way_when_the_time_is_over_keeps_its_bound() {
     let figures = cut.figures();
     assert!(figures.lower_bound > 0.0 && figures.lower_bound <= whole.lower_bound, "{figures:?}");
     // It counts in the bound of the whole.
-    let alone = figures.lower_bound;
+    let alone = figures.lower_bound.value();
     let gathered = division.gather(vec![cut], &Control::new()).unwrap().report;
-    assert!((gathered.lower_bound - alone).abs() <= 1e-9 * alone, "{gathered:?} {alone}");
+    assert!((gathered.lower_bound.value() - alone).abs() <= 1e-9 * alone, "{gathered:?} {alone}");
     assert_eq!(gathered.unsolved_blocks, 2);
 }

@@ -4,10 +4,10 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::lifting::{Lifting, PairSet};
-use relucert::solver::{
+use relucert::low_rank::{
     AugmentedLagrangian, Factor, HessianAssembler, Hinge, ProductScratch, Workspace, hessian_product,
 };
+use relucert::relaxation::{Lifting, PairSet};
 use relucert::{Error, TrainingProblem};
 
 fn normal(rng: &mut Pcg64) -> f64 {

@@ -10,12 +10,11 @@ use npyz::zip::{CompressionMethod, ZipWriter};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use relucert::TrainingProblem;
-use relucert::certificate::{
-    Certificate, certify_blocks, parse_certificate, parse_network, parse_problem, prove, save_certificate,
-    save_problem, verify,
-};
-use relucert::data::{CsvOptions, parse_npy, parse_npz};
+use relucert::certificate::{Certificate, prove};
+use relucert::data::{CsvOptions, Task, parse_npy, parse_npz};
 use relucert::dual::{CutForms, DualPoint};
+use relucert::io::{parse_certificate, parse_network, parse_problem, save_certificate, save_problem, verify};
+use relucert::repair::certify_blocks;
 use std::io::{Cursor, Write};
 use std::path::Path;
 
@@ -52,7 +51,7 @@ fn saved() -> Saved {
     let (p, c) = (folder.path().join("problem.npz"), folder.path().join("certificate.npz"));
     save_problem(&p, &problem).unwrap();
     save_certificate(&c, &certificate).unwrap();
-    let bound = proof.lower_bound();
+    let bound = proof.lower_bound().value();
     assert!(bound > 0.0);
     Saved {
         problem_file: std::fs::read(p).unwrap(),
@@ -74,7 +73,7 @@ fn read_all(saved: &Saved, bytes: &[u8]) -> Option<f64> {
     let _ = parse_npz(bytes, "f.npz", &CsvOptions::default()).map_err(|error| one_line(error.to_string()));
     let _ = parse_npy(bytes, "f.npy", &CsvOptions::default()).map_err(|error| one_line(error.to_string()));
     match parse_certificate(path, bytes).and_then(|certificate| prove(&saved.problem, &certificate)) {
-        Ok(proof) => Some(proof.lower_bound()),
+        Ok(proof) => Some(proof.lower_bound().value()),
         Err(error) => {
             one_line(error.to_string());
             None
@@ -314,10 +313,10 @@ fn memory_is_bounded_by_what_the_file_can_hold() {
     members.push(("W", zeros));
     let bomb = archive(&members, CompressionMethod::Deflated);
     assert!(bomb.len() < 200_000);
-    let before = relucert::report::peak_memory_bytes();
+    let before = relucert::peak_memory_bytes();
     assert!(read_all(&saved, &bomb).is_none());
     // The unpacked data is never held: what it claims and what the shape needs do not agree.
-    if let (Some(before), Some(after)) = (before, relucert::report::peak_memory_bytes()) {
+    if let (Some(before), Some(after)) = (before, relucert::peak_memory_bytes()) {
         assert!(after - before < 80 << 20, "{} bytes", after - before);
     }
 }
@@ -336,4 +335,207 @@ fn a_certificate_for_other_data_proves_nothing_there() {
     let fewer = TrainingProblem::new(gaussian(1, 9, 2), gaussian(2, 9, 1), 0.8).unwrap();
     save_problem(&file, &fewer).unwrap();
     assert!(verify(folder.path()).unwrap_err().to_string().contains("10 × 1"));
+}
+
+/// Members as they are named, with a comment, and with bytes before and after.
+fn odd_archive(members: &[(&str, &[u8])], comment: &str) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.set_comment(comment);
+    for (name, bytes) in members {
+        writer
+            .start_file(*name, FileOptions::default().compression_method(CompressionMethod::Stored))
+            .unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+/// Another name of as many letters, in the first place that it occurs or in all.
+fn renamed(bytes: &[u8], from: &str, to: &str, everywhere: bool) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let mut at = 0;
+    while let Some(found) = bytes[at..].windows(from.len()).position(|window| window == from.as_bytes()) {
+        at += found;
+        bytes[at..at + from.len()].copy_from_slice(to.as_bytes());
+        if !everywhere {
+            break;
+        }
+    }
+    bytes
+}
+
+/// What numpy would read as another problem than this crate, or would not read.
+#[test]
+fn an_archive_with_two_readings_is_refused() {
+    let (x, other) = (npy(&[2, 1], &[1.0, 2.0]), npy(&[2, 1], &[1.0, -2.0]));
+    let (y, gamma) = (npy(&[2, 1], &[0.5, 0.25]), npy(&[], &[1.0]));
+    let honest = [("X.npy", &x[..]), ("Y.npy", &y[..]), ("gamma.npy", &gamma[..])];
+    let with = |more: (&'static str, &[u8])| odd_archive(&[&honest[..], &[more]].concat(), "");
+    let whole = odd_archive(&honest, "");
+    let path = Path::new("f.npz");
+    assert!(parse_problem(path, &whole).is_ok());
+    assert!(parse_npz(&whole, "f.npz", &CsvOptions::default()).is_ok());
+    let twice = renamed(&with(("Z.npy", &other)), "Z.npy", "X.npy", true);
+    let hidden = {
+        // One member more in the list than the end of the archive counts.
+        let mut bytes = with(("Z.npy", &other));
+        let end = bytes.len() - 22;
+        (bytes[end + 8], bytes[end + 10]) = (3, 3);
+        bytes
+    };
+    let appended = [&whole[..], &odd_archive(&[("X.npy", &other[..])], "")].concat();
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("a raw member beside the array", with(("X", &other))),
+        ("an array twice", twice),
+        ("a text", with(("README.txt", b"x"))),
+        ("a member that ends otherwise", with(("X.NPY", &other))),
+        ("a name that ends early", renamed(&with(("X.npyZ.npy", &other)), "X.npyZ.npy", "X.npy\0.npy", true)),
+        ("no ASCII", with(("Ẍ.npy", &other))),
+        ("a member that the list does not count", hidden),
+        ("another name at its place", renamed(&whole, "X.npy", "Z.npy", false)),
+        ("a comment", odd_archive(&honest, "a comment")),
+        ("something before", [b"#!/bin/sh\n", &whole[..]].concat()),
+        ("something after", [&whole[..], b"\n"].concat()),
+        ("an archive before", appended),
+    ];
+    for (what, bytes) in cases {
+        let one = parse_problem(path, &bytes).map(|_| ()).expect_err(what).to_string();
+        let two = parse_npz(&bytes, "f.npz", &CsvOptions::default()).map(|_| ()).expect_err(what).to_string();
+        for message in [one, two] {
+            assert!(message.starts_with("f.npz: ") && !message.contains('\n'), "{what}: {message}");
+            assert!(message.len() < 200 && message.is_ascii(), "{what}: {message}");
+        }
+    }
+    // Arrays that nobody asked for mean something else in a saved run; in a table of data they are left out, and it says so.
+    let more = with(("bias.npy", &other));
+    let message = parse_problem(path, &more).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("bias does not belong in it"), "{message}");
+    let notes = parse_npz(&more, "f.npz", &CsvOptions::default()).unwrap().notes().to_vec();
+    assert!(notes.iter().any(|note| note.contains("gamma, bias")), "{notes:?}");
+    let network = |more: &[(&'static str, &[u8])]| {
+        let members: [(&str, &[u8]); 2] = [("U.npy", &x), ("V.npy", &y)];
+        parse_network(path, &odd_archive(&[&members[..], more].concat(), ""))
+    };
+    assert!(network(&[]).is_ok() && network(&[("b.npy", &x)]).is_err());
+    let saved = saved();
+    let mut members = members(&saved);
+    members.push(("note", x.clone()));
+    let message = parse_certificate(path, &archive(&members, CompressionMethod::Stored)).unwrap_err();
+    assert!(message.to_string().contains("note does not belong"), "{message}");
+}
+
+/// Headers that numpy reads, and those that it refuses or that no program writes.
+#[test]
+fn a_header_says_what_numpy_would_read() {
+    let data: Vec<u8> = (1..=6).flat_map(|k| f64::from(k).to_le_bytes()).collect();
+    let numbers = CsvOptions { task: Task::Regression, ..CsvOptions::default() };
+    let read = |header: &str| parse_npy(&raw(header, &data), "f.npy", &numbers);
+    let shaped = |shape: &str| format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}\n");
+    for fine in [
+        shaped("(3, 2)"),
+        shaped("(3,2)"),
+        shaped("(3, 2,)"),
+        "{\"shape\":(3,2),\"fortran_order\":True,\"descr\":\"<f8\"}".into(),
+        "{'descr': '<i8', 'fortran_order': False, 'shape': (2, 3)}          \n".into(),
+    ] {
+        assert!(read(&fine).is_ok(), "{fine}");
+    }
+    for bad in [
+        shaped("(06, 1)"),
+        shaped("(3, 02)"),
+        shaped("[6, 1]"),
+        shaped("(6)"),
+        shaped("6"),
+        shaped("(3 2)"),
+        shaped("(3,, 2)"),
+        shaped("(, 6)"),
+        shaped("(3, 2"),
+        shaped("(3, 2]"),
+        shaped("((3, 2))"),
+        shaped("(3, 2.0)"),
+        shaped("(3, 2L)"),
+        shaped("(0x3, 2)"),
+        shaped("(1_0, 2)"),
+        shaped("(-3, -2)"),
+        shaped("(+3, 2)"),
+        shaped("('3', 2)"),
+        shaped("(3, 2), 'shape': (2, 3)"),
+        shaped("(3, 2), 'more': 1"),
+        shaped(&format!("({}6, 1)", "1, ".repeat(40))),
+        "{'descr': '<m8[s]', 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "{'descr': '<M8[ns]', 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "{'descr': '<f16', 'fortran_order': False, 'shape': (3, 1)}".into(),
+        "{'descr': '|f8', 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "{'descr': 'f8', 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "{'descr': '<f8', 'fortran_order': 0, 'shape': (3, 2)}".into(),
+        "{'descr': '<f8', 'fortran_order': 'False', 'shape': (3, 2)}".into(),
+        "{'descr': '<f8', 'shape': (3, 2)}".into(),
+        "{'descr': '<f8', 'fortran_order': False}".into(),
+        "{'descr': '<f8' 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2)} or 1".into(),
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (3, 2)".into(),
+        "{'descr': '<\\x668', 'fortran_order': False, 'shape': (3, 2)}".into(),
+        "('<f8', False, (3, 2))".into(),
+        String::new(),
+    ] {
+        let message = read(&bad).map(|_| ()).expect_err(&bad).to_string();
+        assert!(message.starts_with("f.npy: ") && !message.contains('\n'), "{bad}: {message}");
+        assert!(
+            message.contains("header") || message.contains("real number") || message.contains("dimensions")
+        );
+    }
+    let mut odd = raw(&shaped("(3, 2)"), &data);
+    odd[7] = 1;
+    assert!(parse_npy(&odd, "f.npy", &numbers).is_err());
+    // The parts of a saved run are read by the same rules.
+    let saved = saved();
+    for (name, values) in [("y", "(010,)"), ("y", "[10,]"), ("y", "(10)")] {
+        let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': {values}, }}\n");
+        let floats: Vec<u8> = saved.certificate.dual().y.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let message = parse_certificate(Path::new("c.npz"), &with(&saved, name, raw(&header, &floats)));
+        assert!(message.unwrap_err().to_string().contains("header"), "{values}");
+    }
+}
+
+/// The same by the command line: one line, status 2, nothing else happens.
+#[cfg(feature = "cli")]
+#[test]
+fn the_commands_refuse_what_numpy_reads_otherwise() {
+    let (x, y) = (npy(&[4, 1], &[1.0, 2.0, 3.0, -4.0]), npy(&[4, 1], &[0.5, 0.25, 1.5, 2.25]));
+    let (gamma, other) = (npy(&[], &[1.0]), npy(&[4, 1], &[1.0, -2.0, 3.0, -4.0]));
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.npz");
+    let saved = saved();
+    std::fs::write(folder.path().join("certificate.npz"), &saved.certificate_file).unwrap();
+    let run = |arguments: &[&std::ffi::OsStr]| {
+        let output = assert_cmd::Command::cargo_bin("relucert").unwrap().args(arguments).output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && output.stdout.is_empty(), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+        message
+    };
+    let float = |shape: &str, kind: &str, data: &[u8]| {
+        raw(&format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n"), data)
+    };
+    let cases = [
+        ("X", other.clone(), "is not an array"),
+        ("Z.npy", float("(04, 1)", "<f8", &[0; 32]), "header"),
+        ("Z.npy", float("[4, 1]", "<f8", &[0; 32]), "header"),
+        ("Z.npy", float("(4, 1)", "<m8[s]", &[0; 32]), "not a real number"),
+    ];
+    for (name, member, part) in cases {
+        // In place of X, or beside it.
+        let plain = [("X.npy", &x[..]), ("Y.npy", &y[..]), ("gamma.npy", &gamma[..])];
+        let archive = match name {
+            "X" => odd_archive(&[&plain[..], &[(name, &member[..])]].concat(), ""),
+            _ => odd_archive(&[("X.npy", &member[..]), plain[1], plain[2]], ""),
+        };
+        std::fs::write(&data, &archive).unwrap();
+        std::fs::write(folder.path().join("problem.npz"), &archive).unwrap();
+        let certified = run(&["certify".as_ref(), data.as_ref(), "--gamma".as_ref(), "1".as_ref()]);
+        assert!(certified.contains("data.npz") && certified.contains(part), "{certified}");
+        let verified = run(&["verify".as_ref(), folder.path().as_ref()]);
+        assert!(verified.contains("problem.npz") && verified.contains(part), "{verified}");
+    }
 }

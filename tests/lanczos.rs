@@ -1,7 +1,7 @@
 //! The Lanczos estimates against known and dense spectra, and where such code usually hangs.
 
 use faer::{Mat, Side};
-use relucert::dual::{LanczosSettings, SymmetricOperator, smallest_eigenpairs};
+use relucert::linalg::lanczos::{LanczosSettings, SymmetricOperator, smallest_eigenpairs};
 
 struct Dense(Mat<f64>);
 

@@ -6,7 +6,7 @@ use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use relucert::certificate::{Certificate, Grade, ProofSettings, dense_limit, prove_with};
 use relucert::dual::DualPoint;
-use relucert::report::peak_memory_bytes;
+use relucert::peak_memory_bytes;
 use relucert::{Features, TrainingProblem};
 use std::time::Instant;
 

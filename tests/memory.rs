@@ -80,7 +80,7 @@ fn fewer_blocks_at_once_give_the_same_bits() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
         let settings = settings(Blocks::Count(4), limit);
         let certified = pool.install(|| certify(&problem, &settings, &Control::new(), &mut groups)).unwrap();
-        (certified.report.lower_bound.to_bits(), certified.report.dividing_loss, groups.0)
+        (certified.report.lower_bound.value().to_bits(), certified.report.dividing_loss, groups.0)
     };
     let (free, tight) = (run(None), run(Some((one + two) / 2)));
     assert_eq!((free.0, free.1), (tight.0, tight.1));

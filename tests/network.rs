@@ -83,7 +83,7 @@ fn the_upper_bound_is_above_the_exact_objective_and_close() {
         }
         let problem = TrainingProblem::new(x, y, 0.1 * scale * scale).unwrap();
         let exact = objective(&problem, &network);
-        let upper = network.objective_upper(&problem);
+        let upper = network.objective_upper(&problem).value();
         assert!(exact.at_most(upper), "seed {seed}: {upper} is below {}", exact.0);
         assert!(upper <= exact.0 * (1.0 + 1e-9) + 1e-12 * problem.zero_objective(), "seed {seed}: {upper}");
         below += usize::from(!exact.at_most(network.objective(&problem)));
@@ -105,6 +105,6 @@ fn the_upper_bound_survives_underflow_and_overflow() {
     assert_eq!(network.objective_upper(&problem), f64::INFINITY);
     let empty = Network::empty(1, 1);
     let problem = TrainingProblem::new(Mat::full(3, 1, 1.0), Mat::full(3, 1, 0.1), 1.0).unwrap();
-    let upper = empty.objective_upper(&problem);
+    let upper = empty.objective_upper(&problem).value();
     assert!((0.015..0.015 * (1.0 + 1e-14)).contains(&upper));
 }

@@ -9,10 +9,11 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::certificate::{Certificate, Partition, certify_blocks, certify_dual, prove};
-use relucert::dual::{DualPoint, dual_point};
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::certificate::{Certificate, Partition, prove};
+use relucert::dual::DualPoint;
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::relaxation::Lifting;
+use relucert::repair::{certify_blocks, certify_dual, dual_point};
 use relucert::{Control, TrainingProblem};
 
 /// A dual point close to the optimum and the value of the relaxation from above.

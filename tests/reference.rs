@@ -3,8 +3,8 @@
 mod common;
 
 use faer::Mat;
-use relucert::lifting::{Lifting, PairSet};
-use relucert::reference::{ReferenceSettings, ReferenceSolution, ReferenceStatus, solve};
+use relucert::interior_point::{ReferenceSettings, ReferenceSolution, ReferenceStatus, solve};
+use relucert::relaxation::{Lifting, PairSet};
 use relucert::{Control, Network, TrainingProblem};
 use std::time::Duration;
 

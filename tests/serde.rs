@@ -2,8 +2,9 @@
 
 use faer::mat;
 use relucert::data::{CsvOptions, SpiralSettings, Task, TeacherSettings};
-use relucert::dual::{LanczosSettings, RepairSettings};
-use relucert::reference::ReferenceSettings;
+use relucert::interior_point::ReferenceSettings;
+use relucert::linalg::lanczos::LanczosSettings;
+use relucert::repair::RepairSettings;
 use relucert::{CertifySettings, Control, Observer, Progress, Report, TrainingProblem, certify};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -5,10 +5,10 @@ use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use relucert::data::{TeacherSettings, teacher};
-use relucert::lifting::{Lifting, PairKey, PairSet};
-use relucert::solver::{
+use relucert::low_rank::{
     AugmentedLagrangian, Factor, HessianAssembler, Hinge, LowRankSolver, SolverSettings, Workspace, start,
 };
+use relucert::relaxation::{Lifting, PairKey, PairSet};
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, Network, TrainingProblem};
 
@@ -289,7 +289,6 @@ fn a_factor_with_too_few_columns_leaves_saddles_that_cost_the_bound() {
         let settled = (0..40).any(|_| {
             let level = solver.advance(&Control::new());
             let square: f64 = solver.factor().r().iter().map(|value| value * value).sum();
-
             let cost = level.slack_eigenvalue.map_or(f64::INFINITY, |value| -value * square);
             level.objective_error + cost <= 5e-3 * level.objective
         });

@@ -4,8 +4,9 @@ mod common;
 
 use common::gaussian;
 use faer::{Mat, Side};
-use relucert::certificate::{Certificate, Grade, Partition, ProofSettings, certify_dual_with, prove_with};
+use relucert::certificate::{Certificate, Grade, Partition, ProofSettings, prove_with};
 use relucert::dual::{DualPoint, Slack};
+use relucert::repair::certify_dual_with;
 use relucert::{Result, TrainingProblem};
 
 /// No room for a dense factorisation.
@@ -47,7 +48,7 @@ fn least_eigenvalue(problem: &TrainingProblem, dual: &DualPoint) -> f64 {
 fn accepts(problem: &TrainingProblem, dual: &DualPoint, settings: &ProofSettings) -> Option<f64> {
     let proof = prove_with(problem, &Certificate::new(dual.clone()), settings).ok()?;
     assert_eq!(proof.grade(), Grade::Verified);
-    Some(proof.lower_bound())
+    Some(proof.lower_bound().value())
 }
 
 type Joined = Box<dyn Fn(usize, usize) -> bool>;

@@ -6,10 +6,10 @@ use common::gaussian;
 use faer::{Mat, Side};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use relucert::certificate::{
-    Certificate, Grade, certify_dual, load_problem, prove, save_certificate, save_problem, verify,
-};
+use relucert::certificate::{Certificate, Grade, prove};
 use relucert::dual::{DualPoint, Slack};
+use relucert::io::{load_problem, save_certificate, save_problem, verify};
+use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, Whitening, descent, train};
 use relucert::{
     Blocks, Certified, CertifySettings, Control, Features, Network, Silent, TrainingProblem, certify,
@@ -72,7 +72,7 @@ fn a_network_has_the_same_objective_on_both() {
     let (a, b) = (network.objective(&sparse), network.objective(&dense));
     assert!(close(a, b, 1e-12), "{a} {b}");
     for (problem, objective) in [(&sparse, a), (&dense, b)] {
-        let upper = network.objective_upper(problem);
+        let upper = network.objective_upper(problem).value();
         assert!(upper >= objective * (1.0 - 1e-13) && close(upper, objective, 1e-9), "{upper} {objective}");
     }
     // By columns it is the same matrix.
@@ -95,7 +95,7 @@ fn wide_and_narrow_problems_have_the_bounds_of_their_dense_twins() {
         x = rows.append_outer_csvec(sprs::CsVec::<f64>::empty(features).view());
         let (sparse, dense) = twins(x, gamma);
         let (ours, theirs) = (solve(&sparse, &quick()), solve(&dense, &quick()));
-        let [a, b] = [&ours, &theirs].map(|run| run.report.lower_bound);
+        let [a, b] = [&ours, &theirs].map(|run| run.report.lower_bound.value());
         assert!(a > 0.0 && close(a, b, 3e-3), "{features}: {a} {b}");
         for (run, problem) in [(&ours, &sparse), (&theirs, &dense)] {
             assert_eq!(run.report.grade, Grade::Verified);
@@ -141,7 +141,7 @@ fn blocks_of_sparse_samples_are_proved_and_verified_from_their_files() {
     let settings = CertifySettings { blocks: Blocks::Count(3), ..quick() };
     let (run, twin) = (solve(&sparse, &settings), solve(&dense, &settings));
     assert!(run.report.lower_bound > 0.0 && run.report.blocks == 3);
-    assert!(close(run.report.lower_bound, twin.report.lower_bound, 3e-3));
+    assert!(close(run.report.lower_bound.value(), twin.report.lower_bound.value(), 3e-3));
     let folder = tempfile::tempdir().unwrap();
     run.save(&sparse, folder.path()).unwrap();
     let proof = verify(folder.path()).unwrap();
@@ -180,7 +180,7 @@ fn the_number_of_threads_changes_no_bit() {
         bits.extend(
             run.network.hidden().col_iter().flat_map(|c| c.iter().map(|v| v.to_bits()).collect::<Vec<_>>()),
         );
-        bits.extend([run.report.lower_bound.to_bits(), run.report.upper_bound.to_bits()]);
+        bits.extend([run.report.lower_bound.value().to_bits(), run.report.upper_bound.value().to_bits()]);
         assert!(run.report.lower_bound > 0.0);
         bits
     };
@@ -225,13 +225,13 @@ fn compressed_rows_that_do_not_fit_together_are_refused() {
     let path = folder.path().join("problem.npz");
     save_problem(&path, &sparse).unwrap();
     let bytes = std::fs::read(&path).unwrap();
-    assert!(relucert::certificate::parse_problem(&path, &bytes).is_ok());
+    assert!(relucert::io::parse_problem(&path, &bytes).is_ok());
     // Every number of the arrays in turn, made too large: refused, or a legal problem that differs.
     let mut refused = 0;
     for place in (0..bytes.len()).step_by(5) {
         let mut damaged = bytes.clone();
         damaged[place] = !damaged[place];
-        match relucert::certificate::parse_problem(&path, &damaged) {
+        match relucert::io::parse_problem(&path, &damaged) {
             Err(error) => {
                 refused += 1;
                 assert!(!error.to_string().contains('\n'));

@@ -7,8 +7,9 @@ use clarabel::algebra::CscMatrix;
 use clarabel::solver::SupportedConeT::{NonnegativeConeT, PSDTriangleConeT, ZeroConeT};
 use clarabel::solver::{DefaultSettingsBuilder, DefaultSolver, IPSolver, SolverStatus};
 use faer::{Mat, Side};
+use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
-use relucert::reference::{self, ReferenceSettings};
+use relucert::interior_point::ReferenceSettings;
 use relucert::training::TrainingSettings;
 use relucert::{Control, TrainingProblem};
 
@@ -120,8 +121,9 @@ fn clarabel(problem: &TrainingProblem) -> (f64, f64, SolverStatus) {
 fn compare(name: &str, problem: &TrainingProblem, tolerance: f64) {
     let training = TrainingSettings { width: 20, starts: 1, rounds: 0, ..TrainingSettings::default() };
     let settings = ReferenceSettings::default();
-    let ours = reference::certify(problem, &settings, &training, &Control::new(), &mut |_| {}).unwrap();
-    let value = ours.report.relaxation_value;
+    let ours =
+        certify_by_interior_point(problem, &settings, &training, &Control::new(), &mut |_| {}).unwrap();
+    let value = ours.report.relaxation_value.unwrap();
     let (theirs, dual, status) = clarabel(problem);
     println!("{name}: {value:.9}, Clarabel {theirs:.9} (dual {dual:.9}) {status:?}");
     assert!(matches!(status, SolverStatus::Solved | SolverStatus::AlmostSolved), "{name}: {status:?}");

@@ -182,10 +182,10 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
         rank: report.rank,
         pairs: report.pairs,
         active_pairs: report.active_pairs,
-        relaxation_value: report.relaxation_value,
-        lower_bound: report.lower_bound,
-        upper_bound: report.upper_bound,
-        solver_gap: report.solver_gap,
+        relaxation_value: report.relaxation_value.unwrap_or(report.upper_bound.value()),
+        lower_bound: report.lower_bound.value(),
+        upper_bound: report.upper_bound.value(),
+        solver_gap: report.solver_gap.unwrap_or(report.gap.value()),
         dividing_loss: report.dividing_loss,
         grade: report.grade.name().into(),
         status: report.status.as_str().into(),
@@ -200,8 +200,8 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
     };
     let last = Moment {
         seconds: report.seconds.round + report.seconds.solve + report.seconds.certify,
-        value: report.relaxation_value,
-        lower_bound: report.lower_bound,
+        value: report.relaxation_value.unwrap_or(report.upper_bound.value()),
+        lower_bound: report.lower_bound.value(),
         iterations: row.iterations,
         priced: false,
     };

@@ -1,8 +1,8 @@
 //! How far cuts close the gap, by dimension and number of samples: the reference solver on small synthetic sets.
 
 use crate::sets::smooth;
-use relucert::lifting::Lifting;
-use relucert::reference::{ReferenceSettings, solve_lifted};
+use relucert::interior_point::{ReferenceSettings, solve_lifted};
+use relucert::relaxation::Lifting;
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, Cuts, Result};
 use std::time::Instant;

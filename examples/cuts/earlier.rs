@@ -1,9 +1,9 @@
 //! The first measurement of these constraints, repeated: all products of the forms, by an interior-point method.
 
 use crate::sets::Sets;
-use relucert::cuts::{Asks, nearest, separate};
-use relucert::lifting::{Cut, Lifting, PairSet};
-use relucert::reference::{ReferenceSettings, ReferenceSolution, solve_from};
+use relucert::interior_point::{ReferenceSettings, ReferenceSolution, solve_from};
+use relucert::relaxation::cuts::{Asks, nearest, separate};
+use relucert::relaxation::{Cut, Lifting, PairSet};
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, Result, TrainingProblem};
 

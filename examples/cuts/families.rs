@@ -1,9 +1,9 @@
 //! The reference solver with the forms of one family.
 
 use crate::sets::{Sets, bank_notes, iris};
-use relucert::cuts::{nearest, random};
-use relucert::lifting::{Cut, Lifting, PairSet};
-use relucert::reference::{ReferenceSettings, ReferenceSolution, solve_from, solve_lifted};
+use relucert::interior_point::{ReferenceSettings, ReferenceSolution, solve_from, solve_lifted};
+use relucert::relaxation::cuts::{nearest, random};
+use relucert::relaxation::{Cut, Lifting, PairSet};
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, Cuts, Result, TrainingProblem};
 use std::time::Instant;

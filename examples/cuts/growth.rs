@@ -26,7 +26,7 @@ pub fn table() -> Result<()> {
             plain.lower_bound,
             seconds(&plain),
             tight.lower_bound,
-            100.0 * (tight.lower_bound / plain.lower_bound - 1.0),
+            100.0 * (tight.lower_bound.value() / plain.lower_bound.value() - 1.0),
             tight.cuts,
             seconds(&tight),
             seconds(&tight) / seconds(&plain),

@@ -27,14 +27,14 @@ pub fn table(sets: &Sets) -> Result<()> {
     for (name, problem, blocks, cuts) in rows.iter().filter(|row| row.0.contains(&sets.only)) {
         let (plain, before) = timed(problem, *blocks, Cuts::None, &Control::new().within(LIMIT))?;
         let (tight, after) = timed(problem, *blocks, *cuts, &Control::new().within(LIMIT))?;
-        let upper = plain.upper_bound.min(tight.upper_bound);
+        let upper = if plain.upper_bound < tight.upper_bound { plain.upper_bound } else { tight.upper_bound };
         println!(
             "| {name} | {}, {} | {} | {upper:.5} | {:.4} | {before:.1} | {:.4} | {} | {} | {after:.1} | {} |",
             problem.samples(),
             problem.inputs(),
             problem.weight_decay(),
-            plain.lower_bound / upper,
-            tight.lower_bound / upper,
+            plain.lower_bound.value() / upper.value(),
+            tight.lower_bound.value() / upper.value(),
             tight.cuts,
             tight.pairs,
             tight.status.as_str(),

@@ -4,7 +4,8 @@
 use faer::mat;
 use libfuzzer_sys::fuzz_target;
 use relucert::TrainingProblem;
-use relucert::certificate::{parse_certificate, parse_network, parse_problem, prove};
+use relucert::certificate::prove;
+use relucert::io::{parse_certificate, parse_network, parse_problem};
 use std::path::Path;
 use std::sync::LazyLock;
 

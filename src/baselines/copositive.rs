@@ -16,8 +16,10 @@
 mod block;
 
 use super::arrangements::Arrangement;
-use crate::linalg::Cholesky;
-use crate::{Control, Error, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::Cholesky;
+use crate::problem::TrainingProblem;
 use block::Block;
 use faer::{Mat, MatRef};
 

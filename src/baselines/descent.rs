@@ -4,8 +4,10 @@
 //! algorithm 1). Nothing is tuned by hand: the step size is the best of a grid in short trials on the training
 //! objective, and falls to zero over the run as a half cosine (Loshchilov and Hutter, 2017, equation 5).
 
-use crate::linalg::product;
-use crate::{Control, Error, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};

@@ -11,9 +11,11 @@
 //! distance to the optimum.
 
 use super::arrangements::{Arrangement, scaled_bound};
-use crate::linalg::product;
-use crate::vector::dot;
-use crate::{Control, Error, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
+use crate::linalg::vector::dot;
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 
 /// How far to go.

@@ -7,8 +7,8 @@
 //!
 //! The matrix of all pairs of samples is inherent to these methods: [`LIMIT`] says up to how many.
 
-use crate::linalg::{Cholesky, product, symmetric_eigen};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::linalg::dense::{Cholesky, product, symmetric_eigen};
 use faer::{Mat, MatRef};
 use std::f64::consts::PI;
 

@@ -12,8 +12,9 @@
 //! falls into blocks of rank one or two: the rows of a factor of such a block are vectors of a plane at no obtuse angles,
 //! and a turn brings them into the positive quadrant. The paper's case of singular vectors p_j ≥ 0 has blocks of rank one.
 
-use crate::linalg::{ThinSvd, product};
-use crate::{Error, Network, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::linalg::dense::{ThinSvd, product};
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 
 /// Relative accuracy to which XXᵀ = s²I and M ≥ 0 must hold.

@@ -1,13 +1,15 @@
 //! A bound proved block by block: the weight decay is shared out, and each block is a problem of its own.
 
+use super::chance::Chance;
 use super::compact::most_inputs;
 use super::head::{heads_add_up, lifted_is_semidefinite};
 use super::method::{Limits, Methods};
 use super::partition::Partition;
 use super::prove::dense_limit;
-use super::{Certificate, Grade, Proof, ProofSettings, certify_dual, prove, slack_is_semidefinite};
+use super::{Certificate, Grade, Proof, slack_is_semidefinite};
 use crate::dual::DualPoint;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use rayon::prelude::*;
 
 /// Part of the weight decay that pays for the rounding of Σ_k M_k: 2⁻³⁰.
@@ -50,14 +52,14 @@ pub(super) fn slacks_are_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     partition: &Partition,
-    settings: &ProofSettings,
+    limits: &Limits,
+    chance: &Chance,
 ) -> Result<Option<f64>> {
     partition.check(problem)?;
     let parts = partition.split(dual)?;
     let share = share(problem, partition);
     let members = partition.members();
     let extra = if partition.heads().is_some() { problem.outputs() } else { 0 };
-    let limits = Limits::new(settings);
     let mut sizes = Vec::with_capacity(parts.len());
     for part in &parts {
         // A head matrix is one of all features.
@@ -65,7 +67,7 @@ pub(super) fn slacks_are_semidefinite(
             Some(_) => problem.inputs(),
             None => most_inputs(problem, part.y.len()),
         };
-        let methods = Methods::new(inputs, part, extra, &limits);
+        let methods = Methods::new(inputs, part, extra, limits);
         if partition.heads().is_some() && !methods.any() {
             return Ok(None);
         }
@@ -77,17 +79,14 @@ pub(super) fn slacks_are_semidefinite(
     if let Some(heads) = partition.heads() {
         heads_add_up(heads, problem.weight_decay() * (0.5 * HEAD_PART))?;
     }
-    // The probabilities of the blocks add up at most to the one allowed.
-    let failure_probability = settings.failure_probability / partition.count() as f64;
-    let settings = ProofSettings { failure_probability, ..settings.clone() };
     let prove_block = |k: usize| {
         let block = problem.subset(&members[k], share)?;
         match partition.head(k) {
-            Some(head) => match lifted_is_semidefinite(&block, &parts[k], head, &limits)? {
+            Some(head) => match lifted_is_semidefinite(&block, &parts[k], head, limits)? {
                 Some(()) => Ok(0.0),
                 None => Err(Error::Refused("no factorisation of it fits in memory".into())),
             },
-            None => slack_is_semidefinite(&block, &parts[k], &settings, &limits),
+            None => slack_is_semidefinite(&block, &parts[k], limits, &chance.block(k, partition.count())),
         }
     };
     let mut outcomes: Vec<Result<f64>> = Vec::with_capacity(parts.len());
@@ -95,7 +94,7 @@ pub(super) fn slacks_are_semidefinite(
         outcomes.par_extend((outcomes.len()..end).into_par_iter().map(prove_block));
     }
     // The first block that fails, whichever thread was the first.
-    let mut total = 0.0;
+    let mut total = 0.0f64;
     for (k, outcome) in outcomes.into_iter().enumerate() {
         match outcome {
             Ok(probability) => total += probability,
@@ -103,44 +102,8 @@ pub(super) fn slacks_are_semidefinite(
             Err(error) => return Err(error),
         }
     }
-    Ok(Some(total))
-}
-
-/// Repairs a dual point for each block at its share of the weight decay, and proves the bound of all of them together.
-///
-/// `blocks` lists the samples of each block, every one of 0 … n − 1 exactly once; `duals` has a dual point for each
-/// block, its sample i being `blocks[k][i]`. The bound is the sum of the blocks' bounds; a block for which nothing could
-/// be proved is set to zero and counts 0.
-pub fn certify_blocks(
-    problem: &TrainingProblem,
-    blocks: &[Vec<usize>],
-    duals: Vec<DualPoint>,
-) -> Result<(Certificate, Proof)> {
-    let partition = Partition::from_blocks(blocks)?;
-    partition.check(problem)?;
-    if duals.len() != blocks.len() {
-        return Err(Error::Shape {
-            what: "dual points",
-            expected: format!("{}, one for each block", blocks.len()),
-            actual: duals.len().to_string(),
-        });
-    }
-    let share = share(problem, &partition);
-    let members = partition.members();
-    let outcomes: Vec<Result<DualPoint>> = (0..blocks.len())
-        .into_par_iter()
-        .map(|k| {
-            let block = problem.subset(&members[k], share)?;
-            let dual = sorted(&duals[k], &blocks[k], &block)?;
-            let (certificate, _) = certify_dual(&block, &dual)?;
-            Ok(certificate.into_dual())
-        })
-        .collect();
-    let parts = outcomes.into_iter().collect::<Result<Vec<DualPoint>>>()?;
-    let dual = partition.stack(&parts, problem.outputs());
-    let certificate = Certificate::of_blocks(dual, partition);
-    let proof = prove(problem, &certificate)?;
-    Ok((certificate, proof))
+    // The parts add up to the whole at most, their sum may round upwards.
+    Ok(Some(total.min(chance.probability)))
 }
 
 /// The certificate of all samples from those of the blocks, each proved for its samples in ascending order at its share
@@ -167,15 +130,4 @@ pub(crate) fn stack_proved(
         .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     let proof = Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks: count };
     Ok((Certificate::of_blocks(dual, partition), proof))
-}
-
-/// The dual point of a block whose samples are put in ascending order.
-fn sorted(dual: &DualPoint, samples: &[usize], block: &TrainingProblem) -> Result<DualPoint> {
-    dual.check(block)?;
-    let size = samples.len();
-    let mut order: Vec<usize> = (0..size).collect();
-    order.sort_unstable_by_key(|&local| samples[local]);
-    let mut place = vec![0; size];
-    order.iter().enumerate().for_each(|(new, &old)| place[old] = new);
-    Ok(dual.restricted(&order, &place, dual.pairs.iter().copied().zip(dual.n.iter().copied())))
 }

@@ -1,6 +1,6 @@
 //! A Cholesky factorisation that decides, with Rump's criterion, whether a matrix is positive semidefinite.
 
-use crate::linalg::degree;
+use crate::linalg::dense::degree;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;

@@ -6,8 +6,11 @@
 
 use super::cholesky::{gamma, runs_through};
 use crate::dual::power_of_two;
-use crate::features::by_rows;
-use crate::{Error, Features, Network, Result, TrainingProblem, memory, sparse};
+use crate::error::{Error, Result};
+use crate::linalg::sparse;
+use crate::problem::features::by_rows;
+use crate::problem::{Features, Network, TrainingProblem};
+use crate::system::memory;
 use faer::linalg::triangular_solve::{solve_lower_triangular_in_place, solve_upper_triangular_in_place};
 use faer::{Mat, MatRef, Par};
 use rayon::prelude::*;

@@ -9,14 +9,15 @@ use super::prove::{
 };
 use super::sparse::Arrow;
 use crate::dual::{DualPoint, Slack};
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 
 /// Whether (u, v)ᵀ(γI + M)(u, v) − 2αᵀWv − 2Σ y_i α_iβ_i − 2Σ N_k p_a p_b ≥ 0 for all (u, s, v), proved.
 ///
 /// γ is the weight decay of the block's problem and M (order d + c) its head matrix. None where no factorisation fits.
-pub(super) fn lifted_is_semidefinite(
+pub(crate) fn lifted_is_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
     head: MatRef<'_, f64>,

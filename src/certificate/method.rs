@@ -4,7 +4,8 @@ use super::ProofSettings;
 use super::elimination::{DENSE_RATE, Elimination};
 use super::prove::{DENSE_LIMIT, LARGEST_ORDER};
 use crate::dual::DualPoint;
-use crate::{Error, Result, memory};
+use crate::error::{Error, Result};
+use crate::system::memory;
 
 /// Orders up to which the fill of a sparse factorisation is not looked at where a dense one fits.
 const SMALL: usize = 1000;
@@ -12,7 +13,7 @@ const SMALL: usize = 1000;
 const CHEAPER: f64 = 10.0;
 
 /// What factorisations may cost, found out before the first of them takes any memory.
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// Greatest order of a dense one.
     dense: usize,
     sparse: bool,
@@ -22,7 +23,7 @@ pub(super) struct Limits {
 }
 
 impl Limits {
-    pub(super) fn new(settings: &ProofSettings) -> Self {
+    pub(crate) fn new(settings: &ProofSettings) -> Self {
         let seconds = match settings.time {
             Some(time) => time.as_secs_f64().max(seconds(DENSE_LIMIT)),
             None => seconds(LARGEST_ORDER as usize),
@@ -39,14 +40,14 @@ fn seconds(order: usize) -> f64 {
 }
 
 /// The factorisations worth trying, the sparse one first.
-pub(super) struct Methods {
+pub(crate) struct Methods {
     pub(super) sparse: Option<Elimination>,
-    pub(super) dense: bool,
+    pub(crate) dense: bool,
 }
 
 impl Methods {
     /// For a dual point in d features; the dense matrix has `extra` rows besides the d + n.
-    pub(super) fn new(inputs: usize, dual: &DualPoint, extra: usize, limits: &Limits) -> Self {
+    pub(crate) fn new(inputs: usize, dual: &DualPoint, extra: usize, limits: &Limits) -> Self {
         let (n, c) = (dual.y.len(), dual.w.ncols());
         let order = inputs + n + extra;
         let dense = order <= limits.dense;
@@ -60,7 +61,7 @@ impl Methods {
     }
 
     /// Whether there is one at all.
-    pub(super) fn any(&self) -> bool {
+    pub(crate) fn any(&self) -> bool {
         self.dense || self.sparse.is_some()
     }
 

@@ -1,40 +1,42 @@
 //! Proven lower bounds. An estimate cannot become a bound: only [`prove_with`] makes a [`Proof`], and the adding up of the
 //! proofs of blocks (`blocks::stack_proved`).
 
-pub(crate) mod archive;
 mod blocks;
+pub mod branch;
+mod chance;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
-pub(crate) mod files;
 mod head;
 mod method;
 mod operator;
 mod partition;
-mod priced;
 mod prove;
 mod random;
 mod settings;
 mod sparse;
 
-pub use blocks::certify_blocks;
 pub(crate) use blocks::{priced_share, share, stack_proved};
-pub use files::{
-    load_certificate, load_network, load_problem, parse_certificate, parse_network, parse_problem,
-    save_certificate, save_network, save_problem, verify,
-};
 pub use partition::Partition;
-pub(crate) use priced::provable_point;
 pub use prove::{DENSE_LIMIT, dense_limit};
 
-pub use random::{BoundedOperator, semidefinite_except};
+pub use operator::BoundedOperator;
+pub use random::semidefinite_except;
 pub use settings::ProofSettings;
 
+pub(crate) use chance::{Chance, share_of_probability};
+pub(crate) use cholesky::UNIT;
 use compact::Compact;
-use method::{Limits, Methods};
+pub(crate) use head::lifted_is_semidefinite;
+pub(crate) use method::{Limits, Methods};
+pub(crate) use prove::bound_below;
 
-use crate::dual::{DualPoint, Plan, RepairSettings, with_margin};
-use crate::{Result, TrainingProblem};
+use crate::bounds::LowerBound;
+use crate::control::Control;
+use crate::dual::DualPoint;
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
+use faer::Mat;
 
 /// How well a bound is proved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,17 +67,31 @@ impl Grade {
 pub struct Certificate {
     dual: DualPoint,
     partition: Option<Partition>,
+    /// Whether W alone is the claim.
+    by_branch: bool,
 }
 
 impl Certificate {
     /// A claim that this point is dual feasible.
     pub fn new(dual: DualPoint) -> Self {
-        Self { dual, partition: None }
+        Self { dual, partition: None, by_branch: false }
+    }
+
+    /// A claim that |Wᵀ(Xu)₊| ≤ γ|u| for every u, for W (n × c) alone: to be proved by branch and bound.
+    pub fn of_claim(w: Mat<f64>) -> Self {
+        let dual = DualPoint { w, ..DualPoint::zero(0, 0) };
+        let y = vec![0.0; dual.w.nrows()];
+        Self { dual: DualPoint { y, ..dual }, partition: None, by_branch: true }
+    }
+
+    /// Whether W alone is the claim, and y and N are zero and mean nothing.
+    pub fn is_by_branch(&self) -> bool {
+        self.by_branch
     }
 
     /// The same claim, to be proved block by block; no pair of the point joins two blocks.
     pub fn of_blocks(dual: DualPoint, partition: Partition) -> Self {
-        Self { dual, partition: Some(partition) }
+        Self { dual, partition: Some(partition), by_branch: false }
     }
 
     /// (W, y, N) of the whole problem.
@@ -110,8 +126,8 @@ pub struct Proof {
 
 impl Proof {
     /// The bound, rounded downwards; never negative, since no objective is.
-    pub fn lower_bound(&self) -> f64 {
-        self.lower_bound
+    pub fn lower_bound(&self) -> LowerBound {
+        LowerBound::proved(self.lower_bound)
     }
 
     /// How well it is proved.
@@ -128,6 +144,15 @@ impl Proof {
     pub fn failure_probability(&self) -> f64 {
         self.failure_probability
     }
+
+    /// The same proof as one of several attempts, which together may fail with this probability: which of them ends up as
+    /// the proof is itself a matter of chance.
+    pub(crate) fn of_attempts(self, failure_probability: f64) -> Self {
+        match self.grade {
+            Grade::Probabilistic => Self { failure_probability, ..self },
+            Grade::Verified | Grade::None => self,
+        }
+    }
 }
 
 /// Proves the bound of a certificate from the problem and the certificate alone, with the default settings.
@@ -140,7 +165,8 @@ pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Pro
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
 /// Each slack is proved by a dense or a sparse factorisation where one fits in memory, and else by Lanczos from random
-/// starts; one of the latter kind makes the proof probabilistic. Errors: settings out of range, a malformed certificate, or
+/// starts; one of the latter kind makes the proof probabilistic, over the seed of the settings or, without one, over the
+/// entropy of the operating system. Errors: settings out of range, a malformed certificate, or
 /// one whose slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head
 /// matrix is too large for either factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
 pub fn prove_with(
@@ -148,20 +174,37 @@ pub fn prove_with(
     certificate: &Certificate,
     settings: &ProofSettings,
 ) -> Result<Proof> {
-    settings.check()?;
+    settings.validate()?;
+    prove_leaving(problem, certificate, settings, &Chance::new(settings))
+}
+
+/// [`prove_with`], leaving so much to chance.
+pub(crate) fn prove_leaving(
+    problem: &TrainingProblem,
+    certificate: &Certificate,
+    settings: &ProofSettings,
+    chance: &Chance,
+) -> Result<Proof> {
     let dual = &certificate.dual;
     dual.check(problem)?;
     let blocks = certificate.blocks();
+    if certificate.by_branch {
+        let control = settings.time.map_or_else(Control::new, |time| Control::new().within(time));
+        let proof = branch::prove_claim(problem, dual, &settings.search, &control)?;
+        let nothing = Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks };
+        return Ok(proof.unwrap_or(nothing));
+    }
+    let limits = Limits::new(settings);
     let outcome = match &certificate.partition {
-        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, settings)?,
-        None => Some(slack_is_semidefinite(problem, dual, settings, &Limits::new(settings))?),
+        Some(partition) => blocks::slacks_are_semidefinite(problem, dual, partition, &limits, chance)?,
+        None => Some(slack_is_semidefinite(problem, dual, &limits, chance)?),
     };
     let Some(failure_probability) = outcome else {
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
     };
     let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
     let bound = prove::bound_below(problem, dual)
-        .ok_or_else(|| crate::Error::Refused("the value of the bound is not finite".into()))?;
+        .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     Ok(Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks })
 }
 
@@ -169,13 +212,15 @@ pub fn prove_with(
 fn slack_is_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
-    settings: &ProofSettings,
     limits: &Limits,
+    chance: &Chance,
 ) -> Result<f64> {
     // For W = 0, y = 0, N = 0 the form is γ|u|².
     if is_zero(dual) {
         return Ok(0.0);
     }
+    // Before anything is planned: pairs without a multiplier are not in the form, and could only make a proof dearer.
+    let dual = &*dual.without_idle_pairs();
     prove::check_range(problem, dual)?;
     let part = prove::taking_part(problem, dual)?;
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
@@ -190,111 +235,9 @@ fn slack_is_semidefinite(
     if proved.is_some() {
         return Ok(0.0);
     }
-    random::slack_is_probably_semidefinite(problem, dual, settings).map(|()| settings.failure_probability)
+    random::slack_is_probably_semidefinite(problem, dual, chance).map(|()| chance.probability)
 }
 
 fn is_zero(dual: &DualPoint) -> bool {
     dual.w.norm_max() == 0.0 && dual.y.iter().chain(&dual.n).all(|value| *value == 0.0)
-}
-
-/// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
-///
-/// In the worst case the certificate is the zero point with the bound 0, which needs no proof.
-pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {
-    certify_dual_with(problem, dual, &ProofSettings::default())
-}
-
-/// [`certify_dual`] with settings of the proof.
-///
-/// Above order d + n = [`DENSE_LIMIT`] the point is not repaired, only moved inwards by what the proof costs: it must be
-/// close to feasible.
-pub fn certify_dual_with(
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    settings: &ProofSettings,
-) -> Result<(Certificate, Proof)> {
-    settings.check()?;
-    dual.check(problem)?;
-    let compact = Compact::new(problem)?;
-    let (stated, problem) = (problem, compact.problem());
-    let order = problem.inputs() + problem.samples();
-    // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
-    let dense = (4.0 * (order * order) as f64 * cholesky::UNIT).max(1e-13);
-    let certified = match order {
-        ..=DENSE_LIMIT if order <= settings.dense_limit() => {
-            certify_repaired(stated, problem, dual, dense, settings)?
-        }
-        _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
-            certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, settings)?
-        }
-        _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, settings)?,
-    };
-    if let Some(certified) = certified {
-        return Ok(certified);
-    }
-    let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
-    let proof = prove_with(stated, &certificate, settings)?;
-    Ok((certificate, proof))
-}
-
-/// Part of the diagonal that Lanczos with the default number of steps needs at least.
-const LEAST_RANDOM_MARGIN: f64 = 2.5e-4;
-
-/// `stated` is the problem that the proof is for, `problem` its dense stand-in.
-fn certify_repaired(
-    stated: &TrainingProblem,
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    mut margin: f64,
-    settings: &ProofSettings,
-) -> Result<Option<(Certificate, Proof)>> {
-    let mut plan = Plan::new(problem, None, dual, &RepairSettings { margin, ..RepairSettings::default() })?;
-    let mut attempt = |margin: f64, part: f64| {
-        let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
-        prove_with(stated, &certificate, settings).ok().map(|proof| (certificate, proof))
-    };
-    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
-    let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
-    while margin < 0.1 {
-        if let Some(mut proved) = attempt(margin, part) {
-            let steps = if dual.y.len() <= TIGHTENED { TIGHTENING } else { 0 };
-            let (mut high, mut low) = ((margin, part), failed);
-            for _ in 0..steps {
-                let Some((m, p)) = low else { break };
-                let middle = ((m * high.0).sqrt(), (p * high.1).sqrt());
-                match attempt(middle.0, middle.1) {
-                    Some(better) => (proved, high) = (better, middle),
-                    None => low = Some(middle),
-                }
-            }
-            return Ok(Some(proved));
-        }
-        failed = Some((margin, part));
-        margin *= 4.0;
-        part = (16.0 * part).clamp(1e-8, 1e-4);
-    }
-    Ok(None)
-}
-
-/// Steps of bisection between the last margin that failed and the first that proved, up to so many samples.
-const TIGHTENING: usize = 3;
-const TIGHTENED: usize = 500;
-
-fn certify_inwards(
-    stated: &TrainingProblem,
-    problem: &TrainingProblem,
-    dual: &DualPoint,
-    mut margin: f64,
-    growth: f64,
-    settings: &ProofSettings,
-) -> Result<Option<(Certificate, Proof)>> {
-    while margin < 0.3 {
-        let Some(point) = with_margin(problem, dual, margin)? else { return Ok(None) };
-        let certificate = Certificate::new(point);
-        if let Ok(proof) = prove_with(stated, &certificate, settings) {
-            return Ok(Some((certificate, proof)));
-        }
-        margin *= growth;
-    }
-    Ok(None)
 }

@@ -2,11 +2,23 @@
 
 use super::cholesky::gamma;
 use super::prove::head_magnitude;
-use super::random::BoundedOperator;
 use crate::dual::{Basis, DualPoint, Slack, power_of_two};
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
+
+/// A symmetric operator S with what is known of it for certain.
+pub trait BoundedOperator: Sync {
+    /// N, the number of rows and columns.
+    fn order(&self) -> usize;
+    /// out = Sx up to `error`.
+    fn apply(&self, x: &[f64], out: &mut [f64]);
+    /// B ≥ λ_max(S), for certain.
+    fn above(&self) -> f64;
+    /// Bound on ‖computed Sx − Sx‖ for ‖x‖ ≤ 1.01.
+    fn error(&self) -> f64;
+}
 
 /// Terms added up one after another; longer sums are halved until they are as short.
 const SHORT: usize = 64;

@@ -1,7 +1,8 @@
 //! Blocks of samples among which the weight decay is shared out, and the head matrices that move it between them.
 
 use crate::dual::DualPoint;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 
 /// The samples split into K blocks, block k with the share (γ/K)I + M_k of the weight decay of (u, v), Σ_k M_k ⪯ 0.
@@ -111,7 +112,7 @@ impl Partition {
     }
 
     /// Checks the shapes against a problem.
-    pub(super) fn check(&self, problem: &TrainingProblem) -> Result<()> {
+    pub(crate) fn check(&self, problem: &TrainingProblem) -> Result<()> {
         if self.block.len() != problem.samples() {
             return Err(Error::Shape {
                 what: "certificate block",
@@ -130,7 +131,8 @@ impl Partition {
         }
     }
 
-    /// The dual point of each block, in its own numbering; a pair across blocks is refused.
+    /// The dual point of each block, in its own numbering, without pairs that have no multiplier; a pair across blocks is
+    /// refused.
     pub(crate) fn split(&self, dual: &DualPoint) -> Result<Vec<DualPoint>> {
         let n = self.block.len();
         let members = self.members();
@@ -147,7 +149,9 @@ impl Partition {
             if let Some(b) = blocks.find(|b| *b != a) {
                 return Err(Error::Refused(format!("pair {index} joins blocks {a} and {b}")));
             }
-            pairs[a].push((*pair, *multiplier));
+            if *multiplier != 0.0 {
+                pairs[a].push((*pair, *multiplier));
+            }
         }
         let part =
             |(samples, pairs): (&Vec<usize>, Vec<_>)| dual.restricted(samples, &place, pairs.into_iter());

@@ -2,7 +2,9 @@
 
 use super::cholesky::{UNIT, gamma, proves_semidefinite};
 use crate::dual::{Basis, DualPoint, Slack, power_of_two};
-use crate::{Error, Result, TrainingProblem, memory};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
+use crate::system::memory;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 
@@ -173,7 +175,7 @@ fn occurring(dual: &DualPoint) -> Vec<bool> {
 }
 
 /// ⟨W, Y⟩ − ½‖W‖², rounded downwards; None if it is not a number.
-pub(super) fn bound_below(problem: &TrainingProblem, dual: &DualPoint) -> Option<f64> {
+pub(crate) fn bound_below(problem: &TrainingProblem, dual: &DualPoint) -> Option<f64> {
     let targets = problem.targets();
     let (mut sum, mut magnitude) = (0.0f64, 0.0f64);
     for j in 0..dual.w.ncols() {

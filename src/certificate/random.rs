@@ -3,20 +3,21 @@
 //! The law is that of Kuczyński and Woźniakowski (SIAM J. Matrix Anal. Appl. 13, 1992), proved again in
 //! docs/certificate.md in the form used here, which holds for the computed vectors.
 
-use super::ProofSettings;
+use super::chance::Chance;
 use super::cholesky::{UNIT, gamma, proves_semidefinite};
-use super::operator::ScaledSlack;
+use super::operator::{BoundedOperator, ScaledSlack};
 use super::prove::proved_basis;
 use crate::dual::DualPoint;
-use crate::vector::{axpy, dot};
-use crate::{Error, Result, TrainingProblem, memory};
+use crate::error::{Error, Result};
+use crate::linalg::vector::{axpy, dot};
+use crate::problem::TrainingProblem;
+use crate::system::memory;
 use faer::Mat;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 use rayon::prelude::*;
 
-/// Failure probability left to one start: small ones are reached by several starts, which multiply.
+/// Failure probability left to one start, roughly: small ones are reached by several starts, which multiply.
 const OF_ONE_START: f64 = 1e-3;
 /// Steps between looks at the Ritz values.
 const LOOK: usize = 20;
@@ -29,33 +30,21 @@ const CHUNK: usize = 4096;
 
 /// Whether the slack of a dual point is positive semidefinite, unless something of at most the probability given happened.
 ///
-/// The probability is over the seed, taken as the seed of a perfect source: whoever made the point must not know it.
+/// The probability is over the seed, taken as the seed of a perfect source: whoever made the point must not have known it.
 /// The values are in range and every sample takes part.
 pub(super) fn slack_is_probably_semidefinite(
     problem: &TrainingProblem,
     dual: &DualPoint,
-    settings: &ProofSettings,
+    chance: &Chance,
 ) -> Result<()> {
     let operator = ScaledSlack::new(problem, dual, &proved_basis(problem)?)?;
     // Half of the free memory for the vectors.
     let fits = memory::available() / (16 * operator.order() as u64);
-    let steps = settings.max_steps.min(usize::try_from(fits).unwrap_or(usize::MAX));
-    semidefinite_except(&operator, settings.failure_probability, settings.seed, steps)
+    semidefinite_leaving(&operator, chance, chance.steps(usize::try_from(fits).unwrap_or(usize::MAX)))
 }
 
-/// A symmetric operator S with what is known of it for certain.
-pub trait BoundedOperator: Sync {
-    /// N, the number of rows and columns.
-    fn order(&self) -> usize;
-    /// out = Sx up to `error`.
-    fn apply(&self, x: &[f64], out: &mut [f64]);
-    /// B ≥ λ_max(S), for certain.
-    fn above(&self) -> f64;
-    /// Bound on ‖computed Sx − Sx‖ for ‖x‖ ≤ 1.01.
-    fn error(&self) -> f64;
-}
-
-/// Ok if S ⪰ 0, except that with at most the probability given (over the seed) it says so wrongly.
+/// Ok if S ⪰ 0, except that with at most the probability given (over the seed) it says so wrongly. [`prove_with`](super::prove_with)
+/// draws the same starts for the same seed, for a certificate without blocks.
 ///
 /// Lanczos from one or several random starts of at most `max_steps` steps, each of which keeps a vector. Refuses where
 /// the smallest eigenvalue is negative, or positive but too small against B for a proof in that many steps.
@@ -65,11 +54,15 @@ pub fn semidefinite_except(
     seed: u64,
     max_steps: usize,
 ) -> Result<()> {
-    let starts = (failure_probability.ln() / OF_ONE_START.ln()).ceil().max(1.0);
+    semidefinite_leaving(operator, &Chance::of(failure_probability, Some(seed), max_steps), max_steps)
+}
+
+fn semidefinite_leaving(operator: &dyn BoundedOperator, chance: &Chance, max_steps: usize) -> Result<()> {
+    let starts = (chance.probability.ln() / OF_ONE_START.ln()).round().max(1.0);
     // P(|⟨start, v⟩| ≤ t) ≤ t √(2N/π) for a unit vector v.
     let density = (2.0 * operator.order() as f64 / std::f64::consts::PI).sqrt();
-    let overlap = 0.999 * failure_probability.powf(1.0 / starts) / density;
-    let mut rng = Pcg64::seed_from_u64(seed);
+    let overlap = 0.999 * chance.probability.powf(1.0 / starts) / density;
+    let mut rng = chance.generator()?;
     for _ in 0..starts as u64 {
         let vector: Vec<f64> = (0..operator.order()).map(|_| rng.sample(StandardNormal)).collect();
         Krylov::new(operator, vector)?.accept(overlap, max_steps)?;

@@ -1,8 +1,9 @@
 //! How much a proof may cost and what it may leave to chance.
 
+use super::branch::SearchSettings;
 use super::elimination::DENSE_RATE;
 use super::prove::{DENSE_LIMIT, dense_limit};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::time::Duration;
 
 /// Settings of a proof.
@@ -15,12 +16,17 @@ pub struct ProofSettings {
     pub sparse: bool,
     /// Probability that a probabilistic proof may be wrong. Default 1e-9, between 1e-100 and 0.5.
     pub failure_probability: f64,
-    /// Seed of the random starts. Default 0; against a forger, one that he cannot know.
-    pub seed: u64,
+    /// Seed of the random starts, which makes a proof reproducible. Default none: the entropy of the operating system, since
+    /// whoever knows the seed can hide what is wrong from the starts. [`certify()`](crate::certify()) proves what it has made
+    /// itself from a stream of its own seed in place of none.
+    pub seed: Option<u64>,
     /// Time that a factorisation may take, by a rough estimate and beyond a dense one of order
     /// [`DENSE_LIMIT`](super::DENSE_LIMIT); where it would take longer the proof is left to Lanczos. Default none: any.
     pub time: Option<Duration>,
-    /// Most steps of Lanczos from one start, each of which keeps a vector of d + n numbers. Default 1000.
+    /// What a proof by branch and bound may cost. Default [`SearchSettings::default`].
+    pub search: SearchSettings,
+    /// Most steps of Lanczos from one start, at least 1, each of which keeps a vector of d + n numbers; making a certificate
+    /// takes three quarters of them, so that a proof from other starts has room. Default 1000.
     pub max_steps: usize,
 }
 
@@ -30,26 +36,32 @@ impl Default for ProofSettings {
             dense_limit: None,
             sparse: true,
             failure_probability: 1e-9,
-            seed: 0,
+            seed: None,
             time: None,
+            search: SearchSettings::default(),
             max_steps: 1000,
         }
     }
 }
 
 impl ProofSettings {
-    pub(super) fn check(&self) -> Result<()> {
-        if self.failure_probability >= 1e-100 && self.failure_probability <= 0.5 {
-            return Ok(());
+    /// Refuses a value out of its range.
+    pub fn validate(&self) -> Result<()> {
+        if !(self.failure_probability >= 1e-100 && self.failure_probability <= 0.5) {
+            return Err(Error::Parameter {
+                name: "failure probability",
+                value: self.failure_probability.to_string(),
+                range: "between 1e-100 and 0.5",
+            });
         }
-        Err(Error::Parameter {
-            name: "failure probability",
-            value: self.failure_probability.to_string(),
-            range: "between 1e-100 and 0.5",
-        })
+        if self.max_steps == 0 {
+            let (name, value) = ("max_steps", self.max_steps.to_string());
+            return Err(Error::Parameter { name, value, range: "at least 1" });
+        }
+        Ok(())
     }
 
-    pub(super) fn dense_limit(&self) -> usize {
+    pub(crate) fn dense_limit(&self) -> usize {
         let limit = self.dense_limit.unwrap_or_else(dense_limit);
         // N³/3 operations.
         let in_time = |time: Duration| (3.0 * DENSE_RATE * time.as_secs_f64()).cbrt() as usize;

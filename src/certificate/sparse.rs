@@ -2,8 +2,8 @@
 
 use super::cholesky::{gamma, runs_through};
 use super::elimination::{NONE, Pattern};
-use crate::linalg::degree;
-use crate::vector::axpy;
+use crate::linalg::dense::degree;
+use crate::linalg::vector::axpy;
 use faer::linalg::matmul::triangular::{self, BlockStructure::*};
 use faer::{Accum, Mat, MatMut, MatRef};
 

@@ -7,8 +7,9 @@ use relucert::{Blocks, Cuts, Method, Prices};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved), 2 usage or input error, \
-3 a valid bound that missed the tolerance (verify: the proof falls short of the claim), 130 interrupted twice.";
+const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved, and the report claims no more), \
+1 read but not proved (verify only: a refuted certificate, or a report that claims more than the files prove), \
+2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, 130 interrupted twice.";
 
 const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
 A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \
@@ -48,10 +49,16 @@ pub(super) enum Command {
 pub(super) struct CertifyOptions {
     /// CSV, TSV, svmlight (.svm), .npz or .npy file, or a built-in data set: iris, wine, breast-cancer, digits
     pub(super) data: String,
-    /// Names of the target columns [default: the last column]
+    /// Names of the target columns [default: the last column that is not left out]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     pub(super) target: Vec<String>,
-    /// Meaning of the target; auto takes one column of text or of whole numbers for a class
+    /// Columns to leave out, whatever they hold
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(super) drop: Vec<String>,
+    /// Columns to take as features [default: all that are neither targets nor left out]
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(super) features: Vec<String>,
+    /// Meaning of the target; auto takes one column of text, or of at most 20 whole numbers with five samples each, for a class
     #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
     pub(super) task: TaskChoice,
     /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²
@@ -114,7 +121,8 @@ pub(super) struct NetworkOptions {
     /// Memory that may be taken, e.g. 500MB, 4GB, 2GiB; larger runs are refused before they start [default: what is free]
     #[arg(long, value_name = "SIZE", value_parser = size, allow_hyphen_values = true)]
     pub(super) memory_limit: Option<u64>,
-    /// Solver of the relaxation: auto takes the dense interior-point method where that is predicted to be cheaper
+    /// Road to the bound: branch and bound in few dimensions, or the relaxation (by a low-rank factor or the dense
+    /// interior-point method); auto tries the first where it will end soon, else takes the second, and the better bound of both
     #[arg(long, value_name = "NAME", default_value = "auto", value_parser = method())]
     pub(super) method: Method,
 }
@@ -150,9 +158,12 @@ pub(super) struct VerifyOptions {
     /// Where a proof by factorisation does not fit in memory: the probability that the random one is wrong
     #[arg(long, value_name = "P", default_value_t = 1e-9, value_parser = probability, allow_hyphen_values = true)]
     pub(super) failure_probability: f64,
-    /// Seed of a random proof; choose one that the maker of the certificate could not know
-    #[arg(long, default_value_t = 0)]
-    pub(super) seed: u64,
+    /// Cells that a proof by branch and bound may take; where it takes more the bound is not proved
+    #[arg(long, value_name = "N", default_value_t = 1_000_000_000)]
+    pub(super) max_cells: u64,
+    /// Seed of a random proof, to repeat one [default: what nobody can know, the entropy of the operating system]
+    #[arg(long)]
+    pub(super) seed: Option<u64>,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -289,13 +300,9 @@ fn size(text: &str) -> Result<u64, String> {
     }
 }
 
-/// The solvers by name.
+/// The roads to the bound by name.
 fn method() -> impl TypedValueParser<Value = Method> {
-    PossibleValuesParser::new(["auto", "low-rank", "interior-point"]).map(|name| match name.as_str() {
-        "low-rank" => Method::LowRank,
-        "interior-point" => Method::InteriorPoint,
-        _ => Method::Auto,
-    })
+    PossibleValuesParser::new(Method::NAMES).map(|name| name.parse().unwrap_or_default())
 }
 
 fn fraction(text: &str) -> Result<f64, String> {

@@ -1,14 +1,16 @@
 //! `relucert certify`.
 
 use super::arguments::{CertifyOptions, NetworkOptions};
-use super::files::{SaveFolder, write_whole};
-use super::pictures::{self, Moment};
+use super::files::SaveFolder;
 use super::progress::LiveLine;
-use super::{MISSED, SUCCESS, complain, interrupt, json, print, summary, weights};
+use super::{MISSED, SUCCESS, complain, interrupt, json, print, weights};
+use crate::render::pictures::{self, Moment};
+use crate::render::summary;
 use relucert::certificate::ProofSettings;
-use relucert::data::{CsvOptions, Dataset, load};
+use relucert::data::{CsvOptions, Dataset, Task, load};
 use relucert::{
-    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify, certify_network,
+    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify,
+    certify_network, write_whole,
 };
 use std::time::Instant;
 
@@ -30,7 +32,6 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,
-                seed: options.seed,
                 ..ProofSettings::default()
             },
             memory_limit,
@@ -57,16 +58,16 @@ pub(super) fn run_with(
         Some(limit) => Control::new().within(limit),
         None => Control::new(),
     };
-    let (problem, notes) = prepare(options)?;
+    let (problem, dataset) = prepare(options)?;
     let loading = start.elapsed().as_secs_f64();
     start_threads(options.threads)?;
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
-    notes.iter().for_each(|note| complain(note));
+    dataset.notes().iter().for_each(|note| complain(note));
     let outcome = interrupt::install(&control, folder.as_ref())
         .and_then(|()| solver(&problem, &control))
         .and_then(|(mut certified, history)| {
             certified.report.seconds.load = loading;
-            finish(options, &problem, &certified, &history, folder.as_ref())
+            finish(options, &dataset.description(), &problem, &certified, &history, folder.as_ref())
         });
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
         folder.discard();
@@ -86,11 +87,16 @@ pub(super) fn start_threads(threads: Option<usize>) -> Result<()> {
 
 /// A data set as it is read.
 pub(super) fn load_data(options: &CertifyOptions, name: &str) -> Result<Dataset> {
-    load(name, &CsvOptions { targets: options.target.clone(), task: options.task.into() })
+    load_as(options, name, options.task.into())
 }
 
-/// The problem, and what the reader had to assume.
-fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Vec<String>)> {
+pub(super) fn load_as(options: &CertifyOptions, name: &str, task: Task) -> Result<Dataset> {
+    let (targets, drop, features) = (options.target.clone(), options.drop.clone(), options.features.clone());
+    load(name, &CsvOptions { targets, task, drop, features })
+}
+
+/// The problem, and the data that it is made of.
+fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Dataset)> {
     let mut dataset = load_data(options, &options.data)?;
     if options.standardize {
         dataset = dataset.standardized();
@@ -100,11 +106,12 @@ fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Vec<String>)> {
     }
     let problem =
         dataset.problem(options.gamma).map_err(|error| Error::Input(format!("{}: {error}", options.data)))?;
-    Ok((problem, dataset.notes().to_vec()))
+    Ok((problem, dataset))
 }
 
 fn finish(
     options: &CertifyOptions,
+    understood: &str,
     problem: &TrainingProblem,
     certified: &Certified,
     history: &[Moment],
@@ -125,7 +132,7 @@ fn finish(
     if options.json {
         print(&object)?;
     } else {
-        let mut text = summary::report(report, options.tolerance);
+        let mut text = format!("data          {understood}\n") + &summary::report(report, options.tolerance);
         if let Some(folder) = folder {
             text += &format!("saved         {}\n", folder.path().display());
         }

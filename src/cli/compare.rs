@@ -1,17 +1,18 @@
 //! `relucert compare`.
 
 use super::arguments::CompareOptions;
-use super::certify::{load_data, start_threads};
-use super::files::{SaveFolder, write_whole};
-use super::pictures::comparison;
-use super::{MISSED, SUCCESS, complain, interrupt, json, print, table};
+use super::certify::{load_as, load_data, start_threads};
+use super::files::SaveFolder;
+use super::{MISSED, SUCCESS, complain, interrupt, json, print};
+use crate::render::pictures::comparison;
+use crate::render::table;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::baselines::descent::DescentSettings;
 use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
 use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compare};
-use relucert::data::Dataset;
-use relucert::{CertifySettings, Control, Error, Result};
+use relucert::data::{Dataset, Task};
+use relucert::{CertifySettings, Control, Error, Result, write_whole};
 use std::time::Duration;
 
 pub(super) fn run(options: &CompareOptions) -> Result<u8> {
@@ -31,7 +32,7 @@ pub(super) fn run(options: &CompareOptions) -> Result<u8> {
             compare(&training, test.as_ref(), common.gamma, &settings, &control, &mut |row| bar.show(row))
                 .map_err(|error| Error::Input(format!("{}: {error}", common.data)));
         bar.0.finish_and_clear();
-        finish(options, &comparison?, folder.as_ref())
+        finish(options, &training.description(), &comparison?, folder.as_ref())
     });
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
         folder.discard();
@@ -54,7 +55,6 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
             blocks: common.blocks,
             proof: ProofSettings {
                 failure_probability: common.failure_probability,
-                seed: common.seed,
                 ..ProofSettings::default()
             },
             ..CertifySettings::default()
@@ -72,7 +72,9 @@ fn sets(options: &CompareOptions) -> Result<(Dataset, Option<Dataset>)> {
     let whole = load_data(common, &common.data)?;
     let (mut training, mut test) = match (&options.test, options.test_share) {
         (Some(name), _) => {
-            let test = load_data(common, name)?
+            // A few test samples may not show by themselves what the target means.
+            let task = if whole.is_classification() { Task::Classification } else { Task::Regression };
+            let test = load_as(common, name, task)?
                 .aligned_with(&whole)
                 .map_err(|error| Error::Input(format!("{name}: {error}")))?;
             (whole, Some(test))
@@ -95,7 +97,12 @@ fn sets(options: &CompareOptions) -> Result<(Dataset, Option<Dataset>)> {
     Ok((training, test))
 }
 
-fn finish(options: &CompareOptions, comparison: &Comparison, folder: Option<&SaveFolder>) -> Result<u8> {
+fn finish(
+    options: &CompareOptions,
+    understood: &str,
+    comparison: &Comparison,
+    folder: Option<&SaveFolder>,
+) -> Result<u8> {
     let object = json(comparison)?;
     if let Some(folder) = folder {
         let picture = comparison::draw(&options.common.data, comparison)?;
@@ -109,7 +116,7 @@ fn finish(options: &CompareOptions, comparison: &Comparison, folder: Option<&Sav
     if options.common.json {
         print(&object)?;
     } else {
-        let mut text = table::comparison(comparison);
+        let mut text = table::comparison(comparison, understood);
         if let Some(folder) = folder {
             text += &format!("saved         {}\n", folder.path().display());
         }

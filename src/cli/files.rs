@@ -1,30 +1,9 @@
-//! Files that appear whole or not at all.
+//! Folders to save into.
 
 use relucert::{Error, Result};
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-
-/// Writes beside the file, then renames onto it.
-pub(super) fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let fail = |source| Error::Io { path: path.into(), source };
-    let mut name = path
-        .file_name()
-        .ok_or_else(|| Error::Input(format!("{}: not the name of a file", path.display())))?
-        .to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let attempt = || {
-        let mut writer = BufWriter::new(File::create_new(&temporary)?);
-        write(&mut writer)?;
-        writer.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&temporary, path)
-    };
-    attempt().map_err(|source| {
-        let _ = fs::remove_file(&temporary);
-        fail(source)
-    })
-}
 
 /// A folder to save into, known to be empty and writable before the work begins.
 #[derive(Clone)]

@@ -5,12 +5,9 @@ mod certify;
 mod compare;
 mod files;
 mod interrupt;
-mod pictures;
 mod progress;
 mod reference;
-mod summary;
 mod synth;
-mod table;
 mod verify;
 mod weights;
 
@@ -22,9 +19,11 @@ use std::process::ExitCode;
 
 /// Certified to tolerance, or proved.
 const SUCCESS: u8 = 0;
+/// Read, and not proved: a refuted certificate, or a report that claims more than the files prove.
+const UNPROVED: u8 = 1;
 /// Unusable arguments or input.
 const UNUSABLE: u8 = 2;
-/// A valid bound that missed the tolerance, or a proof that falls short of the claim.
+/// A valid bound that missed the tolerance.
 const MISSED: u8 = 3;
 
 pub(crate) fn main() -> ExitCode {

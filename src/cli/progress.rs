@@ -1,7 +1,7 @@
 //! The live line on standard error.
 
 use super::complain;
-use super::pictures::Moment;
+use crate::render::pictures::Moment;
 use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::{Observer, Progress, Report};
 use std::time::Duration;
@@ -48,20 +48,29 @@ impl Observer for LiveLine {
                 format!("  left about {}", HumanDuration(Duration::from_secs_f64(seconds.clamp(0.0, 1e9))))
             });
             self.bar.set_message(format!(
-                "blocks {done}/{all}{left}  bound {:.4} of {:.4}",
+                "blocks {done}/{all}{left}  bound ~{:.4} of {:.4}",
                 progress.lower_bound, progress.value
+            ));
+            return;
+        }
+        if let (Some(cells), Some(share)) = (progress.cells, progress.share) {
+            self.bar.set_message(format!(
+                "search {:.1} % of all directions, {cells} cells  bound ~{:.4} of {:.4}",
+                100.0 * share,
+                progress.lower_bound,
+                progress.upper_bound
             ));
             return;
         }
         if let Some(round) = progress.price_round {
             let (bound, value) = (progress.lower_bound, progress.value);
-            self.bar.set_message(format!("prices, round {round}  bound {bound:.4} of {value:.4}"));
+            self.bar.set_message(format!("prices, round {round}  bound ~{bound:.4} of {value:.4}"));
             return;
         }
         let gap = 100.0 * Report::relative_gap(progress.upper_bound, progress.lower_bound);
-        // Short enough, with the elapsed time, for eighty columns.
+        // Estimates, to nearest: the proof comes at the end. Short enough, with the elapsed time, for eighty columns.
         self.bar.set_message(format!(
-            "it {}  value {:.4}  bound {:.4}  gap {gap:.2} %  infeas {:.0e}  rank {}  pairs {}",
+            "it {}  value {:.4}  bound ~{:.4}  gap ~{gap:.2} %  infeas {:.0e}  rank {}  pairs {}",
             progress.iteration,
             progress.value,
             progress.lower_bound,

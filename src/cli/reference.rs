@@ -2,8 +2,9 @@
 
 use super::arguments::CertifyOptions;
 use super::certify::run_with;
-use super::pictures::Moment;
-use relucert::reference::{ReferenceIteration, ReferenceSettings, certify};
+use crate::render::pictures::Moment;
+use relucert::certify_by_interior_point;
+use relucert::interior_point::{ReferenceIteration, ReferenceSettings};
 use relucert::training::TrainingSettings;
 use relucert::{Blocks, Error, Result};
 use std::io::{IsTerminal, Write};
@@ -28,7 +29,7 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
             });
         };
         let settings = ReferenceSettings { cuts: options.cuts, ..ReferenceSettings::default() };
-        let certified = certify(problem, &settings, &training, control, &mut observer)?;
+        let certified = certify_by_interior_point(problem, &settings, &training, control, &mut observer)?;
         // The solver's clock starts when the network is trained.
         history.iter_mut().for_each(|moment| moment.seconds += certified.report.seconds.round);
         Ok((certified, history))

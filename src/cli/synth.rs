@@ -1,10 +1,9 @@
 //! `relucert synth`.
 
 use super::arguments::{Kind, SpiralOptions, SynthOptions, TeacherOptions};
-use super::files::write_whole;
 use super::{SUCCESS, print};
 use relucert::data::{SpiralSettings, TeacherSettings, spiral, teacher, write_csv};
-use relucert::{Error, Result};
+use relucert::{Error, Result, write_whole};
 
 pub(super) fn run(options: &SynthOptions) -> Result<u8> {
     let (dataset, output) = match &options.kind {

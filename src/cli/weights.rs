@@ -1,7 +1,7 @@
 //! Networks that come from elsewhere.
 
 use faer::Mat;
-use relucert::certificate::load_network;
+use relucert::io::load_network;
 use relucert::{Error, Network, Result};
 use safetensors::{Dtype, SafeTensors};
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! The methods by name.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::fmt;
 use std::str::FromStr;
 

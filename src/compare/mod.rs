@@ -17,10 +17,14 @@ use crate::baselines::copositive::CopositiveSettings;
 use crate::baselines::descent::DescentSettings;
 use crate::baselines::frank_wolfe::FrankWolfeSettings;
 use crate::baselines::gated::GatedSettings;
+use crate::bounds::{LowerBound, UpperBound};
 use crate::certificate::Grade;
+use crate::certify::settings::CertifySettings;
+use crate::control::Control;
 use crate::data::Dataset;
+use crate::error::{Error, Result};
+use crate::problem::Network;
 use crate::rounding::SplittingSettings;
-use crate::{CertifySettings, Control, Error, Result};
 use stages::Bench;
 use std::time::{Duration, Instant};
 
@@ -100,7 +104,7 @@ impl Outcome {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProvedBound {
     /// No network of any width has a smaller objective.
-    pub lower_bound: f64,
+    pub lower_bound: LowerBound,
     /// What it rests on; never [`Grade::None`].
     pub grade: Grade,
     /// Probability that it is wrong: 0 unless the grade is probabilistic.
@@ -132,7 +136,7 @@ pub struct Row {
     /// An unproved figure of the method; null where it has none.
     pub estimate: Option<Estimate>,
     /// Objective of the method's ReLU network on the training data, rounded upwards; null where it has no such network.
-    pub objective: Option<f64>,
+    pub objective: Option<UpperBound>,
     /// Neurons of that network.
     pub width: Option<usize>,
     /// Fit on the training data; see [`Comparison::score`].
@@ -180,8 +184,8 @@ pub struct Comparison {
     pub outputs: usize,
     /// γ.
     pub gamma: f64,
-    /// ½‖Y‖², the objective of the network without neurons.
-    pub zero_objective: f64,
+    /// ½‖Y‖², the objective of the network without neurons, rounded upwards.
+    pub zero_objective: UpperBound,
     /// What the scores are.
     pub score: Score,
     /// Seed of everything random.
@@ -197,13 +201,15 @@ impl Comparison {
     pub const SCHEMA: u32 = 1;
 
     /// The best proved lower bound of all rows.
-    pub fn lower_bound(&self) -> Option<f64> {
-        self.rows.iter().filter_map(|row| Some(row.bound?.lower_bound)).max_by(f64::total_cmp)
+    pub fn lower_bound(&self) -> Option<LowerBound> {
+        let bounds = self.rows.iter().filter_map(|row| Some(row.bound?.lower_bound));
+        bounds.max_by(|a, b| a.value().total_cmp(&b.value()))
     }
 
     /// The best objective of all rows.
-    pub fn objective(&self) -> Option<f64> {
-        self.rows.iter().filter_map(|row| row.objective).min_by(f64::total_cmp)
+    pub fn objective(&self) -> Option<UpperBound> {
+        let objectives = self.rows.iter().filter_map(|row| row.objective);
+        objectives.min_by(|a, b| a.value().total_cmp(&b.value()))
     }
 }
 
@@ -224,6 +230,7 @@ pub fn compare(
     observer: &mut dyn FnMut(&Row),
 ) -> Result<Comparison> {
     let started = Instant::now();
+    settings.certify.validate()?;
     let problem = training.problem(weight_decay)?;
     problem.dense_features()?;
     if let Some(test) = test {
@@ -267,7 +274,7 @@ pub fn compare(
         features: problem.inputs(),
         outputs: problem.outputs(),
         gamma: weight_decay,
-        zero_objective: problem.zero_objective(),
+        zero_objective: Network::empty(problem.inputs(), problem.outputs()).objective_upper(&problem),
         score,
         seed: settings.seed,
         rows,

@@ -3,16 +3,20 @@
 use super::score::{Score, published_accuracy, score};
 use super::{CompareSettings, Estimate, Method, Outcome, ProvedBound, Row};
 use crate::baselines::descent::{DescentSettings, Rule, descend};
-use crate::baselines::gated::{self, GatedNetwork, GatedSettings, Patterns};
+use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
-use crate::baselines::{arrangements, copositive, frank_wolfe, soft_threshold};
+use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
 use crate::certificate::Grade;
-use crate::certify::{Stages, run as certify_stages};
+use crate::certify::report::Status;
+use crate::certify::run::{Stages, run as certify_stages};
+use crate::certify::settings::{CertifySettings, Method as Solver};
+use crate::control::Control;
 use crate::data::Dataset;
-use crate::report::Status;
+use crate::error::{Error, Result};
+use crate::problem::{Network, TrainingProblem};
+use crate::progress::Silent;
 use crate::rounding::{SplittingSettings, round};
 use crate::training::{TrainingSettings, tidy, train};
-use crate::{CertifySettings, Control, Error, Method as Solver, Network, Result, Silent, TrainingProblem};
 use faer::{Mat, MatRef};
 use std::time::Instant;
 
@@ -31,8 +35,8 @@ pub(super) struct Bench<'a> {
     means: Vec<f64>,
     /// Whether any method asked for starts from the relaxation.
     relaxed: bool,
-    certified: Option<std::result::Result<Stages, String>>,
-    gated: Option<std::result::Result<(Patterns, GatedNetwork), String>>,
+    certified: Option<Result<Stages>>,
+    gated: Option<Result<(Patterns, GatedNetwork)>>,
 }
 
 /// What predicts.
@@ -131,7 +135,7 @@ impl<'a> Bench<'a> {
         };
         if let Model::Network(network) = &model {
             let objective = network.objective_upper(self.problem);
-            row.objective = objective.is_finite().then_some(objective);
+            row.objective = objective.value().is_finite().then_some(objective);
             row.width = Some(network.width());
         }
         let fit = predict(self.problem.features());
@@ -210,11 +214,11 @@ impl<'a> Bench<'a> {
             let settings =
                 CertifySettings { seed: self.settings.seed, method, ..self.settings.certify.clone() };
             let stages = certify_stages(self.problem, None, &settings, control, &mut Silent);
-            self.certified = Some(stages.map_err(|error| error.to_string()));
+            self.certified = Some(stages);
         }
         match &self.certified {
             Some(Ok(stages)) => Ok(stages),
-            Some(Err(message)) => Err(Error::Input(message.clone())),
+            Some(Err(error)) => Err(error.again()),
             None => Err(Error::Numerical("the relaxation")),
         }
     }
@@ -262,11 +266,11 @@ impl<'a> Bench<'a> {
                     let gated = gated::solve(self.problem, &patterns, &settings, control)?;
                     Ok((patterns, gated))
                 });
-            self.gated = Some(solved.map_err(|error| error.to_string()));
+            self.gated = Some(solved);
         }
         match &self.gated {
             Some(Ok((patterns, gated))) => Ok(((patterns.count(), settings.patterns), gated.clone())),
-            Some(Err(message)) => Err(Error::Input(message.clone())),
+            Some(Err(error)) => Err(error.again()),
             None => Err(Error::Numerical("the gated problem")),
         }
     }
@@ -383,17 +387,16 @@ fn certified(stages: &Stages) -> Found {
         grade: report.grade,
         failure_probability: report.failure_probability,
     });
-    let blocks = if report.blocks > 1 {
-        format!("{} blocks; solver gap {:.1e}", report.blocks, report.solver_gap)
-    } else {
-        format!("rank {}; solver gap {:.1e}", report.rank, report.solver_gap)
+    let gap = report.solver_gap.map_or_else(|| "stopped".into(), |gap| format!("solver gap {gap:.1e}"));
+    let blocks = match report.blocks {
+        1 => format!("rank {}; {gap}", report.rank),
+        blocks => format!("{blocks} blocks; {gap}"),
     };
     Found {
         bound,
-        estimate: Some(Estimate {
-            value: report.relaxation_value,
-            meaning: "value of the relaxation at the solver's point".into(),
-        }),
+        estimate: report
+            .relaxation_value
+            .map(|value| Estimate { value, meaning: "value of the relaxation at the solver's point".into() }),
         note: Some(if bound.is_some() { blocks } else { format!("{blocks}; the bound could not be proved") }),
         unconverged: report.status != Status::Converged,
         stopped: Some(was_stopped(stages)),

@@ -1,7 +1,7 @@
 //! Data by name: a built-in set or a file.
 
 use super::{CsvOptions, Dataset, parse_csv, parse_npy, parse_npz, parse_svmlight};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use std::path::Path;
 
 /// Names of the data sets that come with the crate; `datasets/README.md` has their sources and licences.

@@ -1,22 +1,14 @@
-//! Text in columns: separator, header, choice of the target columns, checks with line numbers, one-hot encoding.
+//! Text in columns: separator, header, checks with line numbers, one-hot encoding.
 
+use super::columns::Columns;
 use super::encoding::{Cell, Column, decode};
-use super::text::{abbreviated, decoded, line_number};
+use super::options::CsvOptions;
+use super::text::{abbreviated, decoded, line_number, listed};
 use super::{Dataset, Task};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
 use std::path::Path;
-
-/// How to read a data file.
-#[derive(Clone, Debug, Default)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct CsvOptions {
-    /// Names of the target columns; empty means the last column.
-    pub targets: Vec<String>,
-    /// What the target means.
-    pub task: Task,
-}
 
 /// Reads text in columns; see [`parse_csv`].
 pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
@@ -24,25 +16,28 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
     parse_csv(&text, &path.display().to_string(), options)
 }
 
-/// Reads text in columns; every column that is not a target is a feature.
+/// Reads text in columns; every column that is not a target is a feature, unless [`CsvOptions`] choose.
 ///
 /// The separator is the tab for a `name` that ends in `.tsv` or `.tab`, else the most frequent one of comma, semicolon and
 /// tab in the first line. Lines that begin with `#` are comments. A first line of data instead of names (numbers only,
 /// or numbers and a label that occurs again) is seen, the columns are then called `x1`, …, `y`, and
 /// [`Dataset::notes`] says so.
 ///
-/// Under [`Task::Auto`], one target column of text or of whole numbers is encoded one-hot, in the order of the
-/// sorted values (numbers by value, text by code point); several target columns are a regression. `name` begins
-/// the message of an error, which gives the line: an empty file, a header without rows or without a feature, no
-/// such column, a ragged row, text in a feature, a value that is not finite.
+/// A column without a name (or called `Unnamed: …`, as pandas does) is called `column_3` after its place. One that holds
+/// consecutive whole numbers is an index that some program wrote along: it is left out, and a note says so, unless the
+/// options name it.
+///
+/// Under [`Task::Auto`], one target column of text, or of few whole numbers with many samples each, is encoded one-hot, in the
+/// order of the sorted values (numbers by value, text by code point); several target columns are a regression ([`Task::Auto`]
+/// has the numbers). `name` begins the message of an error, which gives the line: an empty file, a header without rows or
+/// without a feature, no such column, a ragged row, text in a feature, a value that is not finite, whole numbers that may be
+/// classes or not.
 pub fn parse_csv(text: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
     let mut table = Table::new(text, name, options)?;
     table.read_rows()?;
-    let note = table.first.is_some().then(|| {
-        format!("{name}: the first line holds data; the columns are called {}", listed(&table.header))
-    });
+    let notes = table.notes();
     let mut dataset = table.finish(options.task)?;
-    note.into_iter().for_each(|note| dataset.add_note(note));
+    notes.into_iter().for_each(|note| dataset.add_note(note));
     Ok(dataset)
 }
 
@@ -53,6 +48,10 @@ struct Table<'a> {
     header: Vec<String>,
     /// The first row, where the file has no header.
     first: Option<StringRecord>,
+    /// Columns that have no name in the file.
+    unnamed: Vec<usize>,
+    /// Of those, the ones left out because they count the rows.
+    indices: Vec<usize>,
     /// Columns of the targets, in the order asked for.
     targets: Vec<usize>,
     features: Vec<usize>,
@@ -76,18 +75,18 @@ impl<'a> Table<'a> {
                 "{name}: the file is empty; it needs a header and a row a sample"
             )));
         }
-        let named = options.targets.iter().any(|target| header.contains(target));
+        let mut asked = options.targets.iter().chain(&options.drop).chain(&options.features);
+        let named = asked.any(|name| header.contains(name));
         let missing = !named && is_data(&header, || labels(text, separator, header.len()));
         if missing {
             header = default_names(header.len());
         }
-        let targets = target_columns(name, &header, &options.targets)?;
-        let features: Vec<usize> = (0..header.len()).filter(|column| !targets.contains(column)).collect();
-        if features.is_empty() {
-            return Err(Error::Input(format!(
-                "{name}:1: no column is left for a feature; it needs two columns or more, separated by commas, semicolons or tabs"
-            )));
+        let unnamed: Vec<usize> = (0..header.len()).filter(|&column| is_unnamed(&header[column])).collect();
+        for &column in &unnamed {
+            header[column] = format!("column_{}", column + 1);
         }
+        let counting = counting(text, separator, &unnamed);
+        let Columns { targets, features, indices } = Columns::choose(name, &header, options, &counting)?;
         if targets.len() > 1 && options.task == Task::Classification {
             return Err(Error::Input(format!(
                 "{name}: a classification has one target column, not {}; name one column of labels",
@@ -101,6 +100,8 @@ impl<'a> Table<'a> {
             header,
             first: missing.then_some(record),
             encode: targets.len() == 1,
+            unnamed,
+            indices,
             targets,
             features,
             feature_values: Vec::new(),
@@ -148,6 +149,43 @@ impl<'a> Table<'a> {
         Ok(())
     }
 
+    /// What had to be assumed.
+    fn notes(&self) -> Vec<String> {
+        let (name, mut notes) = (self.name, Vec::new());
+        if self.first.is_some() {
+            notes.push(format!(
+                "{name}: the first line holds data; the columns are called {}",
+                listed(&self.header)
+            ));
+            let width = self.features.len();
+            let samples = self.feature_values.len() / width;
+            for (j, &column) in self.features.iter().enumerate().filter(|_| samples >= LEAST_COUNT) {
+                let counts =
+                    |i: usize| self.feature_values[i * width + j] == self.feature_values[j] + i as f64;
+                if (0..samples).all(counts) {
+                    notes.push(format!(
+                        "{name}: column '{}' only counts the rows and is taken as a feature; drop it if it is an index",
+                        self.header[column]
+                    ));
+                }
+            }
+        }
+        for &column in &self.indices {
+            notes.push(format!(
+                "{name}: column {} has no name and only counts the rows: left out as an index; give it a name to keep it",
+                column + 1
+            ));
+        }
+        for &column in self.unnamed.iter().filter(|column| self.features.contains(column)) {
+            notes.push(format!(
+                "{name}: column {} has no name and is taken as a feature, '{}'; drop it if it is an index",
+                column + 1,
+                self.header[column]
+            ));
+        }
+        notes
+    }
+
     fn finish(self, task: Task) -> Result<Dataset> {
         let width = self.features.len();
         let samples = self.feature_values.len() / width;
@@ -168,7 +206,11 @@ impl<'a> Table<'a> {
             return Dataset::regression(features, targets, feature_names, names(&self.targets));
         }
         let column = decode(&self.target_cells, task).map_err(|(start, message)| {
-            self.error(start, format!("target '{}' {message}", self.header[self.targets[0]]))
+            let message = format!("target '{}' {message}", abbreviated(&self.header[self.targets[0]]));
+            match start {
+                Some(start) => self.error(start, message),
+                None => Error::Input(format!("{}: {message}", self.name)),
+            }
         })?;
         match column {
             Column::Real(values) => {
@@ -197,7 +239,7 @@ impl<'a> Table<'a> {
             Err(_) => Err(self.error(
                 start,
                 format!(
-                    "column '{header}': '{}' is not a number; encode or remove the column, or name it as the target",
+                    "column '{header}': '{}' is not a number; encode or drop the column, or name it as the target",
                     abbreviated(text)
                 ),
             )),
@@ -257,43 +299,37 @@ fn is_data(cells: &[String], labels: impl FnOnce() -> Vec<String>) -> bool {
     labels().contains(last)
 }
 
+/// A headerless file needs so many rows before a column of consecutive numbers is remarked on.
+const LEAST_COUNT: usize = 10;
+
+/// Whether a name says that there is none: empty, or what pandas calls a column read without a name.
+fn is_unnamed(name: &str) -> bool {
+    name.is_empty() || name.starts_with("Unnamed: ")
+}
+
+/// Of these columns, those that hold consecutive whole numbers below the header.
+fn counting(text: &[u8], separator: u8, columns: &[usize]) -> Vec<usize> {
+    // A second pass over the file, only where some column has no name.
+    let mut last: Vec<(usize, Option<f64>)> = columns.iter().map(|&column| (column, None)).collect();
+    let mut record = StringRecord::new();
+    let mut reader = reader(text, separator);
+    while !last.is_empty() && reader.read_record(&mut record).unwrap_or(false) {
+        last.retain_mut(|(column, last)| {
+            let value = record.get(*column).and_then(|cell| cell.parse::<f64>().ok());
+            let follows = value.is_some_and(|value| {
+                value.fract() == 0.0 && last.is_none_or(|last: f64| value == last + 1.0)
+            });
+            *last = value;
+            follows
+        });
+    }
+    last.into_iter().map(|(column, _)| column).collect()
+}
+
 /// The last cells of all rows but the first, up to a row that cannot be read.
 fn labels(text: &[u8], separator: u8, columns: usize) -> Vec<String> {
     let rows = reader(text, separator).into_records().map_while(std::result::Result::ok);
     rows.filter_map(|row| row.get(columns - 1).map(String::from)).collect()
-}
-
-pub(super) fn target_columns(name: &str, header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
-    if wanted.is_empty() {
-        return Ok(vec![header.len() - 1]);
-    }
-    let mut columns = Vec::with_capacity(wanted.len());
-    for target in wanted {
-        let mut found = (0..header.len()).filter(|&column| header[column] == *target);
-        let Some(column) = found.next() else {
-            return Err(Error::Input(format!(
-                "{name}: no column '{target}'; the columns are {}",
-                listed(header)
-            )));
-        };
-        if found.next().is_some() {
-            return Err(Error::Input(format!(
-                "{name}:1: two columns are called '{target}'; rename one of them"
-            )));
-        }
-        if columns.contains(&column) {
-            return Err(Error::Input(format!("{name}: target '{target}' is named twice; name it once")));
-        }
-        columns.push(column);
-    }
-    Ok(columns)
-}
-
-/// At most the first ten names, so that an error stays one readable line.
-fn listed(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(10).map(|name| abbreviated(name)).collect();
-    let shown = shown.join(", ");
-    if names.len() > 10 { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }
 
 fn row_major(values: &[f64], rows: usize, columns: usize) -> Mat<f64> {

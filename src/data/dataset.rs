@@ -1,7 +1,9 @@
 //! A data set in memory: features, targets and their names.
 
 use super::scaling::Scaling;
-use crate::{Error, Features, Result, TrainingProblem};
+use super::text::listed;
+use crate::error::{Error, Result};
+use crate::problem::{Features, TrainingProblem};
 use faer::{Mat, MatRef};
 use sprs::CsMat;
 
@@ -10,7 +12,8 @@ use sprs::CsMat;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
 pub enum Task {
-    /// Decide from the target: one column of text or of whole numbers is a class, anything else is regression.
+    /// Decide from the target: one column of text is a class, and so is one of at most 20 different whole numbers with at least
+    /// five samples each on average; other whole numbers are an error, and anything else is regression.
     #[default]
     Auto,
     /// Targets are real numbers.
@@ -104,7 +107,7 @@ impl Dataset {
     /// The bias column, if there is one, stays as it is. Sparse features are divided by their standard deviation but
     /// not centred, which would fill them; a constant one that is not zero becomes 1 or −1. A note says so.
     pub fn standardized(self) -> Self {
-        let scaling = Scaling::of(&self);
+        let scaling = Scaling::of(&self.features, self.bias);
         self.scaled(&scaling)
     }
 
@@ -120,7 +123,7 @@ impl Dataset {
                 actual: columns(&self).to_string(),
             });
         }
-        let scaling = Scaling::of(training);
+        let scaling = Scaling::of(&training.features, training.bias);
         Ok(self.scaled(&scaling))
     }
 
@@ -167,6 +170,18 @@ impl Dataset {
     /// X, n × d, dense or sparse.
     pub fn features(&self) -> &Features {
         &self.features
+    }
+
+    /// What was understood of the target, for people: `regression, 1 output: y` or `classification, 3 classes: a, b, c`.
+    pub fn description(&self) -> String {
+        let (count, names) = (self.target_names.len(), listed(&self.target_names));
+        let (task, what) = match (self.classification, count) {
+            (true, 1) => ("classification", "class"),
+            (true, _) => ("classification", "classes"),
+            (false, 1) => ("regression", "output"),
+            (false, _) => ("regression", "outputs"),
+        };
+        format!("{task}, {count} {what}: {names}")
     }
 
     /// What the reader had to assume, one line each, for people.

@@ -11,11 +11,13 @@
 //! ```
 
 mod catalogue;
+mod columns;
 mod csv_reader;
 mod csv_writer;
 mod dataset;
 mod encoding;
 mod npy;
+mod options;
 mod scaling;
 mod split;
 mod svmlight;
@@ -23,9 +25,10 @@ mod synthetic;
 mod text;
 
 pub use catalogue::{BUILT_IN, load};
-pub use csv_reader::{CsvOptions, parse_csv, read_csv};
+pub use csv_reader::{parse_csv, read_csv};
 pub use csv_writer::write_csv;
 pub use dataset::{Dataset, Task};
 pub use npy::{parse_npy, parse_npz};
+pub use options::CsvOptions;
 pub use svmlight::parse_svmlight;
 pub use synthetic::{SpiralSettings, TeacherSettings, spiral, teacher};

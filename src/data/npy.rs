@@ -1,8 +1,11 @@
 //! numpy's `.npz` with arrays X and Y, and `.npy` tables.
 
+use super::columns::Columns;
 use super::encoding::{Column, decode_numbers};
+use super::text::abbreviated;
 use super::{CsvOptions, Dataset, Task};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::io::container::array_names;
 use faer::Mat;
 use npyz::npz::{NpzArchive, file_name_from_array_name};
 use npyz::{Deserialize, NpyFile, Order};
@@ -13,13 +16,21 @@ const GREATEST_COMPRESSION: u64 = 1100;
 
 /// Reads an `.npz` archive with the arrays X (n × d) and Y (n or n × c).
 ///
-/// Y of one column is decoded like one target column of a CSV file; several columns are a regression.
+/// Other arrays are left out, and [`Dataset::notes`] says so. An archive that numpy might read in another way is refused: a
+/// member twice, or one that is not an array. Y of one column is decoded like one target column of a CSV file; several columns are a regression.
 pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
     if !options.targets.is_empty() {
         return Err(Error::Input(format!(
             "{name}: the targets of an .npz file are its array Y; name no target"
         )));
     }
+    if options.chooses_features() {
+        return Err(Error::Input(format!(
+            "{name}: the columns of X in an .npz file have no names; leave out those not wanted before it is written"
+        )));
+    }
+    let arrays =
+        array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
     let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::Input(format!("{name}: not an .npz file ({error}); write it with numpy.savez"))
     })?;
@@ -32,7 +43,17 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
             y.nrows()
         )));
     }
-    dataset(x, y, name, options.task)
+    let numbered = |prefix: &str, count: usize| (1..=count).map(|index| format!("{prefix}{index}")).collect();
+    let target_names = if y.ncols() == 1 { vec!["y".into()] } else { numbered("y", y.ncols()) };
+    let names = (numbered("x", x.ncols()), target_names);
+    let mut dataset = dataset(x, y, names, name, options.task)?;
+    let others: Vec<String> =
+        arrays.iter().filter(|key| !["X", "Y"].contains(&key.as_str())).map(|key| abbreviated(key)).collect();
+    if !others.is_empty() {
+        let shown = others[..others.len().min(10)].join(", ");
+        dataset.add_note(format!("{name}: only the arrays X and Y are read; left out: {shown}"));
+    }
+    Ok(dataset)
 }
 
 /// Reads an `.npy` table, whose columns are called `x1`, …, `y`; the last one is the target unless others are named.
@@ -40,18 +61,21 @@ pub fn parse_npy(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     let table = array(bytes, name)?.table()?;
     let columns = table.ncols();
     let names: Vec<String> = super::csv_reader::default_names(columns);
-    let targets = super::csv_reader::target_columns(name, &names, &options.targets)?;
-    let features: Vec<usize> = (0..columns).filter(|column| !targets.contains(column)).collect();
-    if features.is_empty() {
-        return Err(Error::Input(format!(
-            "{name}: no column is left for a feature; it needs two columns or more"
-        )));
-    }
+    let Columns { targets, features, .. } = Columns::choose(name, &names, options, &[])?;
     let take = |columns: &[usize]| Mat::from_fn(table.nrows(), columns.len(), |i, j| table[(i, columns[j])]);
-    dataset(take(&features), take(&targets), name, options.task)
+    let named = |columns: &[usize]| columns.iter().map(|&column| names[column].clone()).collect();
+    let chosen = (named(&features), named(&targets));
+    dataset(take(&features), take(&targets), chosen, name, options.task)
 }
 
-fn dataset(x: Mat<f64>, y: Mat<f64>, name: &str, task: Task) -> Result<Dataset> {
+/// `names` are those of the features and of the targets.
+fn dataset(
+    x: Mat<f64>,
+    y: Mat<f64>,
+    names: (Vec<String>, Vec<String>),
+    name: &str,
+    task: Task,
+) -> Result<Dataset> {
     if x.nrows() < 2 {
         return Err(Error::Input(format!("{name}: {} sample(s); at least two are needed", x.nrows())));
     }
@@ -64,8 +88,7 @@ fn dataset(x: Mat<f64>, y: Mat<f64>, name: &str, task: Task) -> Result<Dataset> 
             }
         }
     }
-    let names = |prefix: &str, count: usize| (1..=count).map(|index| format!("{prefix}{index}")).collect();
-    let feature_names = names("x", x.ncols());
+    let (feature_names, target_names) = names;
     if y.ncols() != 1 {
         if task == Task::Classification {
             return Err(Error::Input(format!(
@@ -73,11 +96,12 @@ fn dataset(x: Mat<f64>, y: Mat<f64>, name: &str, task: Task) -> Result<Dataset> 
                 y.ncols()
             )));
         }
-        let target_names = names("y", y.ncols());
         return Dataset::regression(x, y, feature_names, target_names);
     }
-    match decode_numbers(y.col_as_slice(0).to_vec(), task) {
-        Column::Real(_) => Dataset::regression(x, y, feature_names, vec!["y".into()]),
+    let column = decode_numbers(y.col_as_slice(0).to_vec(), task)
+        .map_err(|message| Error::Input(format!("{name}: the target {message}")))?;
+    match column {
+        Column::Real(_) => Dataset::regression(x, y, feature_names, target_names),
         Column::Classes { labels, names } => Dataset::classification(x, &labels, feature_names, names),
     }
 }
@@ -117,7 +141,7 @@ fn member(archive: &mut NpzArchive<Cursor<&[u8]>>, size: usize, name: &str, key:
     let wanted = file_name_from_array_name(key);
     let mut bytes = Vec::new();
     let Ok(entry) = archive.zip_archive().by_name(&wanted) else {
-        let keys: Vec<String> = archive.array_names().map(super::text::abbreviated).take(10).collect();
+        let keys: Vec<String> = archive.array_names().map(abbreviated).take(10).collect();
         return Err(Error::Input(format!(
             "{name}: no readable array {key} (it has: {}); write it with numpy.savez(file, X=X, Y=Y)",
             keys.join(", ")
@@ -139,7 +163,7 @@ fn array(bytes: &[u8], place: &str) -> Result<Array> {
     if bytes.is_empty() {
         return Err(text("the file is empty; write it with numpy.save".into()));
     }
-    crate::npy::header_length(bytes).map_err(|why| text(format!("{why}; write it with numpy.save")))?;
+    crate::io::npy::header_length(bytes).map_err(|why| text(format!("{why}; write it with numpy.save")))?;
     let header = NpyFile::new(bytes).map_err(damaged)?;
     let shape = header.shape().to_vec();
     let fortran = header.order() == Order::Fortran && shape.len() > 1;

@@ -1,7 +1,6 @@
 //! Shifts and scales of features, learnt from one data set and applied to it or to another.
 
-use super::Dataset;
-use crate::Features;
+use crate::problem::Features;
 use sprs::CsMat;
 
 /// Mean 0 and population standard deviation 1 for dense columns; standard deviation 1 for sparse ones.
@@ -49,9 +48,9 @@ impl Column {
 
 impl Scaling {
     /// Learns from every column but the bias.
-    pub(super) fn of(data: &Dataset) -> Self {
-        let columns = data.features().ncols() - usize::from(data.has_bias());
-        match data.features() {
+    pub(super) fn of(features: &Features, has_bias: bool) -> Self {
+        let columns = features.ncols() - usize::from(has_bias);
+        match features {
             Features::Dense(features) => {
                 Self((0..columns).map(|j| Column::learn(features.col(j).iter().copied().collect())).collect())
             }

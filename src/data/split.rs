@@ -1,7 +1,7 @@
 //! Training and test sets that belong together.
 
 use super::Dataset;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use faer::Mat;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;

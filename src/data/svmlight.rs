@@ -3,7 +3,7 @@
 use super::encoding::{Cell, Column, decode};
 use super::text::{decoded, line_number};
 use super::{CsvOptions, Dataset};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 use faer::Mat;
 use sprs::CsMat;
 
@@ -18,6 +18,11 @@ pub fn parse_svmlight(text: &[u8], name: &str, options: &CsvOptions) -> Result<D
     if !options.targets.is_empty() {
         return Err(Error::Input(format!(
             "{name}: an svmlight file has no named columns and its label is the target; name no target"
+        )));
+    }
+    if options.chooses_features() {
+        return Err(Error::Input(format!(
+            "{name}: an svmlight file has no named columns; leave out those not wanted before it is written"
         )));
     }
     let content = decoded(text, name)?;
@@ -111,8 +116,10 @@ impl Rows {
         let features = CsMat::try_new((samples, columns), self.indptr, self.indices, self.values)
             .map_err(|(.., error)| Error::Input(format!("{name}: not a sparse matrix: {error}")))?;
         let names = (1..=columns).map(|column| format!("x{column}")).collect();
-        let column = decode(&self.labels, options.task)
-            .map_err(|(start, message)| located(text, name, start, &format!("the label {message}")))?;
+        let column = decode(&self.labels, options.task).map_err(|(start, message)| match start {
+            Some(start) => located(text, name, start, &format!("the label {message}")),
+            None => Error::Input(format!("{name}: the label {message}")),
+        })?;
         match column {
             Column::Real(values) => {
                 let targets = Mat::from_fn(samples, 1, |row, _| values[row]);

@@ -1,8 +1,8 @@
 //! Data sets made from a seed: a random teacher network and a spiral.
 
 use super::Dataset;
-use crate::linalg::product;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
 use faer::Mat;
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};

@@ -1,6 +1,6 @@
 //! What the readers of text files share.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Characters of a cell or a name that an error repeats.
 const SHOWN: usize = 40;
@@ -51,4 +51,11 @@ pub(super) fn abbreviated(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// At most the first ten names, so that an error stays one readable line.
+pub(super) fn listed(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().take(10).map(|name| abbreviated(name)).collect();
+    let shown = shown.join(", ");
+    if names.len() > 10 { format!("{shown}, … ({} in all)", names.len()) } else { shown }
 }

@@ -1,7 +1,7 @@
 //! A basis of feature space along the right singular vectors of X.
 
-use crate::TrainingProblem;
-use crate::linalg::{ThinSvd, triangular_factor};
+use crate::linalg::dense::{ThinSvd, triangular_factor};
+use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 
 /// u = Vu' with V (d × d) close to orthogonal and the singular values of X (d, zeros included).

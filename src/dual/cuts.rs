@@ -1,6 +1,6 @@
 //! Forms made of the |x_iᵀu| alone: if x_k = Σ_i a_i x_i then Σ_i |a_i| s_i − s_k ≥ 0 on every neuron.
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Sublinear forms ℓ_f = Σ_i |a_i| s_i − s_k, one for each representation x_k = Σ_i a_i x_i of a sample by others.
 ///

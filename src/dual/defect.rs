@@ -1,7 +1,8 @@
 //! What the equalities behind the cuts miss by, bounded in floating point, and what that costs.
 
-use super::{CutForms, DualPoint};
-use crate::{Error, Result, TrainingProblem};
+use super::cuts::CutForms;
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::MatRef;
 
 /// Unit roundoff u = 2⁻⁵³.
@@ -62,7 +63,7 @@ fn judged(x: MatRef<'_, f64>, cuts: &CutForms, form: usize) -> (bool, f64) {
 }
 
 /// Whether the equality of a form holds up to rounding.
-pub(super) fn equality_holds(problem: &TrainingProblem, cuts: &CutForms, form: usize) -> bool {
+pub(crate) fn equality_holds(problem: &TrainingProblem, cuts: &CutForms, form: usize) -> bool {
     judged(problem.features(), cuts, form).0
 }
 
@@ -82,14 +83,19 @@ pub(super) fn check_defects(problem: &TrainingProblem, cuts: &CutForms) -> Resul
 
 /// ρ with 2 Σ_k N_k p_{k0} p_{k1} ≥ −ρ|u|² on every neuron, although cuts may be a little negative: see
 /// docs/certificate.md. The point has been checked; 0 without cuts, not finite where something overflows.
-pub(super) fn payment(problem: &TrainingProblem, dual: &DualPoint) -> f64 {
-    if dual.cuts.is_empty() {
+pub(super) fn payment(
+    problem: &TrainingProblem,
+    cuts: &CutForms,
+    pairs: &[[usize; 2]],
+    multipliers: &[f64],
+) -> f64 {
+    if cuts.is_empty() {
         return 0.0;
     }
     let (x, n) = (problem.features(), problem.samples());
-    let all: Vec<Bounds> = (0..dual.cuts.len()).map(|form| bounds(x, &dual.cuts, form)).collect();
+    let all: Vec<Bounds> = (0..cuts.len()).map(|form| bounds(x, cuts, form)).collect();
     let mut total = 0.0;
-    for (pair, multiplier) in dual.pairs.iter().zip(&dual.n).filter(|(_, multiplier)| **multiplier > 0.0) {
+    for (pair, multiplier) in pairs.iter().zip(multipliers).filter(|(_, multiplier)| **multiplier > 0.0) {
         // On a neuron 0 ≤ p ≤ |x_j||u| for α_j and β_j.
         let [a, b] = pair.map(|form| match form.checked_sub(2 * n) {
             Some(cut) => all[cut],

@@ -3,8 +3,10 @@
 use super::cuts::CutForms;
 use super::defect::check_defects;
 use super::form::Forms;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use faer::Mat;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Most products of terms in the pairs of cuts: each takes 32 bytes while the slack is formed.
@@ -119,6 +121,16 @@ impl DualPoint {
             return Ok(());
         }
         Err(Error::Refused(format!("the cuts make {products} products of terms, more than {MOST_PRODUCTS}")))
+    }
+
+    /// The same without pairs whose multiplier is zero, which are in no sum, and without cuts that no other pair uses.
+    pub(crate) fn without_idle_pairs(&self) -> Cow<'_, Self> {
+        if self.n.iter().all(|multiplier| *multiplier != 0.0) {
+            return Cow::Borrowed(self);
+        }
+        let all: Vec<usize> = (0..self.y.len()).collect();
+        let pairs = self.pairs.iter().copied().zip(self.n.iter().copied());
+        Cow::Owned(self.restricted(&all, &all, pairs.filter(|(_, multiplier)| *multiplier != 0.0)))
     }
 
     /// The numbers of some of the samples, in the order given, and of the pairs given, which touch no others; cuts that

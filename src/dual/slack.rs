@@ -5,9 +5,10 @@ use super::defect::payment;
 use super::kernel::Kernel;
 use super::point::DualPoint;
 use super::product::accurate_product;
-use crate::lanczos::SymmetricOperator;
-use crate::linalg::degree;
-use crate::{Result, TrainingProblem};
+use crate::error::Result;
+use crate::linalg::dense::degree;
+use crate::linalg::lanczos::SymmetricOperator;
+use crate::problem::TrainingProblem;
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure::*};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -45,7 +46,7 @@ impl Slack {
     pub(crate) fn unscaled(problem: &TrainingProblem, dual: &DualPoint, basis: &Basis) -> Result<Self> {
         dual.check(problem)?;
         let gamma = problem.weight_decay();
-        let payment = payment(problem, dual);
+        let payment = payment(problem, &dual.cuts, &dual.pairs, &dual.n);
         Ok(Self {
             v: basis.v.clone(),
             g: accurate_product(problem.features(), basis.v.as_ref()),
@@ -99,7 +100,7 @@ impl Slack {
     }
 
     /// The lower triangle of ss (n × n) without the scales.
-    pub(super) fn sample_block(&self) -> Mat<f64> {
+    pub(crate) fn sample_block(&self) -> Mat<f64> {
         let mut ss = Mat::zeros(self.samples(), self.samples());
         self.fill_samples(ss.as_mut());
         ss

@@ -5,6 +5,6 @@
 
 mod splitting;
 
-pub use crate::lifting::LiftedFactor;
+pub use crate::relaxation::LiftedFactor;
 pub use crate::training::polish;
 pub use splitting::{Iterate, Rounded, SplittingSettings, project_activations, round};

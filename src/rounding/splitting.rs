@@ -1,8 +1,10 @@
 //! Davis–Yin three-operator splitting on the factors of the lifted matrix.
 
 use super::LiftedFactor;
-use crate::linalg::{Cholesky, product};
-use crate::{Control, Error, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::{Cholesky, product};
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;

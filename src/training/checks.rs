@@ -1,16 +1,18 @@
 //! What tests and measurements need to see from outside.
 
-use super::coordinates::{Coordinates, Whitening};
+use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
 use super::newton;
 use super::projection::{Projection, Rounding};
 use super::settings::TrainingSettings;
 use super::start::rescale;
-use crate::{Control, TrainingProblem};
+use super::whitening::Whitening;
+use crate::control::Control;
+use crate::problem::TrainingProblem;
+use crate::system::stream::{Purpose, generator};
 use faer::{Mat, MatRef};
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 
 /// The projected objective min_V and its gradient at hidden weights U (d × m), for tests.
 ///
@@ -55,7 +57,7 @@ pub fn descent(
     settings: &TrainingSettings,
 ) -> Option<(f64, usize)> {
     let at = Coordinates::with(problem, whitening)?;
-    let (mut rng, control) = (Pcg64::seed_from_u64(settings.seed), Control::new());
+    let (mut rng, control) = (generator(settings.seed, Purpose::Training, 0), Control::new());
     // The same start in the features, whatever the coordinates.
     let width = settings.start_width(problem);
     let start = Mat::<f64>::from_fn(problem.inputs(), width, |_, _| rng.sample(StandardNormal));

@@ -1,9 +1,9 @@
 //! Whitening of sparse features: columns brought to one length, then a randomised low-rank correction.
 
-use super::coordinates::Whitening;
-use crate::features::by_rows;
-use crate::linalg::{ThinSvd, product, symmetric_eigen};
-use crate::sparse::{times, times_vector};
+use super::whitening::Whitening;
+use crate::linalg::dense::{ThinSvd, product, symmetric_eigen};
+use crate::linalg::sparse::{times, times_vector};
+use crate::problem::features::by_rows;
 use faer::{Mat, MatMut, MatRef};
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;

@@ -2,25 +2,12 @@
 
 use super::columns::ColumnSpace;
 use super::whitened::Whitened;
-use crate::linalg::product;
-use crate::vector::{axpy, dot};
-use crate::{Features, Network, TrainingProblem};
+use super::whitening::Whitening;
+use crate::linalg::dense::product;
+use crate::linalg::vector::{axpy, dot};
+use crate::problem::{Features, Network, TrainingProblem};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
-
-/// How sparse features are brought near the identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[doc(hidden)]
-pub enum Whitening {
-    /// By the singular value decomposition of a dense copy.
-    Exact,
-    /// Each column divided by its norm.
-    Columns,
-    /// The same, and then a randomised low-rank correction for the directions that stand out.
-    Randomised,
-    /// Not at all.
-    None,
-}
 
 /// Sparse features have many weak directions: the floor under their lengths is as much higher, because the weights that a
 /// neuron gets are far below those of one that fits everything.

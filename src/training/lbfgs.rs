@@ -1,7 +1,7 @@
 //! Limited-memory BFGS with a weak-Wolfe bisection, which also copes with the kinks of ReLU objectives.
 
-use crate::Control;
-use crate::vector::{axpy, dot};
+use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
 use pulp::Arch;
 use std::collections::VecDeque;
 

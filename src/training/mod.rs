@@ -6,6 +6,7 @@
 //! neurons, so nothing left to add means globally optimal) and let all neurons move. Where the features have rank one or two
 //! the search is exact. Newton's method brings small networks to high accuracy. `docs/training.md` has the whole story.
 
+mod candidate;
 mod checks;
 mod columns;
 mod coordinates;
@@ -21,22 +22,24 @@ mod search;
 mod settings;
 mod start;
 mod whitened;
+mod whitening;
 
-use crate::linalg::product;
-use crate::{Control, Network, TrainingProblem};
+use crate::control::Control;
+use crate::linalg::dense::product;
+use crate::problem::{Network, TrainingProblem};
+use crate::system::stream::{Purpose, derived, generator};
 #[doc(hidden)]
 pub use checks::{curvature, descent, projected_objective, rounded_objective};
 use coordinates::Coordinates;
-#[doc(hidden)]
-pub use coordinates::Whitening;
 use faer::{Mat, MatRef};
 use projection::Projection;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 use rayon::prelude::*;
 pub use settings::{Effort, TrainingSettings};
 use start::{Descent, descend, rescale};
+#[doc(hidden)]
+pub use whitening::Whitening;
 
 /// Rounding of the kinks at the stages of a random start, and of one from a network that is known.
 const STAGES: [f64; 7] = [0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 0.0];
@@ -54,6 +57,8 @@ const COPIES: f64 = 1.0 - 1e-6;
 /// Multiplications of Newton's method after training, and of all of completion.
 const NEWTON: f64 = 2e10;
 const COMPLETION: f64 = 2e10;
+/// Number of the first stream of completion: the rounds before it have their own.
+const AFTER: u64 = 1 << 32;
 /// Rounds of completion, the largest ratio at which a network is complete, and what a round has to win.
 const COMPLETIONS: usize = 12;
 const COMPLETE: f64 = 1.0 + 1e-6;
@@ -70,7 +75,7 @@ pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &C
             true => planar::WIDTH,
             false => settings.start_width(problem),
         };
-        start::random(at, width, seed(settings.seed, start), control)
+        start::random(at, width, &mut generator(settings.seed, Purpose::Training, start as u64), control)
     })
 }
 
@@ -94,7 +99,7 @@ pub fn polish(
             at.pull(hidden)
         } else {
             let width = settings.start_width(problem);
-            let mut rng = Pcg64::seed_from_u64(seed(settings.seed, start));
+            let mut rng = generator(settings.seed, Purpose::Polish, start as u64);
             let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
             at.pull(product(hidden, mixture.as_ref()).as_ref())
         };
@@ -216,10 +221,6 @@ fn finish(at: &Coordinates, hidden: &[f64]) -> Network {
     at.network(hidden, projection.output())
 }
 
-fn seed(seed: u64, stream: usize) -> u64 {
-    seed.wrapping_add((stream as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-}
-
 /// Trains from every start, improves the best.
 fn begin(
     problem: &TrainingProblem,
@@ -274,7 +275,7 @@ fn complete(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings
         }
         let mut projection = Projection::new(at, hidden.len() / k, control);
         let value = projection.value(hidden);
-        let ask = rounds::ask(at, seed(settings.seed, 1 + round));
+        let ask = rounds::ask(at, derived(settings.seed, Purpose::Neurons, AFTER + round as u64));
         let answer = search::search(at, projection.residual(), hidden, ask, control);
         if answer.largest < COMPLETE || control.should_stop() {
             return;

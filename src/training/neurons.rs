@@ -2,8 +2,8 @@
 
 use super::coordinates::Coordinates;
 use super::projection::Projection;
-use crate::Control;
-use crate::vector::{axpy, dot};
+use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
 use faer::MatRef;
 
 /// Neurons whose directions have a larger cosine may be merged.

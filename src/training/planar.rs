@@ -7,7 +7,7 @@ use super::search::search;
 use super::settings::TrainingSettings;
 use super::start::{Descent, descend};
 use super::{lengths, neurons};
-use crate::Control;
+use crate::control::Control;
 use faer::MatRef;
 
 /// Neurons of the start, which only has to begin.

@@ -1,7 +1,7 @@
 //! The search for neurons in a plane or on a line, which is exact.
 
+use super::candidate::Candidate;
 use super::coordinates::Coordinates;
-use super::search::Candidate;
 use super::whitened::Whitened;
 use faer::MatRef;
 

@@ -4,13 +4,15 @@
 //! neurons (Bach, J. Mach. Learn. Res. 18, 2017); moving them is its sliding variant (Denoyelle, Duval, Peyré and Soubies,
 //! Inverse Problems 36, 2020).
 
+use super::candidate::Candidate;
 use super::coordinates::Coordinates;
 use super::projection::Projection;
-use super::search::{Ask, Candidate, search};
+use super::search::{Ask, search};
 use super::settings::{Effort, TrainingSettings};
 use super::start::{Descent, descend};
 use super::{lengths, neurons, search as searching};
-use crate::Control;
+use crate::control::Control;
+use crate::system::stream::{Purpose, derived};
 
 /// Largest ratio ‖Wᵀ(Xu)₊‖/γ‖u‖ at which nothing is left to add.
 pub(super) const STATIONARY: f64 = 1.0 + 1e-4;
@@ -84,7 +86,7 @@ pub(super) fn improve(
         let mut projection = Projection::new(at, hidden.len() / k, control);
         projection.value(hidden);
         work += projection.cost();
-        let seed = settings.seed.wrapping_add(0x5851_f42d_4c95_7f2d_u64.wrapping_mul(round as u64 + 1));
+        let seed = derived(settings.seed, Purpose::Neurons, round as u64);
         let mut ask = ask(at, seed);
         let mut answer = search(at, projection.residual(), hidden, ask, control);
         work += searching::cost(at, ask);

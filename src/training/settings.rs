@@ -1,6 +1,7 @@
 //! Settings of training.
 
-use crate::TrainingProblem;
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 
 /// How long training goes on where going on still wins something.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +57,27 @@ const MOST: f64 = 1000.0;
 /// n m² is at most this where m is above the fewest.
 const SIZE: f64 = 1.6e8;
 
+/// The widest start for so many samples.
+fn widest(samples: f64) -> f64 {
+    (SIZE / samples).sqrt().clamp(FEWEST, MOST)
+}
+
 impl TrainingSettings {
+    /// Refuses a value out of its range.
+    pub fn validate(&self) -> Result<()> {
+        for (name, value) in [("starts", self.starts), ("iterations", self.iterations)] {
+            if value == 0 {
+                return Err(Error::Parameter { name, value: value.to_string(), range: "at least 1" });
+            }
+        }
+        Ok(())
+    }
+
+    /// Neurons of a start at most: what memory is planned for.
+    pub(crate) fn most_neurons(&self, samples: usize) -> usize {
+        if self.width > 0 { self.width } else { widest(samples as f64) as usize }
+    }
+
     /// Neurons of a random start.
     pub(crate) fn start_width(&self, problem: &TrainingProblem) -> usize {
         if self.width > 0 {
@@ -66,7 +87,7 @@ impl TrainingSettings {
         let features = problem.stored_features().squared_norm() / problem.inputs() as f64;
         let scale = (features * problem.targets().squared_norm_l2()).sqrt();
         let wanted = NEURONS * (problem.weight_decay() / scale).powf(POWER);
-        let affordable = (SIZE / samples).sqrt().max(FEWEST);
+        let affordable = widest(samples);
         let width = wanted.clamp(FEWEST, MOST).min(affordable).min((2.0 * samples).max(FEWEST));
         if width.is_finite() { width as usize } else { FEWEST as usize }
     }

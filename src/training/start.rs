@@ -4,8 +4,8 @@ use super::coordinates::Coordinates;
 use super::lbfgs::{Limits, minimise};
 use super::neurons;
 use super::projection::{Projection, Rounding};
-use crate::Control;
-use rand::{RngExt, SeedableRng};
+use crate::control::Control;
+use rand::RngExt;
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 
@@ -22,8 +22,7 @@ const FEWEST: usize = 15;
 const HALVINGS: usize = 5;
 
 /// Gaussian hidden weights, k × m by column, of the common length that is best for them.
-pub(super) fn random(at: &Coordinates, width: usize, seed: u64, control: &Control) -> Vec<f64> {
-    let mut rng = Pcg64::seed_from_u64(seed);
+pub(super) fn random(at: &Coordinates, width: usize, rng: &mut Pcg64, control: &Control) -> Vec<f64> {
     let mut hidden: Vec<f64> = (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect();
     for u in hidden.chunks_exact_mut(at.rank()) {
         let norm = at.norm(u);

@@ -1,6 +1,6 @@
 //! Whitening by the singular value decomposition of dense features.
 
-use crate::linalg::{ThinSvd, product, symmetric_eigen};
+use crate::linalg::dense::{ThinSvd, product, symmetric_eigen};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use rayon::prelude::*;

@@ -4,8 +4,9 @@ use crate::dyadic::{Dyadic, Stream, is_semidefinite};
 use crate::{bound_is_covered, exact_slack, proofs};
 use faer::Mat;
 use relucert::TrainingProblem;
-use relucert::certificate::{Certificate, certify_dual, prove};
+use relucert::certificate::{Certificate, prove};
 use relucert::dual::{CutForms, DualPoint};
+use relucert::repair::certify_dual;
 
 /// What makes a case awkward.
 const KINDS: usize = 6;

@@ -2,6 +2,7 @@
 
 use faer::Mat;
 use num_bigint::{BigInt, Sign};
+use relucert::{Network, TrainingProblem};
 use std::ops::{Add, Mul, Neg};
 
 /// mantissa · 2^exponent.
@@ -109,6 +110,36 @@ pub fn is_semidefinite(q: &[Vec<Dyadic>]) -> bool {
         previous = m[k][k].clone();
     }
     true
+}
+
+/// ½‖(XU)₊Vᵀ − Y‖² + (γ/2)(‖U‖² + ‖V‖²) of the stored numbers.
+pub fn exact_objective(problem: &TrainingProblem, network: &Network) -> Dyadic {
+    let (d, c, m) = (problem.inputs(), problem.outputs(), network.width());
+    let mut total = Dyadic::zero();
+    for i in 0..problem.samples() {
+        for k in 0..c {
+            let mut residual = Dyadic::new(-problem.targets()[(i, k)]);
+            for j in 0..m {
+                let mut a = Dyadic::zero();
+                for l in 0..d {
+                    let x = Dyadic::new(problem.features()[(i, l)]);
+                    a = &a + &(&x * &Dyadic::new(network.hidden()[(l, j)]));
+                }
+                if !a.is_negative() {
+                    residual = &residual + &(&a * &Dyadic::new(network.output()[(k, j)]));
+                }
+            }
+            total = &total + &(&residual * &residual);
+        }
+    }
+    let gamma = Dyadic::new(problem.weight_decay());
+    for array in [network.hidden(), network.output()] {
+        for value in array.col_iter().flat_map(|column| column.iter()) {
+            let w = Dyadic::new(*value);
+            total = &total + &(&gamma * &(&w * &w));
+        }
+    }
+    &Dyadic::new(0.5) * &total
 }
 
 /// A stream of numbers in [−1, 1).

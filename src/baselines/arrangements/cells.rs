@@ -5,8 +5,8 @@
 //! beside a facet; in a plane they are the arcs between sorted angles. No point inside a cell is ever needed.
 
 use super::pattern::Pattern;
-use crate::linalg::product;
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
 use faer::{Mat, MatRef};
 use std::collections::HashMap;
 

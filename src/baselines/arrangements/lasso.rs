@@ -6,8 +6,8 @@
 //!
 //! with v_k = η_k Wᵀa_k/γ and ∂φ/∂η_k = (γ − ‖Wᵀa_k‖²/γ)/2; η_k = ‖v_k‖ at the optimum.
 
-use crate::linalg::{Cholesky, product};
-use crate::{Error, Result};
+use crate::error::{Error, Result};
+use crate::linalg::dense::{Cholesky, product};
 use faer::{Mat, MatRef};
 
 /// Newton steps at most; twenty to forty are usual.

@@ -32,7 +32,8 @@ pub(crate) use oracle::scaled_bound;
 pub use pattern::Pattern;
 pub use programme::{ArrangementSolution, solve};
 
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::problem::TrainingProblem;
 use cells::Flat;
 use faer::MatRef;
 use row_space::RowSpace;

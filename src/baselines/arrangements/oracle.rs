@@ -6,7 +6,7 @@
 
 use super::Arrangement;
 use super::cells::Flat;
-use crate::linalg::{product, symmetric_eigen};
+use crate::linalg::dense::{product, symmetric_eigen};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 use std::ops::Range;

@@ -8,9 +8,11 @@
 use super::lasso::Lasso;
 use super::oracle::{Peak, scaled_bound};
 use super::{Arrangement, ArrangementSettings};
-use crate::linalg::product;
-use crate::vector::dot;
-use crate::{Control, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::Result;
+use crate::linalg::dense::product;
+use crate::linalg::vector::dot;
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 
 /// Neurons added in one round at most.

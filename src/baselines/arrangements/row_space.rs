@@ -1,7 +1,8 @@
 //! Coordinates of the row space of X, in which nothing is lost: weights outside it only cost.
 
-use crate::linalg::{ThinSvd, product};
-use crate::{Error, Network, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::linalg::dense::{ThinSvd, product};
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 
 /// Singular values below this fraction of the largest count as zero.

@@ -1,8 +1,8 @@
 //! The matrix inequality of one pattern, and its part of a Newton step.
 
 use crate::baselines::arrangements::{Arrangement, Pattern};
-use crate::linalg::Cholesky;
-use crate::vector::dot;
+use crate::linalg::dense::Cholesky;
+use crate::linalg::vector::dot;
 use faer::{Mat, MatRef};
 
 /// S = [γI − Σ ν_k G_k, M; Mᵀ, γI] ≻ 0 with ν > 0 and M = Σ b_i w_iᵀ over the active samples.

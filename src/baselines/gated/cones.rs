@@ -1,8 +1,10 @@
 //! From a gated to a ReLU network: cone decompositions.
 
 use super::{GatedNetwork, Patterns, least_squares};
-use crate::linalg::ThinSvd;
-use crate::{Control, Error, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::ThinSvd;
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 use rayon::prelude::*;
 

@@ -2,8 +2,10 @@
 
 use super::cones::{balanced, split};
 use super::{GatedNetwork, GatedSettings, Patterns};
-use crate::linalg::product;
-use crate::{Control, Error, Network, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
+use crate::problem::{Network, TrainingProblem};
 use faer::{Mat, MatRef};
 
 /// Entries of the multipliers, 128 MB.

@@ -5,8 +5,10 @@
 //! the restarts of O'Donoghue and Candès 2015). The residual scaled into ‖XᵀD_iW‖₂ ≤ γ is a dual point: the gap is known.
 
 use super::{GatedNetwork, GatedSettings, Patterns};
-use crate::linalg::{product, symmetric_eigen};
-use crate::{Control, Error, Result, TrainingProblem};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::linalg::dense::{product, symmetric_eigen};
+use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 
 /// Order of the largest Gram matrix: 0.5 GB.

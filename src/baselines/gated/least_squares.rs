@@ -1,6 +1,6 @@
 //! Nonnegative least squares with few rows and many columns.
 
-use crate::linalg::ThinSvd;
+use crate::linalg::dense::ThinSvd;
 use faer::Mat;
 
 /// Gradients below this count as zero, for columns and targets of order one.

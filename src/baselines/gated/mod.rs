@@ -24,7 +24,7 @@ pub use constrained::constrained;
 pub use lasso::solve;
 pub use patterns::Patterns;
 
-use crate::linalg::product;
+use crate::linalg::dense::product;
 use faer::{Mat, MatRef};
 
 /// Settings of [`solve`] and [`constrained`].

@@ -1,7 +1,8 @@
 //! Activation patterns as bits, and products with D_i X that never form it.
 
-use crate::linalg::product;
-use crate::{Error, Result, TrainingProblem};
+use crate::error::{Error, Result};
+use crate::linalg::dense::product;
+use crate::problem::TrainingProblem;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 use rand::{RngExt, SeedableRng};

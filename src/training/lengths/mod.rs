@@ -3,9 +3,9 @@
 mod model;
 
 use super::coordinates::Coordinates;
-use crate::Control;
-use crate::linalg::Cholesky;
-use crate::vector::axpy;
+use crate::control::Control;
+use crate::linalg::dense::Cholesky;
+use crate::linalg::vector::axpy;
 use faer::Mat;
 use model::{Model, Point};
 

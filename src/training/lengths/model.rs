@@ -1,7 +1,7 @@
 //! The group lasso over fixed directions, by the smaller of its two systems.
 
-use crate::Control;
-use crate::linalg::{Cholesky, product};
+use crate::control::Control;
+use crate::linalg::dense::{Cholesky, product};
 use crate::training::coordinates::Coordinates;
 use crate::training::projection::normal_equations;
 use faer::linalg::matmul::triangular;

@@ -1,6 +1,6 @@
 //! The second derivatives of the objective in hidden and output weights together.
 
-use crate::Control;
+use crate::control::Control;
 use crate::training::coordinates::Coordinates;
 use crate::training::projection::Rectifier;
 use crate::training::whitened::Whitened;

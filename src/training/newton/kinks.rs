@@ -1,9 +1,9 @@
 //! Samples on the rounded kinks of neurons, and how a neuron follows them as the rounding shrinks.
 
+use crate::linalg::vector::{axpy, dot};
 use crate::training::coordinates::Coordinates;
 use crate::training::projection::Rectifier;
 use crate::training::whitened::Whitened;
-use crate::vector::{axpy, dot};
 use rayon::prelude::*;
 
 /// Moves each neuron (k × m by column) as little as it takes for the preactivation of every sample on its kink to become

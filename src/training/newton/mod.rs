@@ -10,9 +10,9 @@ mod kinks;
 
 use super::coordinates::Coordinates;
 use super::projection::{Projection, Rounding};
-use crate::Control;
-use crate::linalg::Cholesky;
-use crate::vector::{axpy, dot};
+use crate::control::Control;
+use crate::linalg::dense::Cholesky;
+use crate::linalg::vector::{axpy, dot};
 use faer::Mat;
 use hessian::{Hessian, Place, assemble, unknowns};
 use kinks::follow;

@@ -2,8 +2,8 @@
 
 use super::rectifier::{Rectifier, preactivation_rows};
 use super::{Results, inner};
-use crate::Control;
-use crate::linalg::{Cholesky, degree};
+use crate::control::Control;
+use crate::linalg::dense::{Cholesky, degree};
 use crate::training::coordinates::Coordinates;
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, Mat, MatMut, MatRef, Par};

@@ -7,8 +7,8 @@ mod rectifier;
 pub(super) use rectifier::{Rectifier, Rounding};
 
 use super::coordinates::Coordinates;
-use crate::Control;
-use crate::vector::dot;
+use crate::control::Control;
+use crate::linalg::vector::dot;
 use dual::Dual;
 use faer::{Mat, MatRef};
 use primal::Primal;

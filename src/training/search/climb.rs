@@ -1,9 +1,9 @@
 //! Local ascents of many directions in step, each by its own limited-memory BFGS.
 
 use super::gain::Gain;
-use crate::Control;
+use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
 use crate::training::coordinates::Coordinates;
-use crate::vector::{axpy, dot};
 use faer::MatRef;
 use pulp::Arch;
 use std::collections::VecDeque;

@@ -1,7 +1,7 @@
 //! How much a direction pays, ‖Wᵀ(Xu)₊‖ / ‖u‖, for a batch of them at once.
 
+use crate::linalg::vector::dot;
 use crate::training::coordinates::Coordinates;
-use crate::vector::dot;
 use faer::linalg::matmul::matmul;
 use faer::prelude::*;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
@@ -73,7 +73,7 @@ impl<'a> Gain<'a> {
                 gradient.fill(0.0);
                 for t in 0..c {
                     let moment = self.moments.col_as_slice(j * c + t);
-                    crate::vector::axpy(self.pull[(t, j)], moment, gradient);
+                    crate::linalg::vector::axpy(self.pull[(t, j)], moment, gradient);
                 }
             }
         } else {

@@ -1,9 +1,9 @@
 //! Snapping on kinks: maxima of a piecewise linear gain often lie where samples are exactly on a neuron's boundary.
 
 use super::gain::Gain;
+use crate::linalg::vector::{axpy, dot};
 use crate::training::coordinates::Coordinates;
 use crate::training::whitened::Whitened;
-use crate::vector::{axpy, dot};
 use faer::MatRef;
 
 /// Most samples that a direction is made orthogonal to.

@@ -7,24 +7,19 @@ mod climb;
 mod gain;
 mod kinks;
 
+use super::candidate::Candidate;
 use super::coordinates::Coordinates;
 use super::plane;
-use crate::Control;
-use crate::vector::dot;
+use crate::control::Control;
+use crate::linalg::vector::dot;
+use crate::system::stream::{Purpose, generator};
 use climb::climb;
 use faer::MatRef;
 use gain::Gain;
 use kinks::snap;
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_distr::StandardNormal;
-use rand_pcg::Pcg64;
 use rayon::prelude::*;
-
-/// A direction with ‖u‖ = 1 and its ratio ‖Wᵀ(Xu)₊‖ / γ.
-pub(super) struct Candidate {
-    pub direction: Vec<f64>,
-    pub ratio: f64,
-}
 
 /// Distinct directions with a ratio above one, best first, and the largest ratio seen.
 pub(super) struct Answer {
@@ -127,7 +122,7 @@ fn distinct(at: &Coordinates, found: Vec<Candidate>, most: usize, same: f64) -> 
 /// A third each: Gaussian; near samples drawn by the square of what they pull, ‖w_i‖‖x_i‖; near neurons.
 fn starts(at: &Coordinates, residual: MatRef<'_, f64>, hidden: &[f64], ask: Ask) -> Vec<f64> {
     let (n, k) = (at.samples(), at.rank());
-    let mut rng = Pcg64::seed_from_u64(ask.seed);
+    let mut rng = generator(ask.seed, Purpose::Neurons, 0);
     let mut cumulative = Vec::with_capacity(n);
     let mut sum = 0.0;
     for i in 0..n {

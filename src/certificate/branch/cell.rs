@@ -1,0 +1,158 @@
+//! One cell of the search, and the tests that close it.
+
+use super::moments::{MOST, Matrix, Vector};
+
+/// Free coordinates up to which every corner of a cell is looked at.
+const MOST_CORNERS: usize = 10;
+
+/// Half-widths below which no coordinate is split: centres stay exact.
+const LEAST_HALF: f64 = f64::from_bits((1023 - 48) << 52);
+
+/// u = centre + δ, |δ_k| ≤ half_k, on a face of the cube: one coordinate of the centre is 1 and its half-width 0.
+#[derive(Clone, Debug)]
+pub(super) struct Cell {
+    pub centre: Vector,
+    pub half: Vector,
+    /// Bit b is set where mode b is still to be settled.
+    pub open: u8,
+    /// Splits since the face.
+    pub depth: u8,
+}
+
+impl Cell {
+    /// The part of its face that the cell is.
+    pub fn share(&self) -> f64 {
+        0.5f64.powi(i32::from(self.depth))
+    }
+
+    /// The two halves along a feature.
+    pub fn halves(&self, axis: usize) -> [Self; 2] {
+        [-1.0, 1.0].map(|sign| {
+            let mut child = self.clone();
+            child.half[axis] *= 0.5;
+            child.centre[axis] += sign * child.half[axis];
+            child.depth += 1;
+            child
+        })
+    }
+}
+
+impl Cell {
+    /// The coordinate that contributes most, among those that can be split.
+    pub fn widest(&self, score: &Vector, d: usize) -> Option<usize> {
+        let free = (0..d).filter(|&k| self.half[k] > LEAST_HALF);
+        free.max_by(|&a, &b| score[a].total_cmp(&score[b]).then(b.cmp(&a)))
+    }
+}
+
+/// Lengths of the vectors of a cell.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lengths {
+    /// |u₀|.
+    pub centre: f64,
+    /// Least and greatest |u|.
+    pub least: f64,
+    pub greatest: f64,
+}
+
+impl Lengths {
+    pub fn of(cell: &Cell, d: usize) -> Self {
+        let (mut centre, mut least, mut greatest) = (0.0, 0.0, 0.0);
+        for (u, rho) in cell.centre[..d].iter().zip(&cell.half) {
+            let (low, high) = ((u.abs() - rho).max(0.0), u.abs() + rho);
+            centre += u * u;
+            least += low * low;
+            greatest += high * high;
+        }
+        Self { centre: centre.sqrt(), least: least.sqrt(), greatest: greatest.sqrt() }
+    }
+}
+
+/// A quadratic above the function on a cell, in u − u₀, before the norm of u is taken off.
+pub(super) struct Quadratic<'a> {
+    pub value: f64,
+    pub linear: &'a Vector,
+    pub square: &'a Matrix,
+}
+
+/// What the tests left.
+pub(super) struct Tested {
+    /// The quadratic is at most `twice_level`·|u| on the whole cell.
+    pub closed: bool,
+    /// How much each coordinate contributes to its not being so.
+    pub score: Vector,
+}
+
+/// Whether value + linear·δ + δᵀ square δ ≤ m|u₀ + δ| on the cell, m being twice the level.
+///
+/// |u| ≥ u₀·u/|u₀| + |δ⊥|²/(2 u_max), δ⊥ being the part of δ across u₀.
+pub(super) fn test(cell: &Cell, d: usize, lengths: Lengths, quadratic: &Quadratic<'_>, m: f64) -> Tested {
+    let (mut l, mut q, mut axes, mut free) = ([0.0; MOST], [[0.0; MOST]; MOST], [0; MOST], 0);
+    for (k, rho) in cell.half[..d].iter().enumerate() {
+        if *rho > 0.0 {
+            axes[free] = k;
+            free += 1;
+        }
+    }
+    let bend = 0.5 * m / lengths.greatest;
+    let direction = cell.centre.map(|u| u / lengths.centre);
+    for a in 0..free {
+        let (k, rho) = (axes[a], cell.half[axes[a]]);
+        l[a] = (quadratic.linear[k] - m * direction[k]) * rho;
+        for b in 0..=a {
+            let j = axes[b];
+            let along = if a == b { direction[k] * direction[j] - 1.0 } else { direction[k] * direction[j] };
+            q[a][b] = (quadratic.square[k][j] + bend * along) * (rho * cell.half[j]);
+            q[b][a] = q[a][b];
+        }
+    }
+    let base = quadratic.value - m * lengths.centre;
+    let mut above = base;
+    let mut score = [0.0; MOST];
+    for a in 0..free {
+        let mut row = q[a][a];
+        for b in 0..free {
+            if b != a {
+                row += q[a][b].abs();
+            }
+        }
+        let slope = l[a].abs();
+        above += if row < 0.0 && slope <= -2.0 * row { slope * slope / (-4.0 * row) } else { slope + row };
+        score[axes[a]] = slope + row.abs();
+    }
+    let closed = above <= 0.0 || (free <= MOST_CORNERS && base + corners(&l, &q, free) <= 0.0);
+    Tested { closed, score }
+}
+
+/// Σ max(q_kk, 0) + max over the corners σ ∈ {−1, 1}^free of l·σ + σᵀ offdiag(q)σ: a bound on the quadratic over the cube,
+/// because what is left without the diagonal is linear in each coordinate.
+///
+/// The corners come in the order of a Gray code; σ and −σ share the quadratic part.
+fn corners(l: &Vector, q: &Matrix, free: usize) -> f64 {
+    let (mut sigma, mut gradient) = ([1.0; MOST], [0.0; MOST]);
+    let (mut diagonal, mut square, mut linear) = (0.0, 0.0, 0.0);
+    for a in 0..free {
+        diagonal += q[a][a].max(0.0);
+        linear += l[a];
+        for b in 0..free {
+            if b != a {
+                gradient[a] += 2.0 * q[a][b];
+                square += q[a][b];
+            }
+        }
+    }
+    let mut best = square + f64::abs(linear);
+    for step in 1..1u32 << free.saturating_sub(1) {
+        let a = step.trailing_zeros() as usize;
+        let (sign, slope) = (sigma[a], gradient[a]);
+        square -= 2.0 * sign * slope;
+        linear -= 2.0 * sign * l[a];
+        sigma[a] = -sign;
+        for b in 0..MOST {
+            gradient[b] -= 4.0 * sign * q[a][b];
+        }
+        gradient[a] = slope;
+        best = best.max(square + linear.abs());
+    }
+    diagonal + best
+}

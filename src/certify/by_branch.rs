@@ -1,0 +1,145 @@
+//! Branch and bound as a stage of a run: how much of it, and when.
+
+use crate::branch::{BranchAndBound, BranchProgress, BranchSettings, BranchStatus};
+use crate::certificate::branch::SearchSettings;
+use crate::certify::report::{BranchFigures, Status};
+use crate::certify::settings::{Blocks, CertifySettings, Method, Prices};
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::problem::{Network, TrainingProblem};
+use crate::progress::{Observer, Progress};
+use crate::relaxation::cuts::Cuts;
+use crate::training::TrainingSettings;
+use std::time::Instant;
+
+/// Visits of the short search that tells whether a longer one would end: half a second or so.
+const SHORT: u64 = 50_000_000;
+/// Visits of the search that `auto` makes where it would not end, or would within this: ten seconds or so.
+const LONG: u64 = 1_000_000_000;
+/// How much more a visit costs with several outputs.
+const SEVERAL: u64 = 2;
+
+/// The stage, which may be entered again with more to spend.
+pub(crate) struct ByBranch<'a> {
+    problem: &'a TrainingProblem,
+    road: BranchAndBound<'a>,
+    settings: &'a CertifySettings,
+    unit: u64,
+    started: Instant,
+}
+
+impl<'a> ByBranch<'a> {
+    /// None where the settings ask for the relaxation.
+    pub(crate) fn wanted(
+        problem: &'a TrainingProblem,
+        network: &Network,
+        settings: &'a CertifySettings,
+        training: &'a TrainingSettings,
+        started: Instant,
+    ) -> Option<Self> {
+        let plain =
+            settings.blocks == Blocks::Auto && settings.prices == Prices::None && settings.cuts == Cuts::None;
+        let wanted = settings.method == Method::Branch || (settings.method == Method::Auto && plain);
+        wanted.then(|| Self {
+            problem,
+            road: BranchAndBound::new(problem, network.clone(), settings.tolerance, training),
+            settings,
+            unit: if problem.outputs() > 1 { SEVERAL } else { 1 },
+            started,
+        })
+    }
+
+    /// Searches before a relaxation is solved: as long as it takes where branch and bound was asked for by name, else a
+    /// short search, and a longer one where that foretells that it ends. Whether the tolerance is reached.
+    pub(crate) fn first(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<bool> {
+        if self.settings.method == Method::Branch {
+            self.spend(u64::MAX, control, observer)?;
+            if self.road.best().status == BranchStatus::OutOfReach {
+                let dimension = "branch and bound reaches 16 dimensions, and the samples span more";
+                return Err(Error::Input(format!("{dimension}; take --method relaxation")));
+            }
+            return Ok(true);
+        }
+        // Half of the time is the relaxation's, should it come to that.
+        let control = match control.remaining() {
+            Some(left) => control.within(left / 2),
+            None => control.clone(),
+        };
+        self.spend(SHORT, &control, observer)?;
+        let foretold = self.road.best().forecast.is_some_and(|f| f.visits <= (LONG / self.unit) as f64);
+        if self.road.best().status == BranchStatus::Budget && foretold {
+            self.spend(LONG, &control, observer)?;
+        }
+        Ok(self.is_reached())
+    }
+
+    /// Searches on where the relaxation left a gap.
+    pub(crate) fn again(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<()> {
+        if matches!(self.road.best().status, BranchStatus::Budget | BranchStatus::Stopped) {
+            self.spend(LONG, control, observer)?;
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, visits: u64, control: &Control, observer: &mut dyn Observer) -> Result<()> {
+        let most = &self.settings.branch;
+        let visits = most.search.visits.min(visits / self.unit);
+        let settings =
+            BranchSettings { search: SearchSettings { visits, ..most.search.clone() }, ..most.clone() };
+        let started = self.started;
+        self.road.run(&settings, control, &mut |progress| observer.progress(&told(&progress, started)))?;
+        Ok(())
+    }
+
+    pub(crate) fn problem(&self) -> &'a TrainingProblem {
+        self.problem
+    }
+
+    pub(crate) fn is_reached(&self) -> bool {
+        self.road.best().status == BranchStatus::Reached
+    }
+
+    pub(crate) fn road(&self) -> &BranchAndBound<'a> {
+        &self.road
+    }
+
+    /// The best network of the stage.
+    pub(crate) fn network(&self) -> &Network {
+        &self.road.best().network
+    }
+
+    pub(crate) fn figures(&self) -> BranchFigures {
+        let best = self.road.best();
+        BranchFigures {
+            dimension: best.dimension,
+            cells: best.cells,
+            visits: best.visits,
+            epsilon: best.epsilon,
+            status: best.status,
+            forecast: best.forecast,
+        }
+    }
+
+    /// The status of a run that ends with this stage.
+    pub(crate) fn status(&self, control: &Control) -> Status {
+        match self.road.best().status {
+            BranchStatus::Reached => Status::Converged,
+            _ if control.is_cancelled() => Status::Cancelled,
+            _ if control.should_stop() => Status::TimeLimit,
+            BranchStatus::Budget => Status::Budget,
+            _ => Status::Stalled,
+        }
+    }
+}
+
+fn told(progress: &BranchProgress, started: Instant) -> Progress {
+    Progress {
+        value: progress.upper_bound.value(),
+        lower_bound: progress.lower_bound.value(),
+        upper_bound: progress.upper_bound.value(),
+        seconds: started.elapsed().as_secs_f64(),
+        cells: Some(progress.search.cells),
+        share: Some(progress.search.share),
+        ..Progress::default()
+    }
+}

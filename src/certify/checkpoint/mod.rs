@@ -1,0 +1,17 @@
+//! What a run has done, kept in a file so that another can go on from there.
+//!
+//! The file is an .npz archive: the network (U, V), the arrays of a `certificate.npz` (the best dual point so far, or the
+//! blocks done), a fingerprint of the run, and the figures and the solver's state that a run goes on from. Nothing in it is
+//! believed: shapes and ranges are checked, and a dual point becomes a bound through a new proof only.
+
+mod figures;
+mod fingerprint;
+mod ledger;
+mod level;
+mod saver;
+mod whole;
+
+pub(crate) use ledger::BlockLedger;
+pub(crate) use level::LevelState;
+pub(crate) use saver::{Saver, Stage};
+pub(crate) use whole::WholeLedger;

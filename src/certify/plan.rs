@@ -1,0 +1,234 @@
+//! The peak memory of a run, estimated from the sizes alone before anything is spent.
+//!
+//! The constants were fitted to measured peaks; `docs/scaling.md` has the table.
+
+use crate::certify::settings::{Blocks, CertifySettings, Method};
+use crate::error::{Error, Result};
+use crate::low_rank::{DIRECT_ORDER, first_columns};
+use crate::problem::{Features, TrainingProblem};
+use crate::relaxation::cuts::Cuts;
+use crate::system::memory::{available, resident};
+use std::time::Duration;
+
+/// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
+const MATRICES: f64 = 5.5;
+/// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
+const VECTORS: f64 = 180.0;
+/// Numbers for each sample and pair of columns: the preconditioner's blocks.
+const BLOCKS: f64 = 2.0;
+/// Numbers for each sample that pairs and their normalised constraints take.
+const PAIRS: f64 = 700.0;
+/// Numbers for each sample and neuron of the training.
+const TRAINING: f64 = 32.0;
+/// Numbers for each feature and neuron of the training of sparse features.
+const REMEMBERED: f64 = 24.0;
+/// Copies of the data: the problem's own, and those of whitening, training and blocks.
+const COPIES: f64 = 4.0;
+/// Numbers for each entry of the interior-point method's Newton system.
+const NEWTON: f64 = 1.0;
+/// Numbers for each sample that a solved block keeps for rounds of prices: its factor, pairs, multipliers and dual point.
+const KEPT: f64 = 120.0;
+/// Matrices of order d + c for each block that the master over the prices keeps in a round.
+const MODELS: f64 = 4.0;
+/// Columns that the factor comes to have with cuts, about.
+const COLUMNS_WITH_CUTS: f64 = 48.0;
+/// Dense matrices of the order of the Newton system: with cuts conjugate gradients are slow.
+const DENSE: f64 = 2.0;
+/// The program itself, and what small problems take whatever their size.
+const BASE: f64 = 8e6;
+
+/// Bytes that solving and proving one block of so many samples takes.
+fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64) -> f64 {
+    let order = samples + inputs;
+    8.0 * (MATRICES * order * order
+        + samples * (VECTORS * (columns + outputs) + BLOCKS * columns * columns + PAIRS + 2.0 * inputs)
+        + 4.0 * inputs * inputs)
+}
+
+/// Bytes of the data and of the training, which are there whatever the blocks.
+fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2] {
+    [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
+}
+
+/// The same for sparse features with so many stored entries: what grows is the network, a number for each feature and
+/// neuron, and what its training remembers.
+fn sparse_bytes(samples: f64, inputs: f64, outputs: f64, entries: f64, width: f64) -> [f64; 2] {
+    let data = BASE + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
+    [data, 8.0 * (TRAINING * samples * width + REMEMBERED * inputs * width)]
+}
+
+/// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs in so many blocks,
+/// of which so many are solved at once.
+pub fn estimated_memory_bytes(
+    samples: usize,
+    inputs: usize,
+    outputs: usize,
+    blocks: usize,
+    at_once: usize,
+) -> u64 {
+    let width = crate::training::TrainingSettings::default().most_neurons(samples);
+    let (method, cuts) = (Method::Auto, Cuts::None);
+    let sizes = Sizes { samples, inputs, outputs, width, method, cuts, rounds: 0, entries: None };
+    sizes.total(blocks.max(1), at_once) as u64
+}
+
+/// What the memory depends on.
+#[derive(Clone, Copy)]
+struct Sizes {
+    samples: usize,
+    inputs: usize,
+    outputs: usize,
+    width: usize,
+    method: Method,
+    /// Most rounds of prices.
+    rounds: usize,
+    cuts: Cuts,
+    /// Stored entries of sparse features; none for dense ones.
+    entries: Option<usize>,
+}
+
+impl Sizes {
+    /// Features of a block's dense problem: sparse ones are replaced by a factor of the Gram matrix where there are more
+    /// of them than samples.
+    fn block_inputs(&self, samples: usize) -> usize {
+        if self.entries.is_some() { self.inputs.min(samples) } else { self.inputs }
+    }
+
+    fn block(&self, blocks: usize) -> f64 {
+        let samples = self.samples.div_ceil(blocks);
+        let (n, d, c) = (samples as f64, self.block_inputs(samples) as f64, self.outputs as f64);
+        let square = |matrices: f64, order: f64| 8.0 * matrices * order * order;
+        let columns = first_columns(samples.min(self.block_inputs(samples)), self.outputs) as f64;
+        if self.cuts == Cuts::None {
+            let rows = self.method.newton_rows(samples, self.outputs) as f64;
+            return block_bytes(n, d, c, columns) + square(NEWTON, rows);
+        }
+        let columns = columns.max(COLUMNS_WITH_CUTS);
+        // One solver after the other, or only one of them.
+        let order = columns * (n + d);
+        let dense = if order <= DIRECT_ORDER as f64 { square(DENSE, order) } else { 0.0 };
+        let rows = self.method.newton_rows_with_cuts(samples, self.outputs) as f64;
+        block_bytes(n, d, c, columns) + dense.max(square(NEWTON, rows))
+    }
+
+    /// ESTIMATE of the seconds that solving takes on two threads: a fit to measured runs (`docs/scaling.md`), within
+    /// a factor of two or three on like data.
+    fn seconds(&self, blocks: usize, tolerance: f64) -> f64 {
+        let samples = self.samples.div_ceil(blocks);
+        let inputs = self.block_inputs(samples) as f64;
+        let one = 4.0
+            * (samples as f64 / 1e3).powf(1.8)
+            * (inputs / 11.0).powf(0.8)
+            * (self.outputs as f64 / 3.0).powf(0.3)
+            * (1e-2 / tolerance).powf(0.2);
+        one * (blocks as f64 / THREADS).ceil()
+    }
+
+    /// What is kept of every block between rounds of prices.
+    fn prices(&self, blocks: usize) -> f64 {
+        let order = (self.inputs + self.outputs) as f64;
+        let models = MODELS * self.rounds as f64 * blocks as f64 * order * order;
+        if self.rounds == 0 { 0.0 } else { 8.0 * (KEPT * self.samples as f64 + models) }
+    }
+
+    /// The training is over when the blocks begin.
+    fn total(&self, blocks: usize, at_once: usize) -> f64 {
+        let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
+        let [data, training] = match self.entries {
+            None => shared_bytes(n, d, c, self.width as f64),
+            Some(entries) => sparse_bytes(n, d, c, entries as f64, self.width as f64),
+        };
+        let solving = self.block(blocks) * at_once.min(blocks) as f64;
+        data + training.max(solving + self.prices(blocks))
+    }
+}
+
+/// How a problem will be divided, and how many of the blocks run at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) blocks: usize,
+    pub(crate) at_once: usize,
+}
+
+impl Plan {
+    /// The plan that fits in memory and, where the number of blocks is free, in the time left; or an error that says how much
+    /// memory is missing.
+    pub(crate) fn new(
+        problem: &TrainingProblem,
+        settings: &CertifySettings,
+        left: Option<Duration>,
+    ) -> Result<Self> {
+        let sizes = Sizes {
+            samples: problem.samples(),
+            inputs: problem.inputs(),
+            outputs: problem.outputs(),
+            width: settings.training.most_neurons(problem.samples()),
+            method: settings.method,
+            rounds: settings.prices.rounds(),
+            cuts: settings.cuts,
+            entries: match problem.stored_features() {
+                Features::Dense(_) => None,
+                Features::Sparse(matrix) => Some(matrix.nnz()),
+            },
+        };
+        let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
+        let wanted = match sizes.entries {
+            Some(_) => settings.blocks.count_sparse(sizes.samples, sizes.inputs)?,
+            None => settings.blocks.count(sizes.samples)?,
+        };
+        let fits = |blocks: usize| sizes.total(blocks, 1) <= limit;
+        let in_time = |blocks: usize| {
+            left.filter(|_| sizes.samples > QUICK).is_none_or(|left| {
+                sizes.seconds(blocks, settings.tolerance) <= TIME_PART * left.as_secs_f64()
+            })
+        };
+        let blocks = match settings.blocks {
+            // Twice as many again and again: blocks of less than a hundred samples would hardly bound anything.
+            Blocks::Auto => {
+                let more = std::iter::successors(Some(wanted), |blocks| blocks.checked_mul(2));
+                let mut more = more.take_while(|blocks| sizes.samples / blocks >= LEAST || *blocks == wanted);
+                // Where even the smallest blocks take too long, they bring the most in the time there is.
+                let last = more.clone().filter(|blocks| fits(*blocks)).last();
+                more.find(|blocks| fits(*blocks) && in_time(*blocks)).or(last).unwrap_or(wanted)
+            }
+            Blocks::Count(_) => wanted,
+        };
+        if !fits(blocks) {
+            return Err(refusal(&sizes, blocks, limit));
+        }
+        let most = 2 * rayon::current_num_threads();
+        let at_once = (1..=most.min(blocks)).rev().find(|at_once| sizes.total(blocks, *at_once) <= limit);
+        Ok(Self { blocks, at_once: at_once.unwrap_or(1) })
+    }
+}
+
+/// Threads that the time is estimated for: those there are would make the result depend on their number.
+const THREADS: f64 = 2.0;
+/// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.
+const TIME_PART: f64 = 0.4;
+/// So few samples are not worth dividing for a deadline.
+const QUICK: usize = 1_250;
+/// Samples of the smallest blocks that are made of a problem for want of memory or time.
+const LEAST: usize = 100;
+
+fn refusal(sizes: &Sizes, blocks: usize, limit: f64) -> Error {
+    let needed = gigabytes(sizes.total(blocks, 1));
+    let limit_text = gigabytes(limit);
+    let enough = (blocks + 1..=sizes.samples / 2).find(|blocks| sizes.total(*blocks, 1) <= limit);
+    let remedy = match enough {
+        Some(enough) => format!("divide the samples into {enough} blocks or more (--blocks {enough})"),
+        None if sizes.cuts != Cuts::None => {
+            "no number of blocks helps: raise the limit, or leave out the cuts".into()
+        }
+        None => "no number of blocks helps: raise the limit, or leave out samples or features".into(),
+    };
+    Error::Input(format!(
+        "{} samples in {blocks} block{} are estimated to take {needed} of memory, and the limit is {limit_text}; {remedy}",
+        sizes.samples,
+        if blocks == 1 { "" } else { "s" },
+    ))
+}
+
+fn gigabytes(bytes: f64) -> String {
+    if bytes < 1e9 { format!("{:.0} MB", bytes / 1e6) } else { format!("{:.1} GB", bytes / 1e9) }
+}

@@ -1,0 +1,179 @@
+//! The relaxation by a low-rank factor: levels until the gap is closed.
+
+use super::repairs::{self, Repairs};
+use super::{ROUNDS, Run, Warm, stop_status};
+use crate::certify::checkpoint::LevelState;
+use crate::certify::report::{Relaxed, Road, Status};
+use crate::certify::settings::CertifySettings;
+use crate::error::Result;
+use crate::low_rank::{InnerStatus, Level, LowRankSolver, first_columns, start};
+use crate::problem::Network;
+use crate::progress::Progress;
+
+/// Levels before the solver gives up.
+const LEVEL_LIMIT: usize = 100;
+/// Errors of at most so many tolerances call for a gradient of at most this part of one: for what is left of it the repair
+/// pays with the bound, or where that can be searched for at leisure, with time.
+const CLOSING: f64 = 1.0;
+const GRADIENT_PART: f64 = 0.03;
+/// A level whose own error is at most this part of the tolerance may be the last.
+const LAST: f64 = 0.5;
+/// Levels in a row without a better bound or a smaller error before the solver counts as stalled.
+const PATIENCE: usize = 12;
+/// What counts as a smaller error.
+const LESS: f64 = 0.7;
+
+/// Solves from a network, lifted, or from where an earlier run stood.
+pub(super) fn solve(
+    run: &mut Run<'_>,
+    network: &Network,
+    settings: &CertifySettings,
+    earlier: Option<Box<LevelState>>,
+) -> Result<()> {
+    let lifting = run.lifting;
+    let mut solver_settings = settings.solver.clone();
+    solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * run.tolerance);
+    solver_settings.final_infeasibility = solver_settings.final_infeasibility.min(0.1 * run.tolerance);
+    solver_settings.examined_error = LAST * run.tolerance;
+    let mut count = Count::default();
+    let mut solver = match earlier.map(|state| *state) {
+        Some(LevelState { solver, dual, relaxed, levels, since_better, round, before }) => {
+            count = Count { levels, since_better, round, before };
+            run.go_on_from(dual, &relaxed);
+            match LowRankSolver::resume(lifting, solver_settings, solver)? {
+                Some(solver) => solver,
+                None => return Err(run.damaged("the solver's state does not fit the data")),
+            }
+        }
+        None => {
+            let columns = first_columns(lifting.head(), lifting.outputs).min(lifting.order());
+            let factor = start(lifting, network, columns, settings.seed);
+            LowRankSolver::new(lifting, solver_settings, factor)?
+        }
+    };
+    run.relaxed.status = levels(run, &mut solver, count)?;
+    // Cuts in rounds, as long as they raise the bound; the factor and the multipliers are where the last round left them.
+    while run.relaxed.status == Status::Converged && next_round(run, &mut solver, &mut count) {
+        run.relaxed.status = levels(run, &mut solver, count)?;
+    }
+    let factor = solver.factor();
+    let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
+    run.hidden = Some(lifted.hidden.clone());
+    run.warm = Warm::of(run, &solver, &lifted);
+    run.factor = Some(lifted);
+    Ok(())
+}
+
+/// Takes in the cuts of another round; false where the last one did not pay or there is nothing to take in.
+fn next_round(run: &Run<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) -> bool {
+    if count.round == ROUNDS || count.round > 0 && !run.pays(count.before) {
+        return false;
+    }
+    let (rows, columns) = (solver.base_rows(), solver.factor().columns);
+    let cuts = run.more_cuts(count.round, &rows, columns, solver.pairs().cuts());
+    if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
+        return false;
+    }
+    *count = Count { round: count.round + 1, before: run.best_bound, ..Count::default() };
+    true
+}
+
+/// Levels of this round so far, and those since the bound was last improved.
+#[derive(Clone, Copy, Default)]
+struct Count {
+    levels: usize,
+    since_better: usize,
+    /// Rounds of cuts begun.
+    round: usize,
+    /// The bound with which this one began.
+    before: f64,
+}
+
+fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
+    let mut first = count.levels == 0;
+    let mut repairs = Repairs::default();
+    let mut least_error = f64::INFINITY;
+    while count.levels < LEVEL_LIMIT {
+        let level = solver.advance(run.control);
+        if level.inner.status == InnerStatus::Stopped {
+            repairs.stop(run, &level)?;
+            if first {
+                note(run, &level);
+            }
+            keep(run, solver, count, true);
+            return Ok(stop_status(run.control));
+        }
+        first = false;
+        note(run, &level);
+        run.relaxed.value = run.lifting.unscale(level.objective);
+        let value = run.relaxed.value;
+        let error = level.objective_error * run.lifting.scale / value;
+        if error <= CLOSING * run.tolerance && repairs::is_guessed(run) {
+            solver.tighten(GRADIENT_PART * run.tolerance);
+        }
+        let mut better = repairs.consider(run, &level, error)?;
+        better |= error <= LESS * least_error;
+        least_error = least_error.min(error);
+        count.levels += 1;
+        count.since_better = if better { 0 } else { count.since_better + 1 };
+        run.observer.progress(&Progress {
+            iteration: solver.newton_steps(),
+            value,
+            lower_bound: run.best_bound,
+            upper_bound: run.upper,
+            infeasibility: level.infeasibility,
+            rank: level.columns,
+            pairs: level.pairs,
+            seconds: run.started.elapsed().as_secs_f64(),
+            ..Progress::default()
+        });
+        // An infeasible point's value may lie below the relaxation's optimum: its error counts with the gap.
+        let close = error + (value - run.best_bound) / value <= 0.9 * run.tolerance;
+        let feasible = error <= 0.3 * run.tolerance;
+        let complete = level.added == 0 || level.infeasibility <= 0.1 * run.tolerance;
+        if close && feasible && complete {
+            // An infeasible point's value may also lie below the bound, which the optimum does not.
+            run.relaxed.value = value.max(run.best_bound);
+            return Ok(Status::Converged);
+        }
+        if run.network_is_close() {
+            // The lifted network is a feasible point of the relaxation, and a better one than the factor.
+            run.relaxed.value = run.upper;
+            run.relaxed.infeasibility = 0.0;
+            return Ok(Status::Converged);
+        }
+        repairs.keep(level);
+        if count.since_better > PATIENCE {
+            break;
+        }
+        keep(run, solver, count, false);
+    }
+    repairs.give_up(run)?;
+    Ok(Status::Stalled)
+}
+
+/// Writes down where the solver stands.
+fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
+    let Count { levels, since_better, round, before } = count;
+    run.keep(stopped, |dual, relaxed| LevelState {
+        solver: solver.state(),
+        dual,
+        relaxed,
+        levels,
+        since_better,
+        round,
+        before,
+    });
+}
+
+/// Takes over the figures of a level.
+fn note(run: &mut Run<'_>, level: &Level) {
+    run.relaxed = Relaxed {
+        infeasibility: level.infeasibility,
+        rank: level.columns,
+        pairs: level.pairs,
+        active_pairs: level.active_pairs,
+        road: Some(Road::LowRank),
+        ..run.relaxed
+    };
+}

@@ -1,0 +1,33 @@
+//! Where the low-rank solver ended, to go on from with prices.
+
+use super::Run;
+use crate::linalg::dense::product;
+use crate::low_rank::{LowRankSolver, SolverState};
+use crate::relaxation::LiftedFactor;
+use faer::Mat;
+
+/// Where the low-rank solver ended on a block.
+#[derive(Clone, Debug)]
+pub(crate) struct Warm {
+    pub(crate) state: SolverState,
+    /// [U; V][U; V]ᵀ of the solution, order d + c: twice the derivative of the block's value by its price.
+    pub(crate) moments: Mat<f64>,
+}
+
+impl Warm {
+    /// None where cuts are held, which a state does not carry, or the moments cannot be told.
+    pub(super) fn of(run: &Run<'_>, solver: &LowRankSolver<'_>, lifted: &LiftedFactor) -> Option<Self> {
+        let factor = solver.factor();
+        let moments = match run.head {
+            Some(head) => run.lifting.head_moments(head, factor.r(), factor.v(), factor.columns)?,
+            None => {
+                let (d, c) = (lifted.hidden.nrows(), lifted.output.nrows());
+                let both = Mat::from_fn(d + c, factor.columns, |i, j| {
+                    if i < d { lifted.hidden[(i, j)] } else { lifted.output[(i - d, j)] }
+                });
+                product(both.as_ref(), both.transpose())
+            }
+        };
+        solver.pairs().cuts().is_empty().then(|| Self { state: solver.state(), moments })
+    }
+}

@@ -1,0 +1,5 @@
+//! A report as text, as a table and as pictures.
+
+pub(crate) mod pictures;
+pub(crate) mod summary;
+pub(crate) mod table;
