@@ -15,7 +15,7 @@ use std::time::Instant;
 /// Visits of the short search that tells whether a longer one would end: half a second or so.
 const SHORT: u64 = 50_000_000;
 /// Visits of the search that `auto` makes where it would not end, or would within this: ten seconds or so.
-const LONG: u64 = 1_000_000_000;
+pub(crate) const LONG: u64 = 1_000_000_000;
 /// How much more a visit costs with several outputs.
 const SEVERAL: u64 = 2;
 

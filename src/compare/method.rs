@@ -12,6 +12,8 @@ use std::str::FromStr;
 pub enum Method {
     /// Variable projection with L-BFGS, neurons added and merged ([`crate::training`]).
     Train,
+    /// Branch and bound over one neuron ([`crate::branch`]), its proved bound, and the network it ends with.
+    Branch,
     /// The semidefinite relaxation, its proved bound, and the better of the trained and the polished network.
     Certify,
     /// Training from the solution of the relaxation ([`crate::rounding::polish`]).
@@ -42,8 +44,9 @@ pub enum Method {
 
 impl Method {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Train,
+        Self::Branch,
         Self::Certify,
         Self::Polish,
         Self::Splitting,
@@ -63,6 +66,7 @@ impl Method {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Train => "train",
+            Self::Branch => "branch",
             Self::Certify => "certify",
             Self::Polish => "polish",
             Self::Splitting => "splitting",
@@ -83,6 +87,7 @@ impl Method {
     pub fn description(self) -> &'static str {
         match self {
             Self::Train => "variable projection, L-BFGS, neurons added and merged",
+            Self::Branch => "branch and bound over one neuron, with a proved bound",
             Self::Certify => "semidefinite relaxation with a proved bound; the best network",
             Self::Polish => "network trained from the relaxation",
             Self::Splitting => "relaxation rounded by three-operator splitting",

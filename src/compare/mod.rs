@@ -5,6 +5,7 @@
 //! method chooses, it chooses on the training data; the published protocol, which looks at the labels of the test set
 //! to choose, has figures of its own and only when asked for.
 
+mod branch;
 mod method;
 mod score;
 mod stages;
@@ -19,6 +20,7 @@ use crate::baselines::frank_wolfe::FrankWolfeSettings;
 use crate::baselines::gated::GatedSettings;
 use crate::bounds::{LowerBound, UpperBound};
 use crate::certificate::Grade;
+use crate::certify::report::Report;
 use crate::certify::settings::CertifySettings;
 use crate::control::Control;
 use crate::data::Dataset;
@@ -109,6 +111,17 @@ pub struct ProvedBound {
     pub grade: Grade,
     /// Probability that it is wrong: 0 unless the grade is probabilistic.
     pub failure_probability: f64,
+}
+
+impl ProvedBound {
+    /// That of a run; none where nothing was proved.
+    fn of(report: &Report) -> Option<Self> {
+        (report.grade != Grade::None).then_some(Self {
+            lower_bound: report.lower_bound,
+            grade: report.grade,
+            failure_probability: report.failure_probability,
+        })
+    }
 }
 
 /// A figure that a method computes in floating point and nobody proved.

@@ -1,12 +1,12 @@
 //! What runs each method, and what the methods share.
 
+use super::branch;
 use super::score::{Score, published_accuracy, score};
 use super::{CompareSettings, Estimate, Method, Outcome, ProvedBound, Row};
 use crate::baselines::descent::{DescentSettings, Rule, descend};
 use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
 use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
-use crate::certificate::Grade;
 use crate::certify::report::Status;
 use crate::certify::run::{Stages, run as certify_stages};
 use crate::certify::settings::{CertifySettings, Method as Solver};
@@ -48,7 +48,7 @@ enum Model {
 
 /// A row in the making.
 #[derive(Default)]
-struct Found {
+pub(super) struct Found {
     model: Option<Model>,
     bound: Option<ProvedBound>,
     estimate: Option<Estimate>,
@@ -64,6 +64,16 @@ struct Found {
 impl Found {
     fn network(network: Network) -> Self {
         Self { model: Some(Model::Network(network)), ..Self::default() }
+    }
+
+    /// A network with a bound of its own.
+    pub(super) fn bounded(
+        network: Network,
+        bound: Option<ProvedBound>,
+        note: Option<String>,
+        done: bool,
+    ) -> Self {
+        Self { bound, note, unconverged: !done, ..Self::network(network) }
     }
 }
 
@@ -162,6 +172,7 @@ impl<'a> Bench<'a> {
                 let settings = TrainingSettings { seed, ..self.settings.certify.training.clone() };
                 Ok(Found::network(train(self.problem, &settings, control)))
             }
+            Method::Branch => branch::find(self.problem, &self.settings.certify, seed, control),
             Method::Certify => self.stages(control).map(certified),
             Method::Polish => self.stages(control).and_then(polished),
             Method::Splitting => self.splitting(control),
@@ -210,7 +221,12 @@ impl<'a> Bench<'a> {
         if self.certified.is_none() {
             // Only the low-rank solver has a factor to round.
             let splitting = self.settings.methods.contains(&Method::Splitting);
-            let method = if splitting { Solver::LowRank } else { self.settings.certify.method };
+            let method = match self.settings.certify.method {
+                _ if splitting => Solver::LowRank,
+                // Branch and bound has a row of its own.
+                Solver::Auto | Solver::Branch => Solver::Relaxation,
+                method => method,
+            };
             let settings =
                 CertifySettings { seed: self.settings.seed, method, ..self.settings.certify.clone() };
             let stages = certify_stages(self.problem, None, &settings, control, &mut Silent);
@@ -382,11 +398,7 @@ fn polished(stages: &Stages) -> Result<Found> {
 
 fn certified(stages: &Stages) -> Found {
     let report = &stages.certified.report;
-    let bound = (report.grade != Grade::None).then_some(ProvedBound {
-        lower_bound: report.lower_bound,
-        grade: report.grade,
-        failure_probability: report.failure_probability,
-    });
+    let bound = ProvedBound::of(report);
     let gap = report.solver_gap.map_or_else(|| "stopped".into(), |gap| format!("solver gap {gap:.1e}"));
     let blocks = match report.blocks {
         1 => format!("rank {}; {gap}", report.rank),

@@ -14,6 +14,8 @@ pub(super) const MOST_DEPTH: u8 = 190;
 const DENSE_ENOUGH: f64 = 0.75;
 /// The part across v that a cell may have, relative to its bound, before it is split untested.
 const MOST_ACROSS: f64 = 0.9;
+/// A vector this short has squares that underflow: divided by its length it would be no unit vector.
+const LEAST_LENGTH: f64 = f64::from_bits((1023 - 400) << 52);
 /// Cells between two looks at the clock.
 const PATIENCE: u64 = 64;
 /// Cells that could not be split, after which a subtree is left.
@@ -378,9 +380,10 @@ impl Node<'_> {
             }
             let vector = &mut vectors[bit];
             let size = dot(vector, vector).sqrt();
-            if size > 0.0 {
+            if size > LEAST_LENGTH {
                 vector.iter_mut().for_each(|a| *a /= size);
             } else {
+                vector.fill(0.0);
                 vector[0] = 1.0;
             }
             let along = self.arch.dispatch(AlongPass {

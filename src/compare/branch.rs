@@ -1,0 +1,43 @@
+//! The row of branch and bound.
+
+use super::ProvedBound;
+use super::stages::Found;
+use crate::branch::BranchSettings;
+use crate::certificate::branch::SearchSettings;
+use crate::certify::by_branch::LONG;
+use crate::certify::report::Status;
+use crate::certify::run::run;
+use crate::certify::settings::{Blocks, CertifySettings, Method, Prices};
+use crate::control::Control;
+use crate::error::Result;
+use crate::problem::TrainingProblem;
+use crate::progress::Silent;
+use crate::relaxation::cuts::Cuts;
+
+/// Branch and bound by itself, for as long as `certify` would give it without being asked.
+pub(super) fn find(
+    problem: &TrainingProblem,
+    known: &CertifySettings,
+    seed: u64,
+    control: &Control,
+) -> Result<Found> {
+    let search =
+        SearchSettings { visits: known.branch.search.visits.min(LONG), ..known.branch.search.clone() };
+    let settings = CertifySettings {
+        seed,
+        method: Method::Branch,
+        branch: BranchSettings { search, ..known.branch.clone() },
+        // Those are the relaxation's.
+        blocks: Blocks::Count(1),
+        prices: Prices::None,
+        cuts: Cuts::None,
+        checkpoint: None,
+        ..known.clone()
+    };
+    let found = run(problem, None, &settings, control, &mut Silent)?.certified;
+    let report = &found.report;
+    let note =
+        report.branch.map(|figures| format!("{} dimensions, {} cells", figures.dimension, figures.cells));
+    let (bound, done) = (ProvedBound::of(report), report.status == Status::Converged);
+    Ok(Found::bounded(found.network, bound, note, done))
+}
