@@ -183,7 +183,7 @@ fn synthetic_data_is_the_same_in_a_file_and_on_standard_output() {
 }
 
 /// The layout that `--json` promises.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 27] = [
     "schema",
     "samples",
     "features",
@@ -191,6 +191,7 @@ const KEYS: [&str; 26] = [
     "gamma",
     "upper_bound",
     "network_width",
+    "stationarity",
     "relaxation_value",
     "primal_infeasibility",
     "lower_bound",

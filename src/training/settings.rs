@@ -57,11 +57,6 @@ const MOST: f64 = 1000.0;
 /// n m² is at most this where m is above the fewest.
 const SIZE: f64 = 1.6e8;
 
-/// The widest start for so many samples.
-fn widest(samples: f64) -> f64 {
-    (SIZE / samples).sqrt().clamp(FEWEST, MOST)
-}
-
 impl TrainingSettings {
     /// Refuses a value out of its range.
     pub fn validate(&self) -> Result<()> {
@@ -73,9 +68,10 @@ impl TrainingSettings {
         Ok(())
     }
 
-    /// Neurons of a start at most: what memory is planned for.
-    pub(crate) fn most_neurons(&self, samples: usize) -> usize {
-        if self.width > 0 { self.width } else { widest(samples as f64) as usize }
+    /// Neurons that memory is planned for. Dense features are trained on in pieces, whatever the width, and sparse ones with the
+    /// fewest where there are many samples.
+    pub(crate) fn planned_width(&self) -> usize {
+        if self.width > 0 { self.width } else { FEWEST as usize }
     }
 
     /// Neurons of a random start.
@@ -87,7 +83,7 @@ impl TrainingSettings {
         let features = problem.stored_features().squared_norm() / problem.inputs() as f64;
         let scale = (features * problem.targets().squared_norm_l2()).sqrt();
         let wanted = NEURONS * (problem.weight_decay() / scale).powf(POWER);
-        let affordable = widest(samples);
+        let affordable = (SIZE / samples).sqrt().max(FEWEST);
         let width = wanted.clamp(FEWEST, MOST).min(affordable).min((2.0 * samples).max(FEWEST));
         if width.is_finite() { width as usize } else { FEWEST as usize }
     }
