@@ -183,7 +183,7 @@ fn synthetic_data_is_the_same_in_a_file_and_on_standard_output() {
 }
 
 /// The layout that `--json` promises.
-const KEYS: [&str; 29] = [
+const KEYS: [&str; 30] = [
     "schema",
     "samples",
     "features",
@@ -192,6 +192,7 @@ const KEYS: [&str; 29] = [
     "upper_bound",
     "network_width",
     "method",
+    "stationarity",
     "relaxation_value",
     "primal_infeasibility",
     "lower_bound",

@@ -59,7 +59,14 @@ fn a_small_problem() {
 #[test]
 fn iris_to_a_loose_tolerance() {
     let Some((x, y)) = published("iris_train") else { return };
-    let training = TrainingSettings { width: 20, starts: 2, iterations: 100, rounds: 2, seed: 0 };
+    let training = TrainingSettings {
+        width: 20,
+        starts: 2,
+        iterations: 100,
+        rounds: 2,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let settings = CertifySettings {
         method: Method::Relaxation,
         tolerance: 0.2,
@@ -74,7 +81,14 @@ fn iris_to_a_loose_tolerance() {
 fn a_hundred_and_thirty_samples() {
     let (x, noise) = (gaussian(3, 130, 6), gaussian(4, 130, 2));
     let y = Mat::from_fn(130, 2, |i, j| x[(i, j)].abs() - x[(i, 2)].max(0.0) + 0.3 * noise[(i, j)]);
-    let training = TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 1, seed: 0 };
+    let training = TrainingSettings {
+        width: 20,
+        starts: 1,
+        iterations: 100,
+        rounds: 1,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let settings = CertifySettings {
         method: Method::Relaxation,
         tolerance: 0.02,

@@ -84,7 +84,7 @@ fn small_blocks_do_not_cost_it_either() {
 }
 
 fn small_training() -> TrainingSettings {
-    TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, seed: 0 }
+    TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, ..TrainingSettings::default() }
 }
 
 /// Stops the run after a number of reports.

@@ -27,7 +27,13 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         report.outputs,
         plain(report.gamma)
     )?;
-    writeln!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
+    write!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
+    match report.stationarity {
+        Some(ratio) if ratio > 0.0 => {
+            writeln!(text, "; stationarity {ratio:.6}, by estimate, 1 at an optimum")?
+        }
+        _ => writeln!(text)?,
+    }
     writeln!(
         text,
         "lower bound   {} on the objective of every network of any width, {}",
