@@ -187,7 +187,18 @@ impl<'a> BranchAndBound<'a> {
         control: &Control,
         progress: &mut dyn FnMut(BranchProgress),
     ) -> Result<BranchStatus> {
-        self.best.status = self.walk(settings, control, progress)?;
+        self.run_keeping(settings, control, progress, &mut |_| {})
+    }
+
+    /// [`run`](Self::run), which shows what it has come to after every level that is proved and every training.
+    pub(crate) fn run_keeping(
+        &mut self,
+        settings: &BranchSettings,
+        control: &Control,
+        progress: &mut dyn FnMut(BranchProgress),
+        keep: &mut dyn FnMut(&Branched),
+    ) -> Result<BranchStatus> {
+        self.best.status = self.walk(settings, control, progress, keep)?;
         self.best.forecast = match self.best.status {
             BranchStatus::Reached | BranchStatus::OutOfReach => None,
             _ => self.ladder.forecast(self.tolerance),
@@ -195,11 +206,35 @@ impl<'a> BranchAndBound<'a> {
         Ok(self.best.status)
     }
 
+    /// Takes over the bound of a W that an earlier run has found, if it can be proved again within the budget.
+    ///
+    /// Errors: a W that does not satisfy its claim ([`Error::Refused`]).
+    pub(crate) fn recall(
+        &mut self,
+        w: &Mat<f64>,
+        settings: &BranchSettings,
+        control: &Control,
+        progress: &mut dyn FnMut(BranchProgress),
+    ) -> Result<()> {
+        let claim = NeuronClaim::new(self.problem, w.clone())?;
+        self.best.dimension = claim.dimension();
+        match self.search(&claim, 0.0, settings, control, progress)? {
+            Step::Violated(_) => Err(Error::Refused("W does not satisfy its claim".into())),
+            Step::Proved | Step::Ended(_) => {
+                // What it tells is of this W, not of the network's.
+                self.ladder = Ladder::default();
+                self.best.epsilon = None;
+                Ok(())
+            }
+        }
+    }
+
     fn walk(
         &mut self,
         settings: &BranchSettings,
         control: &Control,
         progress: &mut dyn FnMut(BranchProgress),
+        keep: &mut dyn FnMut(&Branched),
     ) -> Result<BranchStatus> {
         let mut stalled = false;
         for round in 0..=settings.rounds {
@@ -219,7 +254,7 @@ impl<'a> BranchAndBound<'a> {
                     Step::Proved if self.is_reached() => return Ok(BranchStatus::Reached),
                     // Nothing below the last violation can be proved of this network.
                     Step::Proved if stalled => return Ok(BranchStatus::Stalled),
-                    Step::Proved => {}
+                    Step::Proved => keep(&self.best),
                     Step::Violated(violators) => break violators,
                     Step::Ended(status) => return Ok(status),
                 }
@@ -228,6 +263,7 @@ impl<'a> BranchAndBound<'a> {
                 break;
             }
             stalled = !self.insert(&violators, control);
+            keep(&self.best);
             if stalled {
                 self.ladder.retreat();
             }
@@ -265,8 +301,8 @@ impl<'a> BranchAndBound<'a> {
         let level = (1.0 + epsilon) * self.problem.weight_decay();
         let (lower_bound, upper_bound) = (self.best.lower_bound(), self.upper_bound());
         let budget = SearchSettings {
-            cells: settings.search.cells - self.best.cells,
-            visits: settings.search.visits - self.best.visits,
+            cells: settings.search.cells.saturating_sub(self.best.cells),
+            visits: settings.search.visits.saturating_sub(self.best.visits),
         };
         let search = claim.search(level, &budget, control, &mut |search| {
             progress(BranchProgress { search, epsilon, lower_bound, upper_bound });
