@@ -14,7 +14,9 @@ use relucert::relaxation::Lifting;
 use relucert::repair::{RepairSettings, certify_dual, dual_point, repair};
 use relucert::report::Status;
 use relucert::training::{TrainingSettings, polish, train};
-use relucert::{Blocks, Certified, CertifySettings, Control, Network, Silent, TrainingProblem, certify};
+use relucert::{
+    Blocks, Certified, CertifySettings, Control, Method, Network, Silent, TrainingProblem, certify,
+};
 
 /// Value of the relaxation with its relative width, and the best trained network known.
 struct Reference {
@@ -164,8 +166,16 @@ fn small(seed: u64) -> (Mat<f64>, Mat<f64>) {
 const SMALL_GAMMA: f64 = 0.4;
 
 fn quick(problem: &TrainingProblem, tolerance: f64) -> Certified {
-    let training = TrainingSettings { width: 8, starts: 1, iterations: 100, rounds: 2, seed: 0 };
-    let settings = CertifySettings { tolerance, training, ..CertifySettings::default() };
+    let training = TrainingSettings {
+        width: 8,
+        starts: 1,
+        iterations: 100,
+        rounds: 2,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
+    let settings =
+        CertifySettings { method: Method::Relaxation, tolerance, training, ..CertifySettings::default() };
     certify(problem, &settings, &Control::new(), &mut Silent).unwrap()
 }
 
@@ -237,7 +247,14 @@ fn every_dual_point_bounds_every_network() {
         let (x, y) = small(seed);
         let problem = problem(&x, &y, gamma);
         let control = Control::new();
-        let training = TrainingSettings { width: 8, starts: 1, iterations: 100, rounds: 2, seed };
+        let training = TrainingSettings {
+            width: 8,
+            starts: 1,
+            iterations: 100,
+            rounds: 2,
+            seed,
+            ..TrainingSettings::default()
+        };
         let trained = train(&problem, &training, &control);
         let random = Network::new(gaussian(seed, 3, 4), gaussian(seed + 1, 2, 4)).unwrap();
         let polished = polish(&problem, random.hidden(), &training, &control);

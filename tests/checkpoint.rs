@@ -25,7 +25,14 @@ fn settings(blocks: usize, path: Option<&Path>) -> CertifySettings {
     CertifySettings {
         tolerance: 1e-3,
         blocks: Blocks::Count(blocks),
-        training: TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, seed: 0 },
+        training: TrainingSettings {
+            width: 8,
+            starts: 1,
+            iterations: 50,
+            rounds: 1,
+            seed: 0,
+            ..TrainingSettings::default()
+        },
         method: Method::LowRank,
         checkpoint: path.map(|path| Checkpoint { interval: Duration::ZERO, ..Checkpoint::new(path) }),
         ..CertifySettings::default()

@@ -5,7 +5,7 @@ mod common;
 use faer::{Mat, Side};
 use npyz::npz::NpzArchive;
 use relucert::data::{CsvOptions, load};
-use relucert::{CertifySettings, Control, Cuts, Silent, TrainingProblem, certify};
+use relucert::{CertifySettings, Control, Cuts, Method, Silent, TrainingProblem, certify};
 use std::path::Path;
 
 /// Shape and row-major values of one array.
@@ -31,7 +31,7 @@ fn a_saved_certificate_with_cuts_proves_the_reported_bound() {
 }
 
 fn check(problem: &TrainingProblem, cuts: Cuts) {
-    let settings = CertifySettings { cuts, ..CertifySettings::default() };
+    let settings = CertifySettings { method: Method::Relaxation, cuts, ..CertifySettings::default() };
     let certified = certify(problem, &settings, &Control::new(), &mut Silent).unwrap();
     let folder = tempfile::tempdir().unwrap();
     certified.save(problem, folder.path()).unwrap();

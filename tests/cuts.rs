@@ -19,7 +19,7 @@ use relucert::{
 };
 
 fn run(problem: &TrainingProblem, cuts: Cuts) -> Certified {
-    let settings = CertifySettings { cuts, ..CertifySettings::default() };
+    let settings = CertifySettings { method: Method::Relaxation, cuts, ..CertifySettings::default() };
     certify(problem, &settings, &Control::new(), &mut Silent).unwrap()
 }
 

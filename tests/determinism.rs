@@ -5,7 +5,7 @@ mod common;
 use common::{gaussian, problem, published};
 use faer::Mat;
 use relucert::training::TrainingSettings;
-use relucert::{Certified, CertifySettings, Control, Silent, TrainingProblem, certify};
+use relucert::{Certified, CertifySettings, Control, Method, Silent, TrainingProblem, certify};
 
 /// Everything a run hands out, but for times.
 fn bits(certified: &Certified) -> Vec<u64> {
@@ -49,15 +49,30 @@ fn assert_same_bits(problem: &TrainingProblem, settings: &CertifySettings) {
 fn a_small_problem() {
     let (x, noise) = (gaussian(1, 14, 3), gaussian(2, 14, 2));
     let y = Mat::from_fn(14, 2, |i, j| x[(i, j)].abs() + 0.3 * noise[(i, j)]);
-    assert_same_bits(&problem(&x, &y, 0.2), &CertifySettings::default());
+    assert_same_bits(
+        &problem(&x, &y, 0.2),
+        &CertifySettings { method: Method::Relaxation, ..CertifySettings::default() },
+    );
 }
 
 /// Large enough for the factorisations that are shared between threads.
 #[test]
 fn iris_to_a_loose_tolerance() {
     let Some((x, y)) = published("iris_train") else { return };
-    let training = TrainingSettings { width: 20, starts: 2, iterations: 100, rounds: 2, seed: 0 };
-    let settings = CertifySettings { tolerance: 0.2, training, ..CertifySettings::default() };
+    let training = TrainingSettings {
+        width: 20,
+        starts: 2,
+        iterations: 100,
+        rounds: 2,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
+    let settings = CertifySettings {
+        method: Method::Relaxation,
+        tolerance: 0.2,
+        training,
+        ..CertifySettings::default()
+    };
     assert_same_bits(&problem(&x, &y, 0.5), &settings);
 }
 
@@ -66,7 +81,19 @@ fn iris_to_a_loose_tolerance() {
 fn a_hundred_and_thirty_samples() {
     let (x, noise) = (gaussian(3, 130, 6), gaussian(4, 130, 2));
     let y = Mat::from_fn(130, 2, |i, j| x[(i, j)].abs() - x[(i, 2)].max(0.0) + 0.3 * noise[(i, j)]);
-    let training = TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 1, seed: 0 };
-    let settings = CertifySettings { tolerance: 0.02, training, ..CertifySettings::default() };
+    let training = TrainingSettings {
+        width: 20,
+        starts: 1,
+        iterations: 100,
+        rounds: 1,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
+    let settings = CertifySettings {
+        method: Method::Relaxation,
+        tolerance: 0.02,
+        training,
+        ..CertifySettings::default()
+    };
     assert_same_bits(&problem(&x, &y, 3.0), &settings);
 }

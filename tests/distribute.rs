@@ -14,7 +14,14 @@ use std::path::PathBuf;
 fn setting() -> (TrainingProblem, Network, CertifySettings) {
     let data = TeacherSettings { samples: 60, features: 3, outputs: 2, ..TeacherSettings::default() };
     let problem = teacher(&data).unwrap().problem(0.6).unwrap();
-    let training = TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, seed: 0 };
+    let training = TrainingSettings {
+        width: 8,
+        starts: 1,
+        iterations: 50,
+        rounds: 1,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let network = train(&problem, &training, &Control::new());
     (problem, network, CertifySettings { blocks: Blocks::Count(3), ..CertifySettings::default() })
 }

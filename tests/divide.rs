@@ -18,7 +18,14 @@ fn teacher_problem(samples: usize, gamma: f64, seed: u64) -> TrainingProblem {
 }
 
 fn divided(problem: &TrainingProblem, blocks: Blocks, control: &Control) -> relucert::Result<Certified> {
-    let training = TrainingSettings { width: 12, starts: 1, iterations: 100, rounds: 2, seed: 0 };
+    let training = TrainingSettings {
+        width: 12,
+        starts: 1,
+        iterations: 100,
+        rounds: 2,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let settings = CertifySettings { blocks, training, ..CertifySettings::default() };
     certify(problem, &settings, control, &mut Silent)
 }
@@ -26,7 +33,8 @@ fn divided(problem: &TrainingProblem, blocks: Blocks, control: &Control) -> relu
 #[test]
 fn blocks_bound_the_whole_and_fewer_blocks_bound_it_better() {
     let problem = teacher_problem(64, 0.6, 1);
-    let training = TrainingSettings { width: 12, starts: 1, iterations: 100, rounds: 2, seed: 0 };
+    let training =
+        TrainingSettings { width: 12, starts: 1, iterations: 100, rounds: 2, ..TrainingSettings::default() };
     let whole = certify_by_interior_point(
         &problem,
         &ReferenceSettings::default(),

@@ -4,10 +4,14 @@ use faer::Mat;
 use relucert::certificate::Grade;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::report::Status;
-use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
+use relucert::{CertifySettings, Control, Method, Silent, TrainingProblem, certify};
+
+fn relaxation() -> CertifySettings {
+    CertifySettings { method: Method::Relaxation, ..CertifySettings::default() }
+}
 
 fn check(problem: &TrainingProblem) {
-    let found = certify(problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap();
+    let found = certify(problem, &relaxation(), &Control::new(), &mut Silent).unwrap();
     let report = &found.report;
     assert_eq!((report.status, report.grade), (Status::Converged, Grade::Verified));
     assert!(report.lower_bound <= report.upper_bound);
@@ -32,7 +36,7 @@ fn a_weight_decay_beyond_what_a_proof_handles_is_not_called_converged() {
     let data = teacher(&TeacherSettings { samples: 12, features: 3, ..TeacherSettings::default() }).unwrap();
     for (gamma, status) in [(1e300, Status::Unproved), (1e40, Status::Unproved), (1e-300, Status::Stalled)] {
         let problem = data.problem(gamma).unwrap();
-        let found = certify(&problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap();
+        let found = certify(&problem, &relaxation(), &Control::new(), &mut Silent).unwrap();
         let report = &found.report;
         assert!(
             0.0 <= report.lower_bound.value() && report.lower_bound.value() <= report.upper_bound.value(),

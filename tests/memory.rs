@@ -13,7 +13,14 @@ fn problem(samples: usize) -> TrainingProblem {
 }
 
 fn settings(blocks: Blocks, memory_limit: Option<u64>) -> CertifySettings {
-    let training = TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 0, seed: 0 };
+    let training = TrainingSettings {
+        width: 8,
+        starts: 1,
+        iterations: 50,
+        rounds: 0,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     CertifySettings { blocks, memory_limit, training, tolerance: 1e-2, ..CertifySettings::default() }
 }
 

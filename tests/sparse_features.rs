@@ -12,7 +12,7 @@ use relucert::io::{load_problem, save_certificate, save_problem, verify};
 use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, Whitening, descent, train};
 use relucert::{
-    Blocks, Certified, CertifySettings, Control, Features, Network, Silent, TrainingProblem, certify,
+    Blocks, Certified, CertifySettings, Control, Features, Method, Network, Silent, TrainingProblem, certify,
 };
 use sprs::{CsMat, TriMat};
 
@@ -49,8 +49,15 @@ fn solve(problem: &TrainingProblem, settings: &CertifySettings) -> Certified {
 }
 
 fn quick() -> CertifySettings {
-    let training = TrainingSettings { width: 8, starts: 1, iterations: 100, rounds: 2, seed: 0 };
-    CertifySettings { training, ..CertifySettings::default() }
+    let training = TrainingSettings {
+        width: 8,
+        starts: 1,
+        iterations: 100,
+        rounds: 2,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
+    CertifySettings { method: Method::Relaxation, training, ..CertifySettings::default() }
 }
 
 fn close(a: f64, b: f64, tolerance: f64) -> bool {
@@ -184,7 +191,14 @@ fn the_number_of_threads_changes_no_bit() {
 fn training_on_sparse_features_reaches_what_it_reaches_on_dense_ones() {
     // Large enough for the sparse coordinates.
     let (sparse, dense) = twins(random_rows(8, 600, 400, 8), 2.0);
-    let settings = TrainingSettings { width: 10, starts: 1, iterations: 150, rounds: 3, seed: 0 };
+    let settings = TrainingSettings {
+        width: 10,
+        starts: 1,
+        iterations: 150,
+        rounds: 3,
+        seed: 0,
+        ..TrainingSettings::default()
+    };
     let [ours, theirs] = [&sparse, &dense].map(|p| train(p, &settings, &Control::new()).objective(p));
     assert!(ours <= 1.02 * theirs, "{ours} {theirs}");
     assert!(ours < 0.9 * sparse.zero_objective(), "{ours}");

@@ -84,7 +84,7 @@ fn small_blocks_do_not_cost_it_either() {
 }
 
 fn small_training() -> TrainingSettings {
-    TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, seed: 0 }
+    TrainingSettings { width: 8, starts: 1, iterations: 50, rounds: 1, ..TrainingSettings::default() }
 }
 
 /// Stops the run after a number of reports.
@@ -204,6 +204,8 @@ fn nearly_equal_samples_do_not_cost_the_proof() {
         "--bias",
         "--gamma",
         "68.5",
+        "--method",
+        "relaxation",
         "--json",
         "--quiet",
         "--save",
@@ -224,7 +226,7 @@ fn a_bound_that_could_not_be_proved_names_its_cause() {
     let folder = tempfile::tempdir().unwrap();
     let synth = ["synth", "teacher", "--samples", "12", "--features", "3", "--output", "d.csv"];
     assert!(relucert(folder.path(), &synth).status.success());
-    let run = ["certify", "d.csv", "--target", "y1,y2,y3", "--gamma", "1e40", "--quiet"];
+    let run = ["certify", "d.csv", "--target", "y1,y2,y3", "--gamma", "1e40", "--method", "relaxation"];
     let text = relucert(folder.path(), &run);
     let text = String::from_utf8_lossy(&text.stdout).into_owned();
     let line = text.lines().find(|line| line.starts_with("status")).unwrap();
@@ -268,7 +270,11 @@ fn late_or_explained(folder: &Path, run: &[&str], more: &[&str], limit: &str) {
 fn what_kept_a_run_from_ending_in_time_is_said() {
     let settings = TeacherSettings { samples: 20, features: 3, outputs: 1, ..TeacherSettings::default() };
     let problem = teacher(&settings).unwrap().problem(0.2).unwrap();
-    let settings = CertifySettings { training: small_training(), ..CertifySettings::default() };
+    let settings = CertifySettings {
+        method: Method::Relaxation,
+        training: small_training(),
+        ..CertifySettings::default()
+    };
     let run = |control: &Control| certify(&problem, &settings, control, &mut Silent).unwrap().report;
     assert_eq!(run(&Control::new()).overrun, None);
     let control = Control::new().within(Duration::from_millis(10));

@@ -7,7 +7,10 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::training::{TrainingSettings, polish, projected_objective, tidy, train};
+use relucert::training::{
+    TrainingSettings, curvature, insert, polish, projected_objective, rounded_objective, stationarity, tidy,
+    train,
+};
 use relucert::{Control, Network, TrainingProblem};
 use std::time::{Duration, Instant};
 
@@ -53,6 +56,29 @@ fn gradient_of_the_projected_objective_agrees_with_differences() {
             }
         }
     }
+}
+
+#[test]
+fn gradient_with_rounded_kinks_agrees_with_differences_and_so_does_the_curvature() {
+    let problem = random_problem(31, 60, 4, 3, 0.3);
+    let mut rng = Pcg64::seed_from_u64(32);
+    let (hidden, direction) = (gaussian(&mut rng, 4, 5), gaussian(&mut rng, 4, 5));
+    let fraction = 0.4;
+    let moved = |step: f64| {
+        let at = &hidden + &direction * step;
+        rounded_objective(&problem, at.as_ref(), fraction, hidden.as_ref()).unwrap()
+    };
+    let h = 1e-5;
+    let ((up, above), (down, below)) = (moved(h), moved(-h));
+    let (_, gradient) = moved(0.0);
+    let slope: f64 = (0..5).map(|j| (0..4).map(|i| gradient[(i, j)] * direction[(i, j)]).sum::<f64>()).sum();
+    assert!((slope - (up - down) / (2.0 * h)).abs() < 1e-5 * (1.0 + slope.abs()));
+    // The kinks are rounded to parabolas: differences across their ends leave errors of the order of h.
+    let curved = curvature(&problem, hidden.as_ref(), fraction, direction.as_ref()).unwrap();
+    let difference = (above - below) * (0.5 / h);
+    let error = (&curved - &difference).norm_l2() / curved.norm_l2();
+    assert!(error < 1e-3, "{error}");
+    assert!(curved.norm_l2() > 1.0);
 }
 
 #[test]
@@ -254,4 +280,142 @@ fn published_data_reach_the_best_known_networks() {
             assert!(value >= 0.5 * known, "{name}, {gamma}: {value} against {known}");
         }
     }
+}
+
+/// max |Wᵀ(Xu)₊|/γ|u| in three dimensions by a grid of the sphere and a compass search from its best points, and where.
+fn largest_ratio(problem: &TrainingProblem, network: &Network, steps: usize) -> (f64, [f64; 3]) {
+    let (x, y) = (problem.features(), problem.targets());
+    let residual = y - network.predict(x);
+    let ratio = |a: f64, b: f64| {
+        let u = [a.sin() * b.cos(), a.sin() * b.sin(), a.cos()];
+        let mut gain = vec![0.0; problem.outputs()];
+        for i in 0..problem.samples() {
+            let t: f64 = (0..3).map(|j| x[(i, j)] * u[j]).sum::<f64>().max(0.0);
+            gain.iter_mut().enumerate().for_each(|(k, gain)| *gain += t * residual[(i, k)]);
+        }
+        (gain.iter().map(|g| g * g).sum::<f64>().sqrt() / problem.weight_decay(), u)
+    };
+    let size = std::f64::consts::PI / steps as f64;
+    let mut grid: Vec<(f64, f64, f64)> = (0..=steps)
+        .flat_map(|a| (0..2 * steps).map(move |b| (size * a as f64, size * b as f64)))
+        .map(|(a, b)| (ratio(a, b).0, a, b))
+        .collect();
+    grid.sort_by(|p, q| q.0.total_cmp(&p.0));
+    let mut best = (0.0, [0.0; 3]);
+    for &(mut value, mut a, mut b) in &grid[..200] {
+        let mut step = size;
+        while step > 1e-9 {
+            let around = [(step, 0.0), (-step, 0.0), (0.0, step), (0.0, -step), (step, step), (-step, -step)];
+            let found = around.iter().map(|(p, q)| (ratio(a + p, b + q).0, a + p, b + q));
+            match found.max_by(|p, q| p.0.total_cmp(&q.0)).filter(|found| found.0 > value) {
+                Some(found) => (value, a, b) = found,
+                None => step *= 0.5,
+            }
+        }
+        if value > best.0 {
+            best = ratio(a, b);
+        }
+    }
+    best
+}
+
+#[test]
+fn inserting_what_violates_ends_at_a_global_optimum() {
+    let problem = random_problem(41, 40, 3, 2, 0.5);
+    let (settings, control) = (TrainingSettings::default(), Control::new());
+    // From nothing at all, with a search that has nothing to do with the library's.
+    let mut network = Network::empty(3, 2);
+    let mut value = network.objective(&problem);
+    for round in 0..40 {
+        let (ratio, u) = largest_ratio(&problem, &network, 200);
+        if ratio < 1.0 + 1e-6 {
+            break;
+        }
+        let better =
+            insert(&problem, &network, Mat::from_fn(3, 1, |i, _| u[i]).as_ref(), &settings, &control);
+        let found = better.objective(&problem);
+        assert!(found <= value, "round {round}: {found} after {value}");
+        (network, value) = (better, found);
+    }
+    let (ratio, _) = largest_ratio(&problem, &network, 200);
+    assert!(ratio < 1.0 + 1e-5, "{ratio}");
+    // The residual is nearly dual feasible, so its value bounds every network from below.
+    let residual = problem.targets() - network.predict(problem.features());
+    let inner: f64 =
+        (0..2).map(|k| (0..40).map(|i| residual[(i, k)] * problem.targets()[(i, k)]).sum::<f64>()).sum();
+    let bound = inner - 0.5 * residual.squared_norm_l2();
+    assert!((bound - value).abs() < 1e-5 * value, "{bound} {value}");
+    // Stationary to high accuracy: the neurons of the network have the ratio one, kinks or not.
+    let known = stationarity(&problem, &network, &settings, &control);
+    assert!((known - 1.0).abs() < 1e-6, "{known}");
+}
+
+#[test]
+fn inserting_is_never_worse_and_takes_any_directions() {
+    let problem = random_problem(43, 50, 5, 1, 1.0);
+    let (settings, control) = (TrainingSettings::default(), Control::new());
+    let mut rng = Pcg64::seed_from_u64(44);
+    let rough = Network::new(gaussian(&mut rng, 5, 6), gaussian(&mut rng, 1, 6)).unwrap();
+    let odd = Mat::from_fn(5, 3, |i, j| {
+        if j == 0 {
+            f64::NAN
+        } else if j == 1 {
+            0.0
+        } else {
+            1e-200 * i as f64
+        }
+    });
+    let none = Mat::zeros(5, 0);
+    for directions in
+        [odd.as_ref(), none.as_ref(), Mat::zeros(2, 1).as_ref(), gaussian(&mut rng, 5, 4).as_ref()]
+    {
+        let better = insert(&problem, &rough, directions, &settings, &control);
+        assert!(better.objective(&problem) < rough.objective(&problem));
+    }
+    let trained = train(&problem, &settings, &control);
+    let again = insert(&problem, &trained, gaussian(&mut rng, 5, 4).as_ref(), &settings, &control);
+    assert!(again.objective(&problem) <= trained.objective(&problem));
+    let stopped = Control::new();
+    stopped.cancel();
+    let same = insert(&problem, &trained, gaussian(&mut rng, 5, 4).as_ref(), &settings, &stopped);
+    assert!(same.objective(&problem) <= trained.objective(&problem));
+}
+
+#[test]
+fn stationarity_is_what_a_grid_finds() {
+    let problem = random_problem(51, 30, 3, 2, 0.4);
+    let settings = TrainingSettings { rounds: 0, width: 3, iterations: 5, ..TrainingSettings::default() };
+    let network = train(&problem, &settings, &Control::new());
+    let (grid, _) = largest_ratio(&problem, &network, 200);
+    let found = stationarity(&problem, &network, &settings, &Control::new());
+    assert!(found >= grid * (1.0 - 1e-9), "{found} {grid}");
+    assert!(found <= grid * 1.01, "{found} {grid}");
+    assert_eq!(stationarity(&problem, &Network::empty(4, 2), &settings, &Control::new()), 0.0);
+}
+
+#[test]
+fn many_samples_give_the_same_bits_on_any_number_of_threads() {
+    let problem = random_problem(61, 4000, 4, 2, 40.0);
+    let settings = TrainingSettings { rounds: 3, ..TrainingSettings::default() };
+    let with = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let network = train(&problem, &settings, &Control::new());
+            let directions = Mat::from_fn(4, 2, |i, j| (i as f64 - j as f64).sin());
+            insert(&problem, &network, directions.as_ref(), &settings, &Control::new())
+        })
+    };
+    let (one, two, eight) = (bits(&with(1)), bits(&with(2)), bits(&with(8)));
+    assert!(!one.is_empty());
+    assert!(one == two && two == eight);
+}
+
+#[test]
+fn a_deadline_is_kept_on_many_samples() {
+    let problem = random_problem(71, 100_000, 10, 3, 100.0);
+    let begin = Instant::now();
+    let control = Control::new().within(Duration::from_millis(1500));
+    let network = train(&problem, &TrainingSettings::default(), &control);
+    assert!(begin.elapsed() < Duration::from_secs(4), "{:?}", begin.elapsed());
+    assert!(network.objective(&problem) <= problem.zero_objective());
 }

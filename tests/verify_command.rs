@@ -41,7 +41,7 @@ const GAP: &str = "gap           ";
 fn no_bound_is_printed_above_the_proved_one() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("simple.csv"), SIMPLE).unwrap();
-    let arguments = ["certify", "simple.csv", "--gamma", "10", "--save", "out"];
+    let arguments = ["certify", "simple.csv", "--gamma", "10", "--method", "relaxation", "--save", "out"];
     let output = relucert(folder.path(), &arguments);
     let printed = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{printed}");

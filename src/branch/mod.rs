@@ -145,6 +145,8 @@ pub struct BranchAndBound<'a> {
 enum Step {
     Proved,
     Violated(Vec<Vec<f64>>),
+    /// The claim nearly fails: cells beside its largest value could be neither closed nor split.
+    Tight,
     Ended(BranchStatus),
 }
 
@@ -220,7 +222,7 @@ impl<'a> BranchAndBound<'a> {
         self.best.dimension = claim.dimension();
         match self.search(&claim, 0.0, settings, control, progress)? {
             Step::Violated(_) => Err(Error::Refused("W does not satisfy its claim".into())),
-            Step::Proved | Step::Ended(_) => {
+            Step::Proved | Step::Tight | Step::Ended(_) => {
                 // What it tells is of this W, not of the network's.
                 self.ladder = Ladder::default();
                 self.best.epsilon = None;
@@ -256,6 +258,13 @@ impl<'a> BranchAndBound<'a> {
                     Step::Proved if stalled => return Ok(BranchStatus::Stalled),
                     Step::Proved => keep(&self.best),
                     Step::Violated(violators) => break violators,
+                    // A little above there may be room, if the level before was not there already.
+                    Step::Tight if stalled => return Ok(BranchStatus::Stalled),
+                    Step::Tight => {
+                        stalled = true;
+                        self.ladder.violated(epsilon, epsilon);
+                        self.ladder.retreat();
+                    }
                     Step::Ended(status) => return Ok(status),
                 }
             };
@@ -322,7 +331,12 @@ impl<'a> BranchAndBound<'a> {
             self.ladder.violated(epsilon, search.largest / self.problem.weight_decay() - 1.0);
             return Ok(Step::Violated(search.violators));
         }
-        Ok(Step::Ended(if control.should_stop() { BranchStatus::Stopped } else { BranchStatus::Budget }))
+        let is_spent = search.cells >= budget.cells || search.visits >= budget.visits;
+        Ok(match (control.should_stop(), is_spent) {
+            (true, _) => Step::Ended(BranchStatus::Stopped),
+            (false, true) => Step::Ended(BranchStatus::Budget),
+            (false, false) => Step::Tight,
+        })
     }
 
     /// Trains with the directions as further neurons; whether the objective fell.

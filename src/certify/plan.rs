@@ -71,7 +71,7 @@ pub fn estimated_memory_bytes(
     blocks: usize,
     at_once: usize,
 ) -> u64 {
-    let width = crate::training::TrainingSettings::default().width;
+    let width = crate::training::TrainingSettings::default().planned_width();
     let (method, cuts) = (Method::Auto, Cuts::None);
     let sizes = Sizes { samples, inputs, outputs, width, method, cuts, rounds: 0, entries: None };
     sizes.total(blocks.max(1), at_once) as u64
@@ -98,7 +98,7 @@ impl Sizes {
             samples: problem.samples(),
             inputs: problem.inputs(),
             outputs: problem.outputs(),
-            width: settings.training.width,
+            width: settings.training.planned_width(),
             method: settings.method,
             rounds: settings.prices.rounds(),
             cuts: settings.cuts,

@@ -122,6 +122,10 @@ pub struct Report {
     pub upper_bound: UpperBound,
     /// m.
     pub network_width: usize,
+    /// ESTIMATE of how far the network is from optimal: the largest |Wᵀ(Xu)₊|/γ‖u‖ that a search over directions u found for
+    /// its residual W, 1 at a global optimum; null where the run was stopped before it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub stationarity: Option<f64>,
     /// What the lower bound comes from.
     pub method: Road,
     /// Value of the relaxation at the solver's point; null where none was solved, as in a run that was stopped.
@@ -281,6 +285,7 @@ impl Report {
             status,
             cause: None,
             overrun: None,
+            stationarity: None,
             seconds,
             peak_memory_bytes: peak_memory_bytes(),
         }

@@ -20,7 +20,7 @@ use crate::problem::{Network, TrainingProblem};
 use crate::progress::Observer;
 use crate::relaxation::LiftedFactor;
 use crate::repair::certify_dual_with;
-use crate::training::{TrainingSettings, is_exhaustive, polish, train};
+use crate::training::{TrainingSettings, is_exhaustive, polish, stationarity, train};
 use faer::{Mat, MatRef};
 use std::sync::Mutex;
 use std::time::Instant;
@@ -201,6 +201,7 @@ pub(crate) fn run(
             }
             let mut report = Report::assemble(problem, found, &certificate, &proof, &relaxed, seconds);
             report.searched(search.figures());
+            report.stationarity = ratio(problem, found, &training, control);
             report.overrun = watch.line();
             let trained = (network.clone(), seconds.round);
             let certified = Certified { network: found.clone(), certificate, proof, report };
@@ -226,6 +227,7 @@ pub(crate) fn run(
             report.searched(search.figures());
         }
         report.cause = divided.cause.filter(|_| report.status == Status::Unproved);
+        report.stationarity = ratio(problem, &network, &training, control);
         report.overrun = watch.line();
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
@@ -292,6 +294,7 @@ pub(crate) fn run(
     if report.status == Status::Unproved {
         report.cause = Some(cause(problem, &relaxation.dual, &proving));
     }
+    report.stationarity = ratio(problem, &network, &training, control);
     watch.ended("training from the solution of the relaxation");
     report.overrun = watch.line();
     // Where nothing was left to solve, the network lifted is a solution.
@@ -299,6 +302,17 @@ pub(crate) fn run(
     let solution =
         relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
     Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })
+}
+
+/// The largest ratio that a search over neurons finds; none where the run has to end.
+fn ratio(
+    problem: &TrainingProblem,
+    network: &Network,
+    training: &TrainingSettings,
+    control: &Control,
+) -> Option<f64> {
+    let found = (!control.should_stop()).then(|| stationarity(problem, network, training, control));
+    found.filter(|_| !control.should_stop())
 }
 
 /// The bound that takes no search, or that no objective is negative.

@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
+use relucert::training::Effort;
 use relucert::{Blocks, Cuts, Method, Prices};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -82,6 +83,9 @@ pub(super) struct CertifyOptions {
     /// Sublinear forms that tighten the relaxation: none, auto, or the most to use (for each block)
     #[arg(long, value_name = "K", default_value = "none", value_parser = cuts)]
     pub(super) cuts: Cuts,
+    /// How long training goes on where that still wins something: low, normal or high
+    #[arg(long, value_name = "EFFORT", default_value = "normal", value_parser = effort)]
+    pub(super) effort: Effort,
     /// Stop after this long with the best bound so far, e.g. 500ms, 60s, 5m, 2h
     #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
     pub(super) time_limit: Option<Duration>,
@@ -264,6 +268,11 @@ fn blocks(text: &str) -> Result<Blocks, String> {
         _ if text == "auto" => Ok(Blocks::Auto),
         _ => Err("it must be auto or a positive number".into()),
     }
+}
+
+fn effort(text: &str) -> Result<Effort, String> {
+    let found = Effort::ALL.iter().find(|(_, name)| *name == text);
+    found.map(|(effort, _)| *effort).ok_or_else(|| "it must be low, normal or high".into())
 }
 
 fn prices(text: &str) -> Result<Prices, String> {

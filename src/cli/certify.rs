@@ -8,6 +8,7 @@ use crate::render::pictures::{self, Moment};
 use crate::render::summary;
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, Dataset, Task, load};
+use relucert::training::TrainingSettings;
 use relucert::{
     Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify,
     certify_network, write_whole,
@@ -29,6 +30,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             blocks: options.blocks,
             prices: options.prices,
             cuts: options.cuts,
+            training: TrainingSettings { effort: options.effort, ..TrainingSettings::default() },
             method,
             proof: ProofSettings {
                 failure_probability: options.failure_probability,

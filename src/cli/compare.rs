@@ -12,6 +12,7 @@ use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
 use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compare};
 use relucert::data::{Dataset, Task};
+use relucert::training::TrainingSettings;
 use relucert::{CertifySettings, Control, Error, Result, write_whole};
 use std::time::Duration;
 
@@ -53,6 +54,7 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
         certify: CertifySettings {
             tolerance: common.tolerance,
             blocks: common.blocks,
+            training: TrainingSettings { effort: common.effort, ..TrainingSettings::default() },
             proof: ProofSettings {
                 failure_probability: common.failure_probability,
                 ..ProofSettings::default()

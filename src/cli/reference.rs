@@ -16,7 +16,8 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
         ));
     }
     run_with(options, |problem, control| {
-        let training = TrainingSettings { seed: options.seed, ..TrainingSettings::default() };
+        let training =
+            TrainingSettings { effort: options.effort, seed: options.seed, ..TrainingSettings::default() };
         let mut log = Log { shown: !options.quiet && std::io::stderr().is_terminal(), headed: false };
         let mut history = Vec::new();
         let mut observer = |line: &ReferenceIteration| {

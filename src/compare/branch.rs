@@ -1,11 +1,9 @@
 //! The row of branch and bound.
 
-use super::ProvedBound;
-use super::stages::Found;
 use crate::branch::BranchSettings;
 use crate::certificate::branch::SearchSettings;
 use crate::certify::by_branch::LONG;
-use crate::certify::report::Status;
+use crate::certify::certified::Certified;
 use crate::certify::run::run;
 use crate::certify::settings::{Blocks, CertifySettings, Method, Prices};
 use crate::control::Control;
@@ -20,7 +18,7 @@ pub(super) fn find(
     known: &CertifySettings,
     seed: u64,
     control: &Control,
-) -> Result<Found> {
+) -> Result<Certified> {
     let search =
         SearchSettings { visits: known.branch.search.visits.min(LONG), ..known.branch.search.clone() };
     let settings = CertifySettings {
@@ -34,10 +32,5 @@ pub(super) fn find(
         checkpoint: None,
         ..known.clone()
     };
-    let found = run(problem, None, &settings, control, &mut Silent)?.certified;
-    let report = &found.report;
-    let note =
-        report.branch.map(|figures| format!("{} dimensions, {} cells", figures.dimension, figures.cells));
-    let (bound, done) = (ProvedBound::of(report), report.status == Status::Converged);
-    Ok(Found::bounded(found.network, bound, note, done))
+    Ok(run(problem, None, &settings, control, &mut Silent)?.certified)
 }

@@ -7,6 +7,7 @@ use crate::baselines::descent::{DescentSettings, Rule, descend};
 use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
 use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
+use crate::certify::certified::Certified;
 use crate::certify::report::Status;
 use crate::certify::run::{Stages, run as certify_stages};
 use crate::certify::settings::{CertifySettings, Method as Solver};
@@ -48,7 +49,7 @@ enum Model {
 
 /// A row in the making.
 #[derive(Default)]
-pub(super) struct Found {
+struct Found {
     model: Option<Model>,
     bound: Option<ProvedBound>,
     estimate: Option<Estimate>,
@@ -64,16 +65,6 @@ pub(super) struct Found {
 impl Found {
     fn network(network: Network) -> Self {
         Self { model: Some(Model::Network(network)), ..Self::default() }
-    }
-
-    /// A network with a bound of its own.
-    pub(super) fn bounded(
-        network: Network,
-        bound: Option<ProvedBound>,
-        note: Option<String>,
-        done: bool,
-    ) -> Self {
-        Self { bound, note, unconverged: !done, ..Self::network(network) }
     }
 }
 
@@ -172,7 +163,7 @@ impl<'a> Bench<'a> {
                 let settings = TrainingSettings { seed, ..self.settings.certify.training.clone() };
                 Ok(Found::network(train(self.problem, &settings, control)))
             }
-            Method::Branch => branch::find(self.problem, &self.settings.certify, seed, control),
+            Method::Branch => branch::find(self.problem, &self.settings.certify, seed, control).map(searched),
             Method::Certify => self.stages(control).map(certified),
             Method::Polish => self.stages(control).and_then(polished),
             Method::Splitting => self.splitting(control),
@@ -393,6 +384,18 @@ fn polished(stages: &Stages) -> Result<Found> {
                 .into(),
         )),
         None => Err(Error::Input(NO_SOLUTION.into())),
+    }
+}
+
+fn searched(found: Certified) -> Found {
+    let report = &found.report;
+    let note =
+        report.branch.map(|figures| format!("{} dimensions, {} cells", figures.dimension, figures.cells));
+    Found {
+        bound: ProvedBound::of(report),
+        note,
+        unconverged: report.status != Status::Converged,
+        ..Found::network(found.network)
     }
 }
 

@@ -3,7 +3,7 @@
 use relucert::Report;
 use relucert::branch::BranchStatus;
 use relucert::certificate::Grade;
-use relucert::report::{BranchFigures, Status};
+use relucert::report::{BranchFigures, Road, Status};
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
@@ -27,7 +27,13 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         report.outputs,
         plain(report.gamma)
     )?;
-    writeln!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
+    write!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
+    match report.stationarity {
+        Some(ratio) if ratio > 0.0 => {
+            writeln!(text, "; stationarity {ratio:.6}, by estimate, 1 at an optimum")?
+        }
+        _ => writeln!(text)?,
+    }
     writeln!(
         text,
         "lower bound   {} on the objective of every network of any width, {}",
@@ -38,10 +44,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
         Grade::None => writeln!(text, "gap           not known without a proof")?,
         _ => writeln!(text, "gap           {}: no network improves on this one by more", report.gap)?,
     }
-    if let Some(figures) = &report.branch {
+    if let Some(figures) = report.branch.as_ref().filter(|figures| figures.status != BranchStatus::OutOfReach)
+    {
         search(text, report, figures)?;
     }
-    let relaxed = report.branch.is_none() || report.relaxation_value.is_some();
+    let relaxed = report.method != Road::Branch || report.relaxation_value.is_some();
     match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
         (Some(value), Some(gap), Some(infeasibility)) => writeln!(
             text,
@@ -118,7 +125,6 @@ fn search(text: &mut String, report: &Report, figures: &BranchFigures) -> std::f
     )?;
     match figures.status {
         BranchStatus::Reached => writeln!(text, ": globally optimal to {}", report.gap)?,
-        BranchStatus::OutOfReach => writeln!(text, ": more dimensions than it reaches")?,
         BranchStatus::Stalled => writeln!(text, ": training made nothing of the directions it found")?,
         BranchStatus::Stopped => writeln!(text, ": stopped before the tolerance was reached")?,
         _ => writeln!(text, ": the tolerance would have taken more than it was allowed")?,

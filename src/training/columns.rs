@@ -219,13 +219,4 @@ impl ColumnSpace {
             None => times_vector(&self.rows, z, out),
         }
     }
-
-    /// (X D F)ᵀ of one column.
-    pub fn gradient(&self, slope: &[f64], out: &mut [f64]) {
-        times_vector(&self.columns, slope, out);
-        if self.correction.is_some() {
-            let image = self.corrected(MatRef::from_column_major_slice(out, out.len(), 1), |g| g);
-            out.copy_from_slice(image.col_as_slice(0));
-        }
-    }
 }

@@ -6,7 +6,8 @@ use super::whitening::Whitening;
 use crate::linalg::dense::product;
 use crate::linalg::vector::{axpy, dot};
 use crate::problem::{Features, Network, TrainingProblem};
-use faer::{Mat, MatMut, MatRef};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatMut, MatRef, Par};
 
 /// Sparse features have many weak directions: the floor under their lengths is as much higher, because the weights that a
 /// neuron gets are far below those of one that fits everything.
@@ -110,11 +111,31 @@ impl Coordinates {
         }
     }
 
-    /// The same in place.
-    pub fn preactivation_into(&self, z: MatRef<'_, f64>, out: &mut Mat<f64>) {
+    /// The same for some of the rows of dense features, by column.
+    pub fn preactivation_rows(&self, z: MatRef<'_, f64>, from: usize, rows: usize, out: &mut [f64]) {
+        let mut out = MatMut::from_column_major_slice_mut(out, rows, z.ncols());
         match &self.space {
-            Space::Whitened(space) => space.times_into(z, out.as_mut()),
-            Space::Columns(space) => *out = space.times(z),
+            Space::Whitened(space) => {
+                let x = space.features.subrows(from, rows);
+                matmul(out, Accum::Replace, x, z, 1.0, Par::Seq);
+            }
+            Space::Columns(space) => out.copy_from(space.times(z).subrows(from, rows)),
+        }
+    }
+
+    /// The root mean square of the preactivations of each neuron (k × m by column).
+    pub fn preactivation_size(&self, hidden: &[f64]) -> Vec<f64> {
+        let k = self.rank();
+        match &self.space {
+            Space::Whitened(space) => hidden
+                .chunks_exact(k)
+                .map(|z| z.iter().zip(&space.spread).map(|(z, s)| z * z * s).sum::<f64>().sqrt())
+                .collect(),
+            Space::Columns(space) => {
+                let samples = self.samples() as f64;
+                let t = space.times(MatRef::from_column_major_slice(hidden, k, hidden.len() / k));
+                t.col_iter().map(|t| (t.squared_norm_l2() / samples).sqrt()).collect()
+            }
         }
     }
 
@@ -157,17 +178,6 @@ impl Coordinates {
                 z.iter().enumerate().for_each(|(j, z)| axpy(*z, space.features.col_as_slice(j), out));
             }
             Space::Columns(space) => space.activate(z, out),
-        }
-    }
-
-    /// (X · back)ᵀ · slope of one neuron.
-    pub fn slope(&self, slope: &[f64], out: &mut [f64]) {
-        match &self.space {
-            Space::Whitened(space) => {
-                let inner = |j: usize| dot(slope, space.features.col_as_slice(j));
-                out.iter_mut().enumerate().for_each(|(j, g)| *g = inner(j));
-            }
-            Space::Columns(space) => space.gradient(slope, out),
         }
     }
 

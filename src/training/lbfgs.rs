@@ -1,6 +1,8 @@
 //! Limited-memory BFGS with a weak-Wolfe bisection, which also copes with the kinks of ReLU objectives.
 
 use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
+use pulp::Arch;
 use std::collections::VecDeque;
 
 /// Sufficient decrease and curvature of the weak Wolfe conditions (Lewis and Overton, 2013).
@@ -24,10 +26,6 @@ struct Pair {
     step: Vec<f64>,
     change: Vec<f64>,
     curvature: f64,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// Lowers `function` (value, and gradient into its second argument) from `x` in place; returns the value there.
@@ -58,7 +56,8 @@ pub(super) fn minimise(
         {
             break;
         }
-        descend(&gradient, &memory, &mut weights, &mut direction);
+        let arch = Arch::new();
+        arch.dispatch(|| descend(&gradient, &memory, &mut weights, &mut direction));
         let mut slope = dot(&gradient, &direction);
         if slope.is_nan() || slope >= 0.0 {
             memory.clear();
@@ -130,11 +129,12 @@ fn advance(to: &mut [f64], from: &[f64], step: f64, direction: &[f64]) {
 }
 
 /// The two-loop recursion: direction = −H · gradient.
+#[inline(always)]
 fn descend(gradient: &[f64], memory: &VecDeque<Pair>, weights: &mut [f64], direction: &mut [f64]) {
     direction.iter_mut().zip(gradient).for_each(|(d, g)| *d = -g);
     for (pair, weight) in memory.iter().zip(weights.iter_mut()).rev() {
         *weight = dot(&pair.step, direction) / pair.curvature;
-        direction.iter_mut().zip(&pair.change).for_each(|(d, y)| *d -= *weight * y);
+        axpy(-*weight, &pair.change, direction);
     }
     if let Some(last) = memory.back() {
         let scale = last.curvature / dot(&last.change, &last.change);
@@ -142,6 +142,6 @@ fn descend(gradient: &[f64], memory: &VecDeque<Pair>, weights: &mut [f64], direc
     }
     for (pair, weight) in memory.iter().zip(weights.iter()) {
         let correction = weight - dot(&pair.change, direction) / pair.curvature;
-        direction.iter_mut().zip(&pair.step).for_each(|(d, s)| *d += correction * s);
+        axpy(correction, &pair.step, direction);
     }
 }

@@ -1,108 +1,81 @@
 //! Training two-layer ReLU networks: the upper bound that a certificate is measured against.
 //!
-//! The output weights are eliminated (variable projection), the hidden weights move by L-BFGS in whitened coordinates,
-//! and between the descents the network is changed where descent alone cannot: parallel neurons are merged, idle ones
-//! pruned, and the neuron that would pay most for the current residual is added. The last step is a conic Frank–Wolfe
-//! step of the convex problem over measures of neurons, so nothing left to add means globally optimal; when X has rank
-//! one or two the best neuron is found exactly.
+//! The output weights are eliminated (variable projection) and the hidden weights move by L-BFGS in whitened coordinates from
+//! a wide random start, the kinks of the ReLU rounded off less and less. Then rounds search for directions that pay, add them
+//! as neurons, choose all lengths best (a fully corrective conditional gradient step of the convex problem over measures of
+//! neurons, so nothing left to add means globally optimal) and let all neurons move. Where the features have rank one or two
+//! the search is exact. Newton's method brings small networks to high accuracy. `docs/training.md` has the whole story.
 
+mod candidate;
+mod checks;
 mod columns;
 mod coordinates;
 mod lbfgs;
 mod lengths;
 mod neurons;
-mod oracle;
+mod newton;
+mod planar;
+mod plane;
 mod projection;
+mod rounds;
+mod search;
+mod settings;
+mod start;
 mod whitened;
 mod whitening;
 
 use crate::control::Control;
-use crate::error::{Error, Result};
 use crate::linalg::dense::product;
 use crate::problem::{Network, TrainingProblem};
 use crate::system::stream::{Purpose, derived, generator};
+#[doc(hidden)]
+pub use checks::{curvature, descent, projected_objective, rounded_objective};
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
-use lbfgs::{Limits, minimise};
 use projection::Projection;
 use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
+pub use settings::{Effort, TrainingSettings};
+use start::{Descent, descend, rescale};
 #[doc(hidden)]
 pub use whitening::Whitening;
 
-/// Widths of the rounded kinks of one descent, as fractions of a neuron's typical preactivation.
-const STAGES: [f64; 3] = [1e-2, 1e-3, 1e-4];
-
-/// Pairs that L-BFGS remembers.
-const MEMORY: usize = 20;
-/// Weights that it remembers in all, if that leaves a few pairs: 256 MB of them.
-const MOST_REMEMBERED: usize = 1 << 24;
-const FEWEST_PAIRS: usize = 6;
-/// Local ascents in search of a neuron that pays, and how many neurons a round adds at most.
-const ASCENTS: usize = 48;
-const ADDED: usize = 6;
-/// Fully corrective steps between two descents, where the search for neurons is exact and cheap.
-const CORRECTIONS: usize = 10;
-/// Rounds without progress (this fraction of the objective) before giving up; where the search is exact the next would
-/// find the same neurons.
-const PATIENCE: usize = 3;
-const PROGRESS: f64 = 1e-5;
-const PATIENCE_IN_A_PLANE: usize = 1;
-const PROGRESS_IN_A_PLANE: f64 = 1e-7;
-/// Neurons of the start in a plane, which only has to begin.
-const WIDTH_IN_A_PLANE: usize = 4;
-/// Relative gap at which an exactly searched plane counts as solved.
-const SOLVED: f64 = 1e-6;
-
-/// Multiplications spent at most: this many, and as many again for each sample. No further round begins after that.
-const WORK: f64 = 3e9;
-const WORK_PER_SAMPLE: f64 = 2e6;
-/// Iterations of a descent however large the problem.
-const FEWEST: usize = 20;
-
-/// How hard to try. On large data (from about a thousand samples) a limit on the work comes first.
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct TrainingSettings {
-    /// Neurons of a random start, at least 1; the network may grow to four times as many. Default 40.
-    pub width: usize,
-    /// Independent starts, at least 1; the best is improved further. Default 2.
-    pub starts: usize,
-    /// L-BFGS iterations of one stage of a descent, at least 1; rounds use a third. One costs O(n m² + n m d) operations.
-    /// Default 500.
-    pub iterations: usize,
-    /// Rounds of adding neurons and training again; 0 for none. Default 30.
-    pub rounds: usize,
-    /// Seed of everything random. Same seed, same bits, whatever the number of threads. Default 0.
-    pub seed: u64,
-}
-
-impl Default for TrainingSettings {
-    fn default() -> Self {
-        Self { width: 40, starts: 2, iterations: 500, rounds: 30, seed: 0 }
-    }
-}
-
-impl TrainingSettings {
-    /// Refuses a value out of its range.
-    pub fn validate(&self) -> Result<()> {
-        for (name, value) in [("width", self.width), ("starts", self.starts), ("iterations", self.iterations)]
-        {
-            if value == 0 {
-                return Err(Error::Parameter { name, value: value.to_string(), range: "at least 1" });
-            }
-        }
-        Ok(())
-    }
-}
+/// Rounding of the kinks at the stages of a random start, and of one from a network that is known.
+const STAGES: [f64; 7] = [0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 0.0];
+const CLOSER: [f64; 4] = [1e-2, 1e-3, 1e-4, 0.0];
+/// A stage is over when twenty iterations together win less than this fraction.
+const PROGRESS: f64 = 1e-6;
+/// Multiplications of a start.
+const SPEND: f64 = 2.5e10;
+/// Unknowns that Newton's method takes on, and where it begins to round off the kinks.
+const UNKNOWNS: usize = 700;
+const ROUNDED: f64 = 1e-3;
+/// Neurons of larger cosine are tried as one, or are one.
+const CLUSTERS: f64 = 1.0 - 1e-3;
+const COPIES: f64 = 1.0 - 1e-6;
+/// Multiplications of Newton's method after training, and of all of completion.
+const NEWTON: f64 = 2e10;
+const COMPLETION: f64 = 2e10;
+/// Number of the first stream of completion: the rounds before it have their own.
+const AFTER: u64 = 1 << 32;
+/// Rounds of completion, the largest ratio at which a network is complete, and what a round has to win.
+const COMPLETIONS: usize = 12;
+const COMPLETE: f64 = 1.0 + 1e-6;
+const WORTHWHILE: f64 = 1e-8;
+/// n m³ up to which neurons are tidied one by one.
+const FEW: f64 = 1e8;
+/// Length of a direction that is inserted, as a part of the mean.
+const ENTERS: f64 = 0.1;
 
 /// Trains from random starts. The network is never worse than the empty one, also when `control` stops it early.
 pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
-    search(problem, settings, 1.0, control, |at, start| {
-        let mut rng = generator(settings.seed, Purpose::Training, start as u64);
-        let width = if at.is_plane() { WIDTH_IN_A_PLANE } else { settings.width.max(1) };
-        (0..at.rank() * width).map(|_| rng.sample(StandardNormal)).collect()
+    begin(problem, settings, &STAGES, control, |at, start| {
+        let width = match at.is_plane() {
+            true => planar::WIDTH,
+            false => settings.start_width(problem),
+        };
+        start::random(at, width, &mut generator(settings.seed, Purpose::Training, start as u64), control)
     })
 }
 
@@ -121,15 +94,17 @@ pub fn polish(
     if !usable || !hidden.norm_l2().is_finite() {
         return train(problem, settings, control);
     }
-    let width = settings.width.max(1);
-    // It starts near the end of the road: a part of the work.
-    search(problem, settings, 0.25, control, |at, start| {
-        if start == 0 {
-            return at.pull(hidden);
-        }
-        let mut rng = generator(settings.seed, Purpose::Polish, start as u64);
-        let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
-        at.pull(product(hidden, mixture.as_ref()).as_ref())
+    begin(problem, settings, &CLOSER, control, |at, start| {
+        let mut z = if start == 0 {
+            at.pull(hidden)
+        } else {
+            let width = settings.start_width(problem);
+            let mut rng = generator(settings.seed, Purpose::Polish, start as u64);
+            let mixture = Mat::<f64>::from_fn(hidden.ncols(), width, |_, _| rng.sample(StandardNormal));
+            at.pull(product(hidden, mixture.as_ref()).as_ref())
+        };
+        rescale(at, &mut z, control);
+        z
     })
 }
 
@@ -154,7 +129,7 @@ pub fn insert(
     if directions.nrows() == problem.inputs() {
         let lengths: f64 = hidden.chunks_exact(k).map(|u| at.norm(u)).sum();
         let typical = lengths / (hidden.len() / k).max(1) as f64;
-        let small = if typical > 0.0 { 0.1 * typical } else { 1e-3 };
+        let small = if typical > 0.0 { ENTERS * typical } else { 1e-3 };
         for u in at.pull(directions).chunks_exact(k) {
             let norm = at.norm(u);
             if norm.is_finite() && norm > 0.0 {
@@ -163,10 +138,7 @@ pub fn insert(
         }
     }
     lengths::optimise(&at, &mut hidden, control);
-    neurons::drop_zeros(&at, &mut hidden);
-    let limits = Limits { memory: memory(&hidden), iterations: settings.iterations.max(1), progress: 1e-8 };
-    descend(&at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance(&at)), control);
-    neurons::tidy(&at, &mut hidden, control);
+    settle(&at, &mut hidden, &[COPIES], f64::INFINITY, settings, control);
     best(problem, vec![finish(&at, &hidden), given, empty])
 }
 
@@ -185,7 +157,8 @@ pub fn stationarity(
     }
     let Some(at) = Coordinates::new(problem) else { return 0.0 };
     let residual = problem.targets() - network.predict_for(problem.stored_features());
-    oracle::ask(&at, residual.as_ref(), ASCENTS, 1, settings.seed, control).largest
+    let hidden = at.pull(network.hidden());
+    search::search(&at, residual.as_ref(), &hidden, rounds::ask(&at, settings.seed), control).largest
 }
 
 /// Whether the search for neurons is exhaustive, because X has rank one or two: then [`polish`] has nothing to add.
@@ -216,39 +189,6 @@ pub fn tidy(problem: &TrainingProblem, network: &Network) -> Network {
     best(problem, choices)
 }
 
-/// The projected objective min_V and its gradient at hidden weights U (d × m), for tests.
-///
-/// The gradient is with respect to U restricted to the row space of X. `None` when X or Y is zero.
-#[doc(hidden)]
-pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -> Option<(f64, Mat<f64>)> {
-    let at = Coordinates::new(problem)?;
-    let z = at.pull(hidden);
-    let mut gradient = vec![0.0; z.len()];
-    let value = Projection::new(&at, hidden.ncols()).value_and_gradient(&z, &mut gradient);
-    Some((value, at.push_gradient(&gradient)))
-}
-
-/// One descent from a random start with a whitening of choice and no limit on the work: the objective and how often it was
-/// evaluated, for measurements. `None` when X or Y is zero.
-#[doc(hidden)]
-pub fn descent(
-    problem: &TrainingProblem,
-    whitening: Whitening,
-    settings: &TrainingSettings,
-) -> Option<(f64, usize)> {
-    let at = Coordinates::with(problem, whitening)?;
-    let mut rng = generator(settings.seed, Purpose::Training, 0);
-    // The same start in the features, whatever the coordinates.
-    let start =
-        Mat::<f64>::from_fn(problem.inputs(), settings.width.max(1), |_, _| rng.sample(StandardNormal));
-    let mut hidden = at.pull(start.as_ref());
-    rescale(&at, &mut hidden);
-    let limits = Limits { memory: MEMORY, iterations: settings.iterations.max(1), progress: 1e-7 };
-    let mut projection = Projection::new(&at, settings.width.max(1));
-    let value = minimise(&mut hidden, |u, g| projection.value_and_gradient(u, g), limits, &Control::new());
-    Some((value, projection.evaluations()))
-}
-
 /// Scales each neuron to ‖u‖ = ‖v‖, which leaves the prediction as it is and can only lower the weight decay.
 fn balance(hidden: &mut Mat<f64>, output: &mut Mat<f64>) {
     for k in 0..hidden.ncols() {
@@ -274,223 +214,119 @@ fn best(problem: &TrainingProblem, networks: Vec<Network>) -> Network {
 }
 
 fn finish(at: &Coordinates, hidden: &[f64]) -> Network {
-    let mut projection = Projection::new(at, hidden.len() / at.rank());
+    // However late it is: the output weights are needed.
+    let control = Control::new();
+    let mut projection = Projection::new(at, hidden.len() / at.rank(), &control);
     projection.value(hidden);
     at.network(hidden, projection.output())
 }
 
 /// Trains from every start, improves the best.
-fn search(
+fn begin(
     problem: &TrainingProblem,
     settings: &TrainingSettings,
-    part: f64,
+    stages: &[f64],
     control: &Control,
     start: impl Fn(&Coordinates, usize) -> Vec<f64> + Sync,
 ) -> Network {
     let empty = Network::empty(problem.inputs(), problem.outputs());
     let Some(at) = Coordinates::new(problem) else { return empty };
     // A plane is searched exactly afterwards: one start is as good as many, and needs no descent.
-    let plane = at.is_plane();
+    let plane = at.is_plane() && settings.rounds > 0;
     let starts = if plane { 1 } else { settings.starts.max(1) };
     let trained: Vec<(f64, Vec<f64>)> = (0..starts)
         .into_par_iter()
         .map(|index| {
             let mut hidden = start(&at, index);
-            rescale(&at, &mut hidden);
-            let limits =
-                Limits { memory: memory(&hidden), iterations: settings.iterations.max(1), progress: 1e-5 };
-            if plane && settings.rounds > 0 {
-                let value = Projection::new(&at, hidden.len() / at.rank()).value(&hidden);
-                return (value, hidden);
-            }
-            let mut work = 0.25 * part * allowance(&at) / starts as f64;
-            let value = descend(&at, &mut hidden, &[0.1, 0.01], limits, &mut work, control);
+            let stages = if plane { &[] } else { stages };
+            let spend = SPEND * rounds::generosity(settings.effort);
+            let descent =
+                Descent { stages, iterations: settings.iterations.max(1), spend, progress: PROGRESS };
+            let value = descend(&at, &mut hidden, descent, &mut 0.0, control);
             (value, hidden)
         })
         .collect();
     let first = trained.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
-    let Some((value, hidden)) = first else { return empty };
-    let hidden = improve(&at, hidden, value, settings, part * allowance(&at), control);
+    let Some((value, mut hidden)) = first else { return empty };
+    if plane {
+        planar::improve(&at, &mut hidden, value, settings, control);
+    } else {
+        if settings.rounds > 0 {
+            rounds::improve(&at, &mut hidden, value, settings, control);
+        }
+        let most = NEWTON * rounds::generosity(settings.effort);
+        settle(&at, &mut hidden, &[CLUSTERS, COPIES], most, settings, control);
+        if settings.rounds > 0 {
+            complete(&at, &mut hidden, settings, control);
+        }
+    }
     best(problem, vec![finish(&at, &hidden), empty])
 }
 
-/// Lowers φ from the hidden weights given, in place; returns it. Never rises.
-///
-/// A minimum often sits on kinks (a sample exactly on the boundary of a neuron), where gradients of the true ReLU lead
-/// nowhere: so the kinks are rounded off, less and less, before the last descent on φ itself.
-fn descend(
+/// Adds what still pays to a network at a minimum and settles it again, as long as that is a matter of Newton's method.
+fn complete(at: &Coordinates, hidden: &mut Vec<f64>, settings: &TrainingSettings, control: &Control) {
+    let k = at.rank();
+    let mut left = COMPLETION * rounds::generosity(settings.effort);
+    for round in 0..COMPLETIONS {
+        let width = hidden.len() / k;
+        left -= newton::cost(at, width) + search::cost(at, rounds::ask(at, 0));
+        if !newton::is_possible(at, width, UNKNOWNS) || left < 0.0 || control.should_stop() {
+            return;
+        }
+        let mut projection = Projection::new(at, hidden.len() / k, control);
+        let value = projection.value(hidden);
+        let ask = rounds::ask(at, derived(settings.seed, Purpose::Neurons, AFTER + round as u64));
+        let answer = search::search(at, projection.residual(), hidden, ask, control);
+        if answer.largest < COMPLETE || control.should_stop() {
+            return;
+        }
+        let mut trial = hidden.clone();
+        rounds::add(at, &mut trial, &answer.candidates);
+        lengths::optimise(at, &mut trial, control);
+        settle(at, &mut trial, &[COPIES], f64::INFINITY, settings, control);
+        let found = Projection::new(at, trial.len() / k, control).value(&trial);
+        if found >= value {
+            return;
+        }
+        *hidden = trial;
+        if value - found < WORTHWHILE * value {
+            return;
+        }
+    }
+}
+
+/// Lets all neurons move to a minimum: of high accuracy where Newton's method takes no more than `most` multiplications.
+/// Before that, neurons of a larger cosine than the first of those given are made one or, where that leads to a higher
+/// objective, than the second.
+fn settle(
     at: &Coordinates,
     hidden: &mut Vec<f64>,
-    stages: &[f64],
-    limits: Limits,
-    work: &mut f64,
-    control: &Control,
-) -> f64 {
-    let mut projection = Projection::new(at, hidden.len() / at.rank());
-    let affordable = *work / (stages.len() + 1) as f64 / projection.cost();
-    let limits = Limits { iterations: limits.iterations.min((affordable as usize).max(FEWEST)), ..limits };
-    let mut value = projection.value(hidden);
-    let mut trial = hidden.clone();
-    for &stage in stages {
-        projection.smooth(stage, &trial);
-        minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
-        projection.smooth(0.0, &trial);
-        let found = projection.value(&trial);
-        if found < value {
-            value = found;
-            hidden.copy_from_slice(&trial);
-        }
-    }
-    trial.copy_from_slice(hidden);
-    lengths::optimise(at, &mut trial, control);
-    let found =
-        minimise(&mut trial, |u, gradient| projection.value_and_gradient(u, gradient), limits, control);
-    *work -= projection.evaluations() as f64 * projection.cost();
-    if found < value {
-        value = found;
-        *hidden = trial;
-    }
-    value
-}
-
-/// Pairs that L-BFGS remembers of so many weights.
-fn memory(hidden: &[f64]) -> usize {
-    (MOST_REMEMBERED / hidden.len().max(1)).clamp(FEWEST_PAIRS, MEMORY)
-}
-
-/// Multiplications that a whole training may take.
-fn allowance(at: &Coordinates) -> f64 {
-    WORK + WORK_PER_SAMPLE * at.samples() as f64
-}
-
-/// Multiplies the start by the factor (to within two) that is best for it, unless it is better as it is.
-fn rescale(at: &Coordinates, hidden: &mut [f64]) {
-    let weights = at.weights(hidden);
-    let scale = (at.targets.squared_norm_l2() / (2.0 * at.weight_decay * weights)).sqrt();
-    if !scale.is_finite() {
-        return;
-    }
-    let given = hidden.to_vec();
-    let unscaled = Projection::new(at, hidden.len() / at.rank()).value(hidden);
-    hidden.iter_mut().for_each(|u| *u *= scale);
-    let mut projection = Projection::new(at, hidden.len() / at.rank());
-    let mut value = projection.value(hidden);
-    for _ in 0..40 {
-        hidden.iter_mut().for_each(|u| *u *= 0.5);
-        let found = projection.value(hidden);
-        if found > value {
-            hidden.iter_mut().for_each(|u| *u *= 2.0);
-            break;
-        }
-        value = found;
-    }
-    if unscaled <= value {
-        hidden.copy_from_slice(&given);
-    }
-}
-
-/// Adds the neurons that pay and trains again, until none pays.
-fn improve(
-    at: &Coordinates,
-    mut hidden: Vec<f64>,
-    mut value: f64,
+    cosines: &[f64],
+    most: f64,
     settings: &TrainingSettings,
-    allowance: f64,
     control: &Control,
-) -> Vec<f64> {
-    // rounds move on early: the last descent is the thorough one
-    let limits =
-        Limits { memory: memory(&hidden), iterations: (settings.iterations / 3).max(1), progress: 1e-5 };
-    let cap = settings.width.max(1).saturating_mul(4);
-    let mut stalls = 0;
-    // The last descent has a fifth of its own.
-    let mut work = 0.55 * allowance;
-    let mut exhausted = false;
-    for round in 0..settings.rounds {
-        if control.should_stop() || work <= 0.0 {
-            break;
-        }
-        value = neurons::tidy(at, &mut hidden, control).min(value);
-        let seed = derived(settings.seed, Purpose::Neurons, round as u64);
-        let mut trial = hidden.clone();
-        let mut answer = add(at, &mut trial, cap, seed, control);
-        for _ in 1..CORRECTIONS {
-            if !answer.exact || answer.gap < SOLVED || control.should_stop() {
-                break;
-            }
-            answer = add(at, &mut trial, cap, seed, control);
-        }
-        // Where the directions on the kinks are found exactly there is nothing to round off.
-        let stages: &[f64] = if answer.exact { &[] } else { &STAGES };
-        let found = descend(at, &mut trial, stages, limits, &mut work, control);
-        let progress = value - found;
-        if found < value {
-            hidden = trial;
-            value = found;
-        }
-        let (least, patience) = match answer.exact {
-            true => (PROGRESS_IN_A_PLANE, PATIENCE_IN_A_PLANE),
-            false => (PROGRESS, PATIENCE),
-        };
-        stalls = if progress > least * value { 0 } else { stalls + 1 };
-        if stalls == patience || answer.exact && answer.gap < SOLVED {
-            exhausted = answer.exact;
-            break;
-        }
-    }
-    if exhausted {
-        neurons::tidy(at, &mut hidden, control);
-        return hidden;
-    }
-    let limits = Limits { iterations: settings.iterations, progress: 1e-8, ..limits };
-    descend(at, &mut hidden, &STAGES, limits, &mut (0.2 * allowance), control);
-    neurons::tidy(at, &mut hidden, control);
-    hidden
-}
-
-/// What `add` found before it added anything.
-struct Shortfall {
-    /// Relative gap to the dual bound, a bound only if `exact`.
-    gap: f64,
-    /// Whether the search for neurons was exhaustive.
-    exact: bool,
-}
-
-/// A fully corrective conic Frank–Wolfe step: adds the neurons that pay most (up to `cap` in all), finds the best lengths
-/// of all, and drops those that became zero.
-fn add(at: &Coordinates, hidden: &mut Vec<f64>, cap: usize, seed: u64, control: &Control) -> Shortfall {
+) {
     let k = at.rank();
-    let mut projection = Projection::new(at, hidden.len() / k);
-    let value = projection.value(hidden);
-    let answer = oracle::ask(at, projection.residual(), ASCENTS, ADDED, seed, control);
-    let shortfall =
-        Shortfall { gap: gap(at, projection.residual(), answer.largest, value), exact: answer.exact };
-    let room = cap.saturating_sub(hidden.len() / k).min(answer.candidates.len());
-    for candidate in &answer.candidates[..room] {
-        let scale = (strength(at, candidate) / room as f64).sqrt();
-        hidden.extend(candidate.direction.iter().map(|z| z * scale));
+    let value = Projection::new(at, hidden.len() / k, control).value(hidden);
+    for &cosine in cosines {
+        let mut trial = hidden.clone();
+        neurons::condense(at, &mut trial, cosine);
+        let width = trial.len() / k;
+        let found = if newton::is_possible(at, width, UNKNOWNS) && newton::cost(at, width) <= most {
+            newton::refine(at, &mut trial, ROUNDED, control)
+        } else {
+            let spend = SPEND * rounds::generosity(settings.effort);
+            let descent = Descent { stages: &CLOSER, iterations: settings.iterations, spend, progress: 1e-8 };
+            descend(at, &mut trial, descent, &mut 0.0, control)
+        };
+        if found < value {
+            *hidden = trial;
+            break;
+        }
     }
     lengths::optimise(at, hidden, control);
-    neurons::drop_zeros(at, hidden);
-    shortfall
-}
-
-/// The product ‖u‖‖v‖ that is best for one new neuron on its own: (‖Wᵀa‖ − γ) / ‖a‖² with a = (Xu)₊, ‖u‖ = 1.
-fn strength(at: &Coordinates, candidate: &oracle::Candidate) -> f64 {
-    let direction = MatRef::from_column_major_slice(&candidate.direction, at.rank(), 1);
-    let activation = at.preactivation(direction);
-    let squared: f64 = activation.col(0).iter().map(|a| a.max(0.0).powi(2)).sum();
-    let strength = at.weight_decay * (candidate.ratio - 1.0) / squared;
-    if strength.is_finite() { strength } else { 0.0 }
-}
-
-/// (value − ⟨sW, Y⟩ + ½‖sW‖²) / value with the best feasible scale s ≤ 1/ratio: how far from optimal, if the ratio is exact.
-fn gap(at: &Coordinates, residual: MatRef<'_, f64>, ratio: f64, value: f64) -> f64 {
-    let mut inner = 0.0;
-    for (w, y) in residual.col_iter().zip(at.targets.col_iter()) {
-        inner += w.iter().zip(y.iter()).map(|(w, y)| w * y).sum::<f64>();
+    neurons::merge_copies(at, hidden, control);
+    if (hidden.len() / k).pow(3) as f64 * at.samples() as f64 <= FEW {
+        neurons::tidy(at, hidden, control);
     }
-    let squared = residual.squared_norm_l2();
-    let scale = (1.0 / ratio).min(inner / squared);
-    (value - scale * inner + 0.5 * scale * scale * squared) / value
 }

@@ -3,9 +3,17 @@
 use super::coordinates::Coordinates;
 use super::projection::Projection;
 use crate::control::Control;
+use crate::linalg::vector::{axpy, dot};
+use faer::MatRef;
 
 /// Neurons whose directions have a larger cosine may be merged.
 const PARALLEL: f64 = 1.0 - 1e-4;
+
+/// And those are copies.
+const COPY: f64 = 1.0 - 1e-9;
+
+/// Neurons of less strength than this part of the largest do nothing.
+const IDLE: f64 = 1e-7;
 
 /// A rise of the objective by this fraction is rounding: an exact copy must not survive for it.
 pub(super) const ROUNDING: f64 = 1e-12;
@@ -13,22 +21,78 @@ pub(super) const ROUNDING: f64 = 1e-12;
 /// Merges and prunes hidden weights (k × m by column) where the projected objective does not
 /// rise by more than rounding in all; returns it.
 pub(super) fn tidy(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) -> f64 {
-    let value = drop_zeros(at, hidden);
+    let value = drop_zeros(at, hidden, control);
     let most = value * (1.0 + 0.5 * ROUNDING);
     let value = merge(at, hidden, value, most, control);
     prune(at, hidden, value, most.max(value), control)
 }
 
-fn evaluate(at: &Coordinates, hidden: &[f64]) -> f64 {
-    Projection::new(at, hidden.len() / at.rank()).value(hidden)
+/// Makes one of all neurons of the same direction, where that does not raise the objective.
+pub(super) fn merge_copies(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) {
+    let mut trial = hidden.clone();
+    if condense(at, &mut trial, COPY)
+        && evaluate(at, &trial, control) <= evaluate(at, hidden, control) * (1.0 + ROUNDING)
+    {
+        *hidden = trial;
+    }
+}
+
+fn evaluate(at: &Coordinates, hidden: &[f64], control: &Control) -> f64 {
+    Projection::new(at, hidden.len() / at.rank(), control).value(hidden)
 }
 
 /// Drops the neurons without hidden weights; returns the projected objective.
-pub(super) fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>) -> f64 {
+pub(super) fn drop_zeros(at: &Coordinates, hidden: &mut Vec<f64>, control: &Control) -> f64 {
     let kept: Vec<f64> =
         hidden.chunks_exact(at.rank()).filter(|u| u.iter().any(|z| *z != 0.0)).flatten().copied().collect();
     *hidden = kept;
-    evaluate(at, hidden)
+    evaluate(at, hidden, control)
+}
+
+/// Drops neurons (k × m by column) that do next to nothing, by their length times that of their output weights (Vᵀ, m × c).
+pub(super) fn drop_idle(at: &Coordinates, hidden: &mut Vec<f64>, output: MatRef<'_, f64>) {
+    let k = at.rank();
+    let strength: Vec<f64> =
+        hidden.chunks_exact(k).enumerate().map(|(j, u)| at.norm(u) * output.row(j).norm_l2()).collect();
+    let least = IDLE * strength.iter().copied().fold(0.0, f64::max);
+    *hidden = hidden
+        .chunks_exact(k)
+        .zip(&strength)
+        .filter(|(_, strength)| **strength > least)
+        .flat_map(|(u, _)| u)
+        .copied()
+        .collect();
+}
+
+/// Makes one neuron of each cluster of hidden weights (k × m by column) with larger cosines than this, of the cluster's
+/// total strength ‖u‖²; whether there was any.
+pub(super) fn condense(at: &Coordinates, hidden: &mut Vec<f64>, cosine: f64) -> bool {
+    let k = at.rank();
+    let count = hidden.len() / k;
+    let norms: Vec<f64> = hidden.chunks_exact(k).map(|u| at.norm(u)).collect();
+    let mut weighed = vec![0.0; hidden.len()];
+    at.add_weights(1.0, hidden, &mut weighed);
+    let mut gone = vec![false; count];
+    let mut kept = Vec::with_capacity(hidden.len());
+    for i in 0..count {
+        if gone[i] {
+            continue;
+        }
+        let mut sum: Vec<f64> = hidden[i * k..][..k].iter().map(|u| u * norms[i]).collect();
+        let mut strength = norms[i] * norms[i];
+        for j in i + 1..count {
+            if !gone[j] && dot(&weighed[i * k..][..k], &hidden[j * k..][..k]) > cosine * norms[i] * norms[j] {
+                gone[j] = true;
+                axpy(norms[j], &hidden[j * k..][..k], &mut sum);
+                strength += norms[j] * norms[j];
+            }
+        }
+        let scale = strength.sqrt() / at.norm(&sum);
+        kept.extend(sum.iter().map(|u| if scale.is_finite() { u * scale } else { 0.0 }));
+    }
+    let any = kept.len() < hidden.len();
+    *hidden = kept;
+    any
 }
 
 /// Two neurons of (nearly) one direction cost more than one of the same total.
@@ -54,7 +118,7 @@ fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, most: f64, con
                         *t = d * total / length;
                     }
                     trial.drain(second * k..(second + 1) * k);
-                    let found = evaluate(at, &trial);
+                    let found = evaluate(at, &trial, control);
                     if found <= most.min(value * (1.0 + 0.5 * ROUNDING)) {
                         *hidden = trial;
                         value = found;
@@ -73,7 +137,7 @@ fn merge(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, most: f64, con
 fn prune(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, most: f64, control: &Control) -> f64 {
     let k = at.rank();
     let width = hidden.len() / k;
-    let mut projection = Projection::new(at, width);
+    let mut projection = Projection::new(at, width, control);
     projection.value(hidden);
     let output = projection.output();
     let strength = |j: usize| at.norm(&hidden[j * k..(j + 1) * k]) * output.row(j).norm_l2();
@@ -90,7 +154,7 @@ fn prune(at: &Coordinates, hidden: &mut Vec<f64>, mut value: f64, most: f64, con
             break;
         }
         kept[j] = false;
-        let found = evaluate(at, &gather(&kept));
+        let found = evaluate(at, &gather(&kept), control);
         if found <= most.min(value * (1.0 + 0.5 * ROUNDING)) {
             value = found;
             refused = 0;

@@ -150,7 +150,7 @@ fn a_scale_moved_from_w_to_x_changes_nothing() {
             let moved = problem(&Mat::from_fn(30, 3, |i, k| x[(i, k)] * scale), c, 1.0);
             let other = NeuronClaim::new(&moved, Mat::from_fn(30, c, |i, j| w[(i, j)] / scale)).unwrap();
             // Sample by sample as well.
-            let scale = |i: usize| if i % 2 == 0 { scale } else { 8.0 };
+            let scale = |i: usize| if i.is_multiple_of(2) { scale } else { 8.0 };
             let mixed = problem(&Mat::from_fn(30, 3, |i, k| x[(i, k)] * scale(i)), c, 1.0);
             let third = NeuronClaim::new(&mixed, Mat::from_fn(30, c, |i, j| w[(i, j)] / scale(i))).unwrap();
             for factor in [0.9, 1.05] {

@@ -5,7 +5,7 @@ use faer::Mat;
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
-use relucert::{Certified, CertifySettings, Control, Silent, TrainingProblem, certify};
+use relucert::{Certified, CertifySettings, Control, Method, Silent, TrainingProblem, certify};
 use std::path::PathBuf;
 
 /// X and Y of a published file (one-hot for a label); `None`, with a message, where it is absent.
@@ -44,8 +44,10 @@ pub fn problem(x: &Mat<f64>, y: &Mat<f64>, gamma: f64) -> TrainingProblem {
     TrainingProblem::new(x.clone(), y.clone(), gamma).unwrap()
 }
 
+/// By the relaxation.
 pub fn run(problem: &TrainingProblem) -> Certified {
-    certify(problem, &CertifySettings::default(), &Control::new(), &mut Silent).unwrap()
+    let settings = CertifySettings { method: Method::Relaxation, ..CertifySettings::default() };
+    certify(problem, &settings, &Control::new(), &mut Silent).unwrap()
 }
 
 /// A published data set as a problem at weight decay γ; `None`, with a message, where it is absent.

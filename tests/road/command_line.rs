@@ -72,7 +72,7 @@ fn more_dimensions_than_it_reaches_are_said_in_a_line() {
 
 /// Quick where the relaxation is solved.
 fn auto(tolerance: f64, visits: u64) -> CertifySettings {
-    let training = TrainingSettings { width: 20, starts: 2, iterations: 100, rounds: 2, seed: 0 };
+    let training = TrainingSettings { width: 20, starts: 2, ..TrainingSettings::default() };
     CertifySettings { method: Method::Auto, training, ..settings(tolerance, visits) }
 }
 

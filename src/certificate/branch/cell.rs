@@ -111,10 +111,8 @@ pub(super) fn test(cell: &Cell, d: usize, lengths: Lengths, quadratic: &Quadrati
     let mut score = [0.0; MOST];
     for a in 0..free {
         let mut row = q[a][a];
-        for b in 0..free {
-            if b != a {
-                row += q[a][b].abs();
-            }
+        for (_, entry) in q[a][..free].iter().enumerate().filter(|(b, _)| *b != a) {
+            row += entry.abs();
         }
         let slope = l[a].abs();
         above += if row < 0.0 && slope <= -2.0 * row { slope * slope / (-4.0 * row) } else { slope + row };
@@ -134,11 +132,9 @@ fn corners(l: &Vector, q: &Matrix, free: usize) -> f64 {
     for a in 0..free {
         diagonal += q[a][a].max(0.0);
         linear += l[a];
-        for b in 0..free {
-            if b != a {
-                gradient[a] += 2.0 * q[a][b];
-                square += q[a][b];
-            }
+        for (_, entry) in q[a][..free].iter().enumerate().filter(|(b, _)| *b != a) {
+            gradient[a] += 2.0 * entry;
+            square += entry;
         }
     }
     let mut best = square + f64::abs(linear);

@@ -1,7 +1,7 @@
 //! What rounding may add to the tests of a search, once and for all its cells.
 //!
 //! docs/certificate.md, section 13, counts it: every quantity of a test is a sum of terms that together are at most a few
-//! times Σ|w_i||x_i|₁ + d·m, and none meets more roundings than are counted here.
+//! times Σ|w_i||x_i|₁ + d·m, and none meets more than half of the roundings that are counted here.
 
 use super::coordinates::Coordinates;
 use super::tree::MOST_DEPTH;
@@ -22,7 +22,7 @@ pub(super) fn inflation(at: &Coordinates) -> Vec<f64> {
 pub(super) fn twice_level(at: &Coordinates, level: f64) -> f64 {
     let (n, d) = (at.samples.len() as f64, at.d as f64);
     let corners = 4f64.powi(at.d.min(11) as i32);
-    let roundings = 32.0 * n + 16.0 * (512.0 + d * d + 2.0 * at.c as f64) + corners;
+    let roundings = 16.0 * n + 16.0 * (512.0 + d * d + 2.0 * at.c as f64) + corners;
     let slack = UNIT * roundings * (at.mass + 2.0 * d * level) + 2f64.powi(-790);
     (2.0 * level * (1.0 - 4.0 * UNIT) - slack) * (1.0 - 4.0 * UNIT)
 }

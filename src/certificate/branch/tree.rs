@@ -14,6 +14,8 @@ pub(super) const MOST_DEPTH: u8 = 190;
 const DENSE_ENOUGH: f64 = 0.75;
 /// The part across v that a cell may have, relative to its bound, before it is split untested.
 const MOST_ACROSS: f64 = 0.9;
+/// A vector this short has squares that underflow: divided by its length it would be no unit vector.
+const LEAST_LENGTH: f64 = f64::from_bits((1023 - 400) << 52);
 /// Cells between two looks at the clock.
 const PATIENCE: u64 = 64;
 /// Cells that could not be split, after which a subtree is left.
@@ -327,8 +329,8 @@ impl Node<'_> {
                 }
             }
         }
-        for k in 0..d {
-            looked.score[k] += 0.5 * self.cell.half[k] * importance[k];
+        for ((score, rho), weight) in looked.score.iter_mut().zip(&self.cell.half).zip(&importance) {
+            *score += 0.5 * rho * weight;
         }
         Some(looked)
     }
@@ -378,9 +380,10 @@ impl Node<'_> {
             }
             let vector = &mut vectors[bit];
             let size = dot(vector, vector).sqrt();
-            if size > 0.0 {
+            if size > LEAST_LENGTH {
                 vector.iter_mut().for_each(|a| *a /= size);
             } else {
+                vector.fill(0.0);
                 vector[0] = 1.0;
             }
             let along = self.arch.dispatch(AlongPass {
@@ -437,8 +440,8 @@ impl Node<'_> {
                 add(&mut looked.score, &tested.score);
             }
         }
-        for k in 0..d {
-            looked.score[k] += 0.5 * self.cell.half[k] * importance[k];
+        for ((score, rho), weight) in looked.score.iter_mut().zip(&self.cell.half).zip(&importance) {
+            *score += 0.5 * rho * weight;
         }
         Some(looked)
     }
@@ -455,9 +458,8 @@ impl Node<'_> {
             offsets: &mut offsets,
         });
         for (j, chord) in chords.iter_mut().enumerate() {
-            for k in 0..d {
-                chord[k] = self.block.linear[j * d + k] + sign * self.claim.products[j][k];
-            }
+            let parts = self.block.linear[j * d..].iter().zip(&self.claim.products[j]).take(d);
+            chord.iter_mut().zip(parts).for_each(|(chord, (settled, p))| *chord = settled + sign * p);
         }
         self.arch.dispatch(Weighted {
             block: self.block,
@@ -471,12 +473,9 @@ impl Node<'_> {
             (0..c).map(|j| (entry(j) - v[j] * along).powi(2)).sum::<f64>().sqrt()
         };
         let (mut wide, mut low) = (spread + across(&|j| offsets[j]), fall);
-        for k in 0..d {
-            let rho = self.cell.half[k];
-            if rho > 0.0 {
-                wide += rho * across(&|j| chords[j][k]);
-                low += rho * (0..c).map(|j| v[j] * chords[j][k]).sum::<f64>().abs();
-            }
+        for (k, rho) in self.cell.half[..d].iter().enumerate().filter(|(_, rho)| **rho > 0.0) {
+            wide += rho * across(&|j| chords[j][k]);
+            low += rho * (0..c).map(|j| v[j] * chords[j][k]).sum::<f64>().abs();
         }
         (wide, low)
     }
