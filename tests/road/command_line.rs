@@ -94,7 +94,6 @@ fn beyond_reach_the_better_bound_of_both_roads_is_reported() {
         assert!(both.lower_bound.value() >= relaxation.lower_bound.value() * (1.0 - 1e-3), "{about}");
         assert!(both.upper_bound.value() <= relaxation.upper_bound.value() * (1.0 + 1e-3), "{about}");
         assert!(both.lower_bound <= relaxation.upper_bound && relaxation.lower_bound <= both.upper_bound);
-        assert!(both.solver_gap.is_some_and(|gap| gap >= 0.0), "{about}");
         if d < 16 {
             let branch = run(&problem, &CertifySettings { method: Method::Branch, ..settings }).report;
             assert!(both.lower_bound >= branch.lower_bound, "{about}\n{branch:?}");

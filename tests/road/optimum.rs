@@ -86,7 +86,7 @@ fn where_nothing_is_worth_its_weight_decay_the_bound_is_that_of_no_network() {
         let certified = run(&problem, &settings(1e-9, u64::MAX));
         assert_eq!(certified.network.width(), 0);
         let zero = problem.zero_objective();
-        assert!(certified.report.lower_bound >= zero * (1.0 - 1e-12) && certified.report.lower_bound <= zero);
+        assert!(certified.report.lower_bound >= zero * (1.0 - 1e-9) && certified.report.lower_bound <= zero);
     }
 }
 
@@ -112,7 +112,7 @@ fn problems_with_nothing_in_them() {
     assert_eq!((nothing_to_learn.report.lower_bound.value(), nothing_to_learn.network.width()), (0.0, 0));
     let nothing_to_learn_from = problem(&zeros, &x, 0.1);
     let certified = run(&nothing_to_learn_from, &settings(1e-9, u64::MAX));
-    assert!(certified.report.lower_bound >= nothing_to_learn_from.zero_objective() * (1.0 - 1e-12));
+    assert!(certified.report.lower_bound >= nothing_to_learn_from.zero_objective() * (1.0 - 1e-9));
     let one = problem(&Mat::full(1, 1, 2.0), &Mat::full(1, 1, 3.0), 0.5);
     let certified = run(&one, &settings(1e-6, u64::MAX));
     // ½(1 − t)²y² + γty/x at t = 1 − γ/(xy).
