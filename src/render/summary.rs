@@ -52,9 +52,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
         (Some(value), Some(gap), Some(infeasibility)) => writeln!(
             text,
-            "relaxation    value {}, {} above the bound, infeasibility {infeasibility:.1e}",
+            "relaxation    value {}, {} {} the bound, infeasibility {infeasibility:.1e}",
             figures(value),
-            percent(gap),
+            percent(gap.abs()),
+            // Branch and bound knows no relaxation's gap.
+            if gap < 0.0 { "below" } else { "above" },
         )?,
         _ if !relaxed => {}
         _ => writeln!(text, "relaxation    none: stopped before one was solved")?,
