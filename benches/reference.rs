@@ -8,7 +8,7 @@ use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::interior_point::ReferenceSettings;
 use relucert::training::TrainingSettings;
-use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
+use relucert::{CertifySettings, Control, Method, Silent, TrainingProblem, certify};
 use std::time::Duration;
 
 /// γ/n of every problem, which keeps the problems alike as n grows.
@@ -43,7 +43,11 @@ fn measure(criterion: &mut Criterion, name: &str, sizes: &[usize]) {
     for &samples in sizes {
         let problem = problem(samples);
         group.bench_with_input(BenchmarkId::new("low rank", samples), &problem, |bencher, problem| {
-            let settings = CertifySettings { training: training.clone(), ..CertifySettings::default() };
+            let settings = CertifySettings {
+                method: Method::LowRank,
+                training: training.clone(),
+                ..CertifySettings::default()
+            };
             bencher.iter(|| certify(problem, &settings, &Control::new(), &mut Silent));
         });
         group.bench_with_input(BenchmarkId::new("interior point", samples), &problem, |bencher, problem| {

@@ -16,7 +16,7 @@ const GROWTH: f64 = 2.4;
 /// Growth is taken for at least and at most this.
 const GROWTHS: (f64, f64) = (1.3, 8.0);
 /// The largest step down in ε before growth was measured, and after.
-const STEPS: (f64, f64) = (4.0, 64.0);
+const STEPS: (f64, f64) = (4.0, 16.0);
 /// What a search may take beyond its forecast.
 const CAUTION: f64 = 1.5;
 /// A search for less of a step down than this is not worth its while.
