@@ -33,6 +33,7 @@
 //! the relaxation leaves is a property of the data and of γ. `docs/` has the mathematics, the proof and how to read
 //! a report.
 #![deny(missing_docs)]
+#![warn(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
 pub mod baselines;
 mod bounds;

@@ -203,7 +203,7 @@ pub(crate) fn prove_leaving(
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
     };
     let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
-    let bound = prove::bound_below(problem, dual)
+    let bound = bound_below(problem, dual)
         .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     Ok(Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks })
 }
