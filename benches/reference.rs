@@ -1,6 +1,6 @@
 //! Seconds against n of both solvers on the same teacher data, so that the point where they cross can be read off.
 //!
-//! cargo bench --bench reference              up to 100 samples: minutes
+//! cargo bench --bench reference              up to 100 samples: a minute
 //! cargo bench --bench reference -- large     150 to 300 samples: half an hour, since a dense solve of 300 takes a minute
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
