@@ -2,7 +2,7 @@
 //!
 //! With t₊ = (t + |t|)/2 the claim is |Σ_i w_i|x_i·u| + sWᵀXu| ≤ 2M|u| for s = ±1. The first sum is even, so that the faces
 //! u_k = 1 of the cube stand for all directions. A cell of a face is closed when a quadratic above the left-hand side
-//! ([`envelope`] gives it sample by sample) stays below 2M|u|, and is halved otherwise. docs/branch-and-bound.md has the
+//! (`envelope.rs` gives it sample by sample) stays below 2M|u|, and is halved otherwise. docs/branch-and-bound.md has the
 //! mathematics, docs/certificate.md, section 13, the proof.
 
 mod cell;
