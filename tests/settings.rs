@@ -22,7 +22,6 @@ fn wrong() -> Vec<(&'static str, CertifySettings)> {
         ("penalty_growth", solver(SolverSettings { penalty_growth: 1.0, ..s.clone() })),
         ("newton_limit", solver(SolverSettings { newton_limit: 0, ..s.clone() })),
         ("initial_smoothing", solver(SolverSettings { initial_smoothing: -1.0, ..s })),
-        ("width", training(TrainingSettings { width: 0, ..t.clone() })),
         ("starts", training(TrainingSettings { starts: 0, ..t.clone() })),
         ("iterations", training(TrainingSettings { iterations: 0, ..t })),
         ("failure probability", proof(ProofSettings { failure_probability: 0.0, ..p.clone() })),

@@ -29,9 +29,8 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     )?;
     write!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
     match report.stationarity {
-        Some(ratio) if ratio > 0.0 => {
-            writeln!(text, "; stationarity {ratio:.6}, by estimate, 1 at an optimum")?
-        }
+        Some(ratio) if ratio > 100.0 => writeln!(text, "; stationarity {ratio:.1e}, by estimate")?,
+        Some(ratio) if ratio > 0.0 => writeln!(text, "; stationarity {ratio:.6}, by estimate")?,
         _ => writeln!(text)?,
     }
     writeln!(
