@@ -15,12 +15,15 @@ const PART: f64 = 0.9;
 const GROWTH: f64 = 2.4;
 /// Growth is taken for at least and at most this.
 const GROWTHS: (f64, f64) = (1.3, 8.0);
-/// The largest step down in ε before growth was measured, and after.
-const STEPS: (f64, f64) = (4.0, 64.0);
-/// What a search may take beyond its forecast.
-const CAUTION: f64 = 1.5;
-/// A search for less of a step down than this is not worth its while.
-const LEAST_STEP: f64 = 1.25;
+/// The step down in ε before growth was measured.
+const STEP: f64 = 4.0;
+/// How many times the visits of the last search the next may take, by the forecast: all before it together cost half as much
+/// again, and that is what is lost at most where it does not end.
+const COST: f64 = 3.0;
+/// The same of a search that ends it all.
+const LAST_COST: f64 = 12.0;
+/// A search that was foretold to take so many times what is left is not begun.
+const HOPELESS: f64 = 2.0;
 /// How far above the largest violation seen the next level is.
 const ABOVE: f64 = 1.5;
 
@@ -36,6 +39,8 @@ pub(super) struct Ladder {
     next: Option<f64>,
     /// No ε at or below this can be proved.
     floor: f64,
+    /// Whether nothing was proved of the present W yet.
+    is_new: bool,
 }
 
 impl Ladder {
@@ -51,24 +56,35 @@ impl Ladder {
         }
         self.target = low;
         self.floor = 0.0;
+        self.is_new = true;
     }
 
-    /// The next ε within the visits left; none where nothing is worth them.
+    /// The next ε; none where nothing is left to prove, or where what there is will take more visits than are left.
+    ///
+    /// Which ε it is does not depend on what is left: with more to spend the same levels are proved, and further ones.
     pub fn next(&mut self, left: f64) -> Option<f64> {
+        if left <= 0.0 {
+            return None;
+        }
         if let Some(next) = self.next.take() {
-            return (left > 0.0).then_some(next);
+            return Some(next);
         }
         let Some((last, visits)) = self.last else {
-            return (left > 0.0).then_some(self.target.max(FIRST));
+            return Some(self.target.max(FIRST));
         };
         let goal = self.target.max(self.floor);
+        if goal >= last {
+            // Less was proved, but of another W.
+            return self.is_new.then_some(goal);
+        }
         let growth = self.growth.unwrap_or(GROWTH);
-        let step = if self.growth.is_some() { STEPS.1 } else { STEPS.0 };
-        let affordable = last * (left / (CAUTION * visits.max(1.0))).max(1e-3).powf(-1.0 / growth.log2());
-        let next = goal.max(last / step).max(affordable);
-        // What is left must bring it on: at least a step, or to the goal.
-        let is_worth = next <= last / LEAST_STEP || (next <= goal && next < last);
-        is_worth.then_some(next)
+        let cost = |epsilon: f64| growth.powf((last / epsilon).log2());
+        let next = match self.growth {
+            _ if cost(goal) <= LAST_COST => goal,
+            Some(growth) => goal.max(last * 0.5f64.powf(COST.ln() / growth.ln())),
+            None => goal.max(last / STEP),
+        };
+        (visits * cost(next) <= HOPELESS * left).then_some(next)
     }
 
     /// The level (1 + ε)γ was proved.
@@ -82,6 +98,7 @@ impl Ladder {
             self.growth = Some((visits / before).powf(1.0 / halvings).clamp(GROWTHS.0, GROWTHS.1));
         }
         self.last = Some((epsilon, visits));
+        self.is_new = false;
     }
 
     /// A direction violates (1 + `found`)γ; the search for `epsilon` is to be made again.

@@ -145,6 +145,8 @@ pub struct BranchAndBound<'a> {
 enum Step {
     Proved,
     Violated(Vec<Vec<f64>>),
+    /// The claim nearly fails: cells beside its largest value could be neither closed nor split.
+    Tight,
     Ended(BranchStatus),
 }
 
@@ -187,7 +189,18 @@ impl<'a> BranchAndBound<'a> {
         control: &Control,
         progress: &mut dyn FnMut(BranchProgress),
     ) -> Result<BranchStatus> {
-        self.best.status = self.walk(settings, control, progress)?;
+        self.run_keeping(settings, control, progress, &mut |_| {})
+    }
+
+    /// [`run`](Self::run), which shows what it has come to after every level that is proved and every training.
+    pub(crate) fn run_keeping(
+        &mut self,
+        settings: &BranchSettings,
+        control: &Control,
+        progress: &mut dyn FnMut(BranchProgress),
+        keep: &mut dyn FnMut(&Branched),
+    ) -> Result<BranchStatus> {
+        self.best.status = self.walk(settings, control, progress, keep)?;
         self.best.forecast = match self.best.status {
             BranchStatus::Reached | BranchStatus::OutOfReach => None,
             _ => self.ladder.forecast(self.tolerance),
@@ -195,11 +208,35 @@ impl<'a> BranchAndBound<'a> {
         Ok(self.best.status)
     }
 
+    /// Takes over the bound of a W that an earlier run has found, if it can be proved again within the budget.
+    ///
+    /// Errors: a W that does not satisfy its claim ([`Error::Refused`]).
+    pub(crate) fn recall(
+        &mut self,
+        w: &Mat<f64>,
+        settings: &BranchSettings,
+        control: &Control,
+        progress: &mut dyn FnMut(BranchProgress),
+    ) -> Result<()> {
+        let claim = NeuronClaim::new(self.problem, w.clone())?;
+        self.best.dimension = claim.dimension();
+        match self.search(&claim, 0.0, settings, control, progress)? {
+            Step::Violated(_) => Err(Error::Refused("W does not satisfy its claim".into())),
+            Step::Proved | Step::Tight | Step::Ended(_) => {
+                // What it tells is of this W, not of the network's.
+                self.ladder = Ladder::default();
+                self.best.epsilon = None;
+                Ok(())
+            }
+        }
+    }
+
     fn walk(
         &mut self,
         settings: &BranchSettings,
         control: &Control,
         progress: &mut dyn FnMut(BranchProgress),
+        keep: &mut dyn FnMut(&Branched),
     ) -> Result<BranchStatus> {
         let mut stalled = false;
         for round in 0..=settings.rounds {
@@ -219,8 +256,15 @@ impl<'a> BranchAndBound<'a> {
                     Step::Proved if self.is_reached() => return Ok(BranchStatus::Reached),
                     // Nothing below the last violation can be proved of this network.
                     Step::Proved if stalled => return Ok(BranchStatus::Stalled),
-                    Step::Proved => {}
+                    Step::Proved => keep(&self.best),
                     Step::Violated(violators) => break violators,
+                    // A little above there may be room, if the level before was not there already.
+                    Step::Tight if stalled => return Ok(BranchStatus::Stalled),
+                    Step::Tight => {
+                        stalled = true;
+                        self.ladder.violated(epsilon, epsilon);
+                        self.ladder.retreat();
+                    }
                     Step::Ended(status) => return Ok(status),
                 }
             };
@@ -228,6 +272,7 @@ impl<'a> BranchAndBound<'a> {
                 break;
             }
             stalled = !self.insert(&violators, control);
+            keep(&self.best);
             if stalled {
                 self.ladder.retreat();
             }
@@ -265,8 +310,8 @@ impl<'a> BranchAndBound<'a> {
         let level = (1.0 + epsilon) * self.problem.weight_decay();
         let (lower_bound, upper_bound) = (self.best.lower_bound(), self.upper_bound());
         let budget = SearchSettings {
-            cells: settings.search.cells - self.best.cells,
-            visits: settings.search.visits - self.best.visits,
+            cells: settings.search.cells.saturating_sub(self.best.cells),
+            visits: settings.search.visits.saturating_sub(self.best.visits),
         };
         let search = claim.search(level, &budget, control, &mut |search| {
             progress(BranchProgress { search, epsilon, lower_bound, upper_bound });
@@ -286,7 +331,12 @@ impl<'a> BranchAndBound<'a> {
             self.ladder.violated(epsilon, search.largest / self.problem.weight_decay() - 1.0);
             return Ok(Step::Violated(search.violators));
         }
-        Ok(Step::Ended(if control.should_stop() { BranchStatus::Stopped } else { BranchStatus::Budget }))
+        let is_spent = search.cells >= budget.cells || search.visits >= budget.visits;
+        Ok(match (control.should_stop(), is_spent) {
+            (true, _) => Step::Ended(BranchStatus::Stopped),
+            (false, true) => Step::Ended(BranchStatus::Budget),
+            (false, false) => Step::Tight,
+        })
     }
 
     /// Trains with the directions as further neurons; whether the objective fell.

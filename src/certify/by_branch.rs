@@ -1,6 +1,7 @@
 //! Branch and bound as a stage of a run: how much of it, and when.
 
-use crate::branch::{BranchAndBound, BranchProgress, BranchSettings, BranchStatus};
+use crate::branch::{BranchAndBound, BranchProgress, BranchSettings, BranchStatus, Branched};
+use crate::certificate::Certificate;
 use crate::certificate::branch::SearchSettings;
 use crate::certify::report::{BranchFigures, Status};
 use crate::certify::settings::{Blocks, CertifySettings, Method, Prices};
@@ -29,31 +30,53 @@ pub(crate) struct ByBranch<'a> {
 }
 
 impl<'a> ByBranch<'a> {
-    /// None where the settings ask for the relaxation.
-    pub(crate) fn wanted(
+    /// Whether there is such a stage; there is none where the settings ask for the relaxation.
+    pub(crate) fn is_wanted(settings: &CertifySettings) -> bool {
+        let plain =
+            settings.blocks == Blocks::Auto && settings.prices == Prices::None && settings.cuts == Cuts::None;
+        settings.method == Method::Branch || (settings.method == Method::Auto && plain)
+    }
+
+    pub(crate) fn new(
         problem: &'a TrainingProblem,
         network: &Network,
         settings: &'a CertifySettings,
         training: &'a TrainingSettings,
         started: Instant,
-    ) -> Option<Self> {
-        let plain =
-            settings.blocks == Blocks::Auto && settings.prices == Prices::None && settings.cuts == Cuts::None;
-        let wanted = settings.method == Method::Branch || (settings.method == Method::Auto && plain);
-        wanted.then(|| Self {
+    ) -> Self {
+        Self {
             problem,
             road: BranchAndBound::new(problem, network.clone(), settings.tolerance, training),
             settings,
             unit: if problem.outputs() > 1 { SEVERAL } else { 1 },
             started,
-        })
+        }
+    }
+
+    /// Takes over the bound of an earlier run, once it is proved again.
+    pub(crate) fn recall(
+        &mut self,
+        certificate: &Certificate,
+        control: &Control,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        let started = self.started;
+        let settings = &self.settings.branch;
+        let w = &certificate.dual().w;
+        self.road.recall(w, settings, control, &mut |progress| observer.progress(&told(&progress, started)))
     }
 
     /// Searches before a relaxation is solved: as long as it takes where branch and bound was asked for by name, else a
-    /// short search, and a longer one where that foretells that it ends. Whether the tolerance is reached.
-    pub(crate) fn first(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<bool> {
+    /// short search, and a longer one where that foretells that it ends. Shows on the way what it has come to. Whether the
+    /// run ends here.
+    pub(crate) fn first(
+        &mut self,
+        control: &Control,
+        observer: &mut dyn Observer,
+        keep: &mut dyn FnMut(&Branched),
+    ) -> Result<bool> {
         if self.settings.method == Method::Branch {
-            self.spend(u64::MAX, control, observer)?;
+            self.spend(u64::MAX, control, observer, keep)?;
             if self.road.best().status == BranchStatus::OutOfReach {
                 let dimension = "branch and bound reaches 16 dimensions, and the samples span more";
                 return Err(Error::Input(format!("{dimension}; take --method relaxation")));
@@ -65,10 +88,10 @@ impl<'a> ByBranch<'a> {
             Some(left) => control.within(left / 2),
             None => control.clone(),
         };
-        self.spend(SHORT, &control, observer)?;
+        self.spend(SHORT, &control, observer, keep)?;
         let foretold = self.road.best().forecast.is_some_and(|f| f.visits <= (LONG / self.unit) as f64);
         if self.road.best().status == BranchStatus::Budget && foretold {
-            self.spend(LONG, &control, observer)?;
+            self.spend(LONG, &control, observer, keep)?;
         }
         Ok(self.is_reached())
     }
@@ -76,18 +99,25 @@ impl<'a> ByBranch<'a> {
     /// Searches on where the relaxation left a gap.
     pub(crate) fn again(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<()> {
         if matches!(self.road.best().status, BranchStatus::Budget | BranchStatus::Stopped) {
-            self.spend(LONG, control, observer)?;
+            self.spend(LONG, control, observer, &mut |_| {})?;
         }
         Ok(())
     }
 
-    fn spend(&mut self, visits: u64, control: &Control, observer: &mut dyn Observer) -> Result<()> {
+    fn spend(
+        &mut self,
+        visits: u64,
+        control: &Control,
+        observer: &mut dyn Observer,
+        keep: &mut dyn FnMut(&Branched),
+    ) -> Result<()> {
         let most = &self.settings.branch;
         let visits = most.search.visits.min(visits / self.unit);
         let settings =
             BranchSettings { search: SearchSettings { visits, ..most.search.clone() }, ..most.clone() };
         let started = self.started;
-        self.road.run(&settings, control, &mut |progress| observer.progress(&told(&progress, started)))?;
+        let mut progress = |progress| observer.progress(&told(&progress, started));
+        self.road.run_keeping(&settings, control, &mut progress, keep)?;
         Ok(())
     }
 

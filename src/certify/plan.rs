@@ -34,10 +34,15 @@ const MODELS: f64 = 4.0;
 const COLUMNS_WITH_CUTS: f64 = 48.0;
 /// Dense matrices of the order of the Newton system: with cuts conjugate gradients are slow.
 const DENSE: f64 = 2.0;
+/// Numbers for each sample and direction or output that a thread keeps in a search: the sample on each level of its blocks,
+/// each at most three quarters of the one above.
+const SEARCHED: f64 = 8.0;
+/// Directions that are searched, at most.
+const SEARCHED_INPUTS: usize = 16;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
 
-/// Bytes that solving and proving one block of so many samples takes.
+/// Bytes that solving and proving one block takes.
 fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64) -> f64 {
     let order = samples + inputs;
     8.0 * (MATRICES * order * order
@@ -50,15 +55,15 @@ fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2]
     [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
 }
 
-/// The same for sparse features with so many stored entries: what grows is the network, a number for each feature and
-/// neuron, and what its training remembers.
+/// Bytes of sparse data with that many stored entries, and of the training: what grows is the network, a number for each
+/// feature and neuron, and the pairs that L-BFGS remembers of it.
 fn sparse_bytes(samples: f64, inputs: f64, outputs: f64, entries: f64, width: f64) -> [f64; 2] {
     let data = BASE + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
     [data, 8.0 * (TRAINING * samples * width + REMEMBERED * inputs * width)]
 }
 
-/// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs in so many blocks,
-/// of which so many are solved at once.
+/// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs, in a number of
+/// blocks of which `at_once` are solved side by side.
 pub fn estimated_memory_bytes(
     samples: usize,
     inputs: usize,
@@ -88,6 +93,39 @@ struct Sizes {
 }
 
 impl Sizes {
+    fn new(problem: &TrainingProblem, settings: &CertifySettings) -> Self {
+        Self {
+            samples: problem.samples(),
+            inputs: problem.inputs(),
+            outputs: problem.outputs(),
+            width: settings.training.planned_width(),
+            method: settings.method,
+            rounds: settings.prices.rounds(),
+            cuts: settings.cuts,
+            entries: match problem.stored_features() {
+                Features::Dense(_) => None,
+                Features::Sparse(matrix) => Some(matrix.nnz()),
+            },
+        }
+    }
+
+    /// Data and training, and what each thread keeps of the samples in a search.
+    fn without_relaxation(&self) -> f64 {
+        let [data, training] = self.shared();
+        let one = SEARCHED * (self.inputs.min(SEARCHED_INPUTS) + self.outputs) as f64;
+        let searching = 8.0 * one * self.samples as f64 * rayon::current_num_threads() as f64;
+        data + training.max(searching)
+    }
+
+    /// Bytes of the data and of the training, which are there whatever the blocks.
+    fn shared(&self) -> [f64; 2] {
+        let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
+        match self.entries {
+            None => shared_bytes(n, d, c, self.width as f64),
+            Some(entries) => sparse_bytes(n, d, c, entries as f64, self.width as f64),
+        }
+    }
+
     /// Features of a block's dense problem: sparse ones are replaced by a factor of the Gram matrix where there are more
     /// of them than samples.
     fn block_inputs(&self, samples: usize) -> usize {
@@ -133,14 +171,15 @@ impl Sizes {
 
     /// The training is over when the blocks begin.
     fn total(&self, blocks: usize, at_once: usize) -> f64 {
-        let (n, d, c) = (self.samples as f64, self.inputs as f64, self.outputs as f64);
-        let [data, training] = match self.entries {
-            None => shared_bytes(n, d, c, self.width as f64),
-            Some(entries) => sparse_bytes(n, d, c, entries as f64, self.width as f64),
-        };
+        let [data, training] = self.shared();
         let solving = self.block(blocks) * at_once.min(blocks) as f64;
         data + training.max(solving + self.prices(blocks))
     }
+}
+
+/// Bytes that the process may take.
+fn limit(settings: &CertifySettings) -> f64 {
+    settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64
 }
 
 /// How a problem will be divided, and how many of the blocks run at once.
@@ -151,6 +190,23 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
+    /// The plan of a run that solves no relaxation, whose memory is linear in the samples; or an error that says how much is
+    /// missing.
+    pub(crate) fn without_relaxation(problem: &TrainingProblem, settings: &CertifySettings) -> Result<Self> {
+        let sizes = Sizes::new(problem, settings);
+        let limit = limit(settings);
+        let needed = sizes.without_relaxation();
+        if needed <= limit {
+            return Ok(Self { blocks: 1, at_once: 1 });
+        }
+        let (needed, limit) = (gigabytes(needed), gigabytes(limit));
+        Err(Error::Input(format!(
+            "{} samples are estimated to take {needed} of memory, and the limit is {limit}; raise the limit, or leave out \
+             samples or features",
+            sizes.samples
+        )))
+    }
+
     /// The plan that fits in memory and, where the number of blocks is free, in the time left; or an error that says how much
     /// memory is missing.
     pub(crate) fn new(
@@ -158,20 +214,8 @@ impl Plan {
         settings: &CertifySettings,
         left: Option<Duration>,
     ) -> Result<Self> {
-        let sizes = Sizes {
-            samples: problem.samples(),
-            inputs: problem.inputs(),
-            outputs: problem.outputs(),
-            width: settings.training.planned_width(),
-            method: settings.method,
-            rounds: settings.prices.rounds(),
-            cuts: settings.cuts,
-            entries: match problem.stored_features() {
-                Features::Dense(_) => None,
-                Features::Sparse(matrix) => Some(matrix.nnz()),
-            },
-        };
-        let limit = settings.memory_limit.unwrap_or_else(|| available() + resident()) as f64;
+        let sizes = Sizes::new(problem, settings);
+        let limit = limit(settings);
         let wanted = match sizes.entries {
             Some(_) => settings.blocks.count_sparse(sizes.samples, sizes.inputs)?,
             None => settings.blocks.count(sizes.samples)?,
@@ -206,7 +250,7 @@ impl Plan {
 const THREADS: f64 = 2.0;
 /// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.
 const TIME_PART: f64 = 0.4;
-/// So few samples are not worth dividing for a deadline.
+/// Up to this number of samples a problem is not divided for a deadline (conventional).
 const QUICK: usize = 1_250;
 /// Samples of the smallest blocks that are made of a problem for want of memory or time.
 const LEAST: usize = 100;

@@ -1,5 +1,6 @@
-//! The whole road: train, relax, bound, prove, round, report.
+//! A whole run: train, relax, bound, prove, round, report.
 
+use crate::branch::Branched;
 use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::by_branch::ByBranch;
@@ -13,7 +14,7 @@ use crate::certify::report::{Relaxed, Report, Seconds, Status};
 use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::control::Control;
 use crate::dual::DualPoint;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::linalg::dense::factorisation_time;
 use crate::problem::{Network, TrainingProblem};
 use crate::progress::Observer;
@@ -89,14 +90,22 @@ pub(crate) fn run(
 ) -> Result<Stages> {
     settings.validate()?;
     let mut watch = Watch::new(control);
+    // Before the blocks of an earlier run are taken over.
+    let is_searched = ByBranch::is_wanted(settings);
     let mut settings = settings.clone();
     if let (Some(checkpoint), Blocks::Auto) = (&settings.checkpoint, settings.blocks) {
         // What was begun goes on in its blocks, whatever the time and the memory of this run.
         settings.blocks = Saver::blocks_in(checkpoint, problem)?.map_or(Blocks::Auto, Blocks::Count);
     }
     let settings = &settings;
-    let plan = Plan::new(problem, settings, control.remaining())?;
-    check_size(problem, plan.blocks)?;
+    let plan = match settings.method {
+        Method::Branch => Plan::without_relaxation(problem, settings)?,
+        _ => {
+            let plan = Plan::new(problem, settings, control.remaining())?;
+            check_size(problem, plan.blocks)?;
+            plan
+        }
+    };
     let (mut saver, saved) = match &settings.checkpoint {
         Some(checkpoint) => {
             let (saver, saved) = Saver::open(checkpoint, problem, given, settings, plan.blocks)?;
@@ -130,13 +139,39 @@ pub(crate) fn run(
             observer.warning(&trouble);
         }
     }
-    let mut search = match &stage {
-        Some(Stage::Done { .. }) => None,
-        _ => ByBranch::wanted(problem, &network, settings, &training, started),
+    let stage = match stage {
+        Some(Stage::Done { certificate, relaxed, search }) => {
+            let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
+                Some(saver) => saver.damaged(&error.to_string()),
+                None => error,
+            })?;
+            let mut report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
+            if let Some(figures) = search {
+                report.searched(figures);
+            }
+            let trained = (network.clone(), seconds.round);
+            let certified = Certified { network, certificate, proof, report };
+            return Ok(Stages { certified, solution: None, trained, polished: None });
+        }
+        stage => stage,
     };
+    let mut search = is_searched.then(|| ByBranch::new(problem, &network, settings, &training, started));
     if let Some(search) = &mut search {
         let searching = Instant::now();
-        let ended = search.first(control, observer)?;
+        if let Some(Stage::Searched { certificate }) = &stage {
+            search.recall(certificate, control, observer).map_err(|error| match (&saver, error) {
+                (Some(saver), Error::Refused(why)) => saver.damaged(&why),
+                (_, error) => error,
+            })?;
+        }
+        let mut keep = |best: &Branched| {
+            if let Some(saver) = saver.as_mut().filter(|saver| saver.is_due()) {
+                let search = seconds.search + searching.elapsed().as_secs_f64();
+                saver.spent(Seconds { search, ..seconds });
+                saver.searched(given.unwrap_or(&best.network), bound_to_keep(best, stage.as_ref()));
+            }
+        };
+        let ended = search.first(control, observer, &mut keep)?;
         seconds.search += searching.elapsed().as_secs_f64();
         watch.ended("branch and bound");
         if ended {
@@ -148,18 +183,20 @@ pub(crate) fn run(
                 bound => better(free(problem, &settings.making(0, 1, control), control)?, bound.clone()),
             };
             let relaxed = Relaxed::skipped(search.status(control));
-            if let Some(saver) = saver.as_mut().filter(|_| given.is_none()) {
-                // A search that was stopped begins anew, from the network that it has improved.
-                saver.trained(&best.network);
+            if let Some(mut saver) = saver {
                 saver.spent(seconds);
-                saver.write(|_| Ok(()));
-            }
-            if let Some(saver) = saver.filter(|_| search.is_reached()) {
-                let mut ledger = WholeLedger::new(saver, stage);
-                ledger.spent(seconds);
-                ledger.finish(found, &certificate, &relaxed);
-                if let Some(trouble) = ledger.trouble() {
-                    observer.warning(&trouble);
+                if search.is_reached() {
+                    let mut ledger = WholeLedger::new(saver, stage);
+                    ledger.finish(found, &certificate, &relaxed, Some(&search.figures()));
+                    if let Some(trouble) = ledger.trouble() {
+                        observer.warning(&trouble);
+                    }
+                } else {
+                    // A later run begins with this bound, and from the network that the search has improved.
+                    saver.searched(given.unwrap_or(&best.network), bound_to_keep(best, stage.as_ref()));
+                    if let Some(trouble) = saver.trouble() {
+                        observer.warning(&trouble);
+                    }
                 }
             }
             let mut report = Report::assemble(problem, found, &certificate, &proof, &relaxed, seconds);
@@ -192,19 +229,6 @@ pub(crate) fn run(
         report.cause = divided.cause.filter(|_| report.status == Status::Unproved);
         report.stationarity = ratio(problem, &network, &training, control);
         report.overrun = watch.line();
-        let trained = (network.clone(), seconds.round);
-        let certified = Certified { network, certificate, proof, report };
-        return Ok(Stages { certified, solution: None, trained, polished: None });
-    }
-    if let Some(Stage::Done { certificate, relaxed }) = stage {
-        let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
-            Some(saver) => saver.damaged(&error.to_string()),
-            None => error,
-        })?;
-        // A search that ended a run left no value of a relaxation.
-        let skipped = certificate.is_by_branch() && relaxed.value == 0.0 && relaxed.pairs == 0;
-        let relaxed = if skipped { Relaxed::skipped(relaxed.status) } else { relaxed };
-        let report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
         let trained = (network.clone(), seconds.round);
         let certified = Certified { network, certificate, proof, report };
         return Ok(Stages { certified, solution: None, trained, polished: None });
@@ -256,7 +280,8 @@ pub(crate) fn run(
     let ended = relaxation.relaxed.is_solved() && !control.should_stop();
     if let Some(ledger) = ledger.as_mut().filter(|_| ended) {
         ledger.spent(seconds);
-        ledger.finish(&network, &certificate, &relaxation.relaxed);
+        let figures = search.as_ref().map(ByBranch::figures);
+        ledger.finish(&network, &certificate, &relaxation.relaxed, figures.as_ref());
         if let Some(trouble) = ledger.trouble() {
             observer.warning(&trouble);
         }
@@ -302,6 +327,15 @@ fn free(
     let certificate = Certificate::new(DualPoint::zero(problem.samples(), problem.outputs()));
     let proof = prove_with(problem, &certificate, proving)?;
     Ok((certificate, proof))
+}
+
+/// The best bound of a search; where there is none, that of an earlier run, which could not be proved again in time.
+fn bound_to_keep<'a>(best: &'a Branched, stage: Option<&'a Stage>) -> Option<&'a Certificate> {
+    let earlier = match stage {
+        Some(Stage::Searched { certificate }) => Some(certificate),
+        _ => None,
+    };
+    best.bound.as_ref().map(|(certificate, _)| certificate).or(earlier)
 }
 
 /// Searches on where the bound is not within the tolerance, and takes the better network and the better bound.

@@ -29,8 +29,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     )?;
     write!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
     match report.stationarity {
-        Some(ratio) if ratio > 100.0 => writeln!(text, "; stationarity {ratio:.1e}, by estimate")?,
-        Some(ratio) if ratio > 0.0 => writeln!(text, "; stationarity {ratio:.6}, by estimate")?,
+        Some(ratio) if ratio > 0.0 => {
+            // Six decimals tell the last steps to an optimum apart; far from one the power of ten is what matters.
+            let ratio = if ratio < 1e3 { format!("{ratio:.6}") } else { format!("{ratio:.1e}") };
+            writeln!(text, "; stationarity {ratio}, by estimate, 1 at an optimum")?;
+        }
         _ => writeln!(text)?,
     }
     writeln!(
@@ -51,9 +54,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
         (Some(value), Some(gap), Some(infeasibility)) => writeln!(
             text,
-            "relaxation    value {}, {} above the bound, infeasibility {infeasibility:.1e}",
+            "relaxation    value {}, {} {} the bound, infeasibility {infeasibility:.1e}",
             figures(value),
-            percent(gap),
+            percent(gap.abs()),
+            // Branch and bound knows no relaxation's gap.
+            if gap < 0.0 { "below" } else { "above" },
         )?,
         _ if !relaxed => {}
         _ => writeln!(text, "relaxation    none: stopped before one was solved")?,

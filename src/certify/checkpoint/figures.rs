@@ -1,13 +1,16 @@
 //! Figures of a run as rows of numbers, and back.
 
 use crate::bounds::LowerBound;
+use crate::branch::{BranchStatus, Forecast};
 use crate::certificate::Grade;
-use crate::certify::report::{BlockFigures, Relaxed, Status};
+use crate::certify::report::{BlockFigures, BranchFigures, Relaxed, Road, Status};
 
 /// Numbers of a block.
 pub(super) const BLOCK: usize = 12;
 /// Numbers of a run in one piece.
-pub(super) const WHOLE: usize = 7;
+pub(super) const WHOLE: usize = 8;
+/// Numbers of a search by branch and bound.
+pub(super) const SEARCH: usize = 8;
 
 /// A whole number from 0 that a double holds exactly.
 pub(super) fn whole(value: f64) -> Option<usize> {
@@ -108,11 +111,12 @@ pub(super) fn of_whole(relaxed: &Relaxed) -> [f64; WHOLE] {
         relaxed.pairs as f64,
         relaxed.active_pairs as f64,
         of_status(relaxed.status),
+        of_road(relaxed.road),
     ]
 }
 
 pub(super) fn to_whole(row: &[f64]) -> Option<Relaxed> {
-    let &[value, bound, infeasibility, rank, pairs, active, status] = row else { return None };
+    let &[value, bound, infeasibility, rank, pairs, active, status, road] = row else { return None };
     Some(Relaxed {
         value: measure(value)?,
         bound: measure(bound)?,
@@ -121,6 +125,74 @@ pub(super) fn to_whole(row: &[f64]) -> Option<Relaxed> {
         pairs: whole(pairs)?,
         active_pairs: whole(active)?,
         status: to_status(status)?,
+        road: to_road(road)?,
         ..Relaxed::nothing()
+    })
+}
+
+/// The number of a solver of the relaxation, 0 where none was at work.
+fn of_road(road: Option<Road>) -> f64 {
+    match road {
+        None | Some(Road::Branch) => 0.0,
+        Some(Road::LowRank) => 1.0,
+        Some(Road::InteriorPoint) => 2.0,
+    }
+}
+
+fn to_road(number: f64) -> Option<Option<Road>> {
+    let known = [None, Some(Road::LowRank), Some(Road::InteriorPoint)];
+    known.into_iter().find(|road| of_road(*road) == number)
+}
+
+/// The number of an end of branch and bound. A new one has to be given a number here, and back in [`to_end`].
+fn of_end(status: BranchStatus) -> f64 {
+    match status {
+        BranchStatus::Reached => 0.0,
+        BranchStatus::Budget => 1.0,
+        BranchStatus::Stopped => 2.0,
+        BranchStatus::Stalled => 3.0,
+        BranchStatus::OutOfReach => 4.0,
+    }
+}
+
+fn to_end(number: f64) -> Option<BranchStatus> {
+    let known = [
+        BranchStatus::Reached,
+        BranchStatus::Budget,
+        BranchStatus::Stopped,
+        BranchStatus::Stalled,
+        BranchStatus::OutOfReach,
+    ];
+    known.into_iter().find(|status| of_end(*status) == number)
+}
+
+/// Figures of a search; a number that is not known is NaN.
+pub(super) fn of_search(figures: &BranchFigures) -> [f64; SEARCH] {
+    let forecast = figures.forecast.map_or([f64::NAN; 3], |f| [f.visits, f.growth, f.gap]);
+    [
+        figures.dimension as f64,
+        figures.cells as f64,
+        figures.visits as f64,
+        of_end(figures.status),
+        figures.epsilon.unwrap_or(f64::NAN),
+        forecast[0],
+        forecast[1],
+        forecast[2],
+    ]
+}
+
+pub(super) fn to_search(row: &[f64]) -> Option<BranchFigures> {
+    let &[dimension, cells, visits, end, epsilon, further, growth, gap] = row else { return None };
+    let forecast = match [further, growth, gap] {
+        unknown if unknown.iter().all(|number| number.is_nan()) => None,
+        _ => Some(Forecast { visits: measure(further)?, growth: measure(growth)?, gap: measure(gap)? }),
+    };
+    Some(BranchFigures {
+        dimension: whole(dimension)?,
+        cells: whole(cells)? as u64,
+        visits: whole(visits)? as u64,
+        epsilon: if epsilon.is_nan() { None } else { Some(measure(epsilon)?) },
+        status: to_end(end)?,
+        forecast,
     })
 }

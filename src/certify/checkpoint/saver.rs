@@ -4,11 +4,13 @@ use super::figures;
 use super::fingerprint::Fingerprint;
 use super::level::{self, LevelState};
 use crate::certificate::Certificate;
-use crate::certify::report::{BlockFigures, Relaxed, Seconds};
+use crate::certify::report::{BlockFigures, BranchFigures, Relaxed, Seconds};
 use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
 use crate::error::{Error, Result};
 use crate::io::archive::Archive;
-use crate::io::files::{Writer, archive, array, open, put_network, take_certificate, take_network};
+use crate::io::files::{
+    Writer, archive, array, open, put_certificate, put_network, take_certificate, take_network,
+};
 use crate::io::members::{CERTIFICATE, NETWORK};
 use crate::io::whole::{rewrite, try_rewrite};
 use crate::problem::{Network, TrainingProblem};
@@ -25,8 +27,10 @@ pub(crate) enum Stage {
     Blocks { certificate: Certificate, figures: Vec<Option<BlockFigures>>, loss: Option<Option<f64>> },
     /// The solver of one factor ended a level.
     Level(Box<LevelState>),
+    /// Branch and bound was under way, or ended short of the tolerance, with a bound.
+    Searched { certificate: Certificate },
     /// The end, of a run in one piece.
-    Done { certificate: Certificate, relaxed: Relaxed },
+    Done { certificate: Certificate, relaxed: Relaxed, search: Option<BranchFigures> },
 }
 
 /// What an earlier run left.
@@ -125,6 +129,12 @@ impl Saver {
         }
     }
 
+    /// Writes what branch and bound has come to so far: the best network, and a bound where one was proved.
+    pub(crate) fn searched(&mut self, network: &Network, bound: Option<&Certificate>) {
+        self.trained(network);
+        self.write(|out| bound.map_or(Ok(()), |certificate| put_certificate(out, certificate)));
+    }
+
     /// What went wrong since this was last asked.
     pub(crate) fn trouble(&mut self) -> Option<String> {
         self.trouble.take()
@@ -154,6 +164,7 @@ const STATE: &[&str] = &[
     "fingerprint",
     "seconds",
     "figures",
+    "search",
     "blocks",
     "loss",
     "levels",
@@ -198,13 +209,24 @@ fn load(
         blocks_done(archive, checkpoint, problem, blocks)?
     } else if archive.has("W") {
         let certificate = certificate(archive, checkpoint, problem)?;
+        if certificate.is_by_branch() && !archive.has("figures") {
+            return Ok(Saved { network, seconds, stage: Stage::Searched { certificate } });
+        }
         let (_, row) = archive.array::<f64>("figures").map_err(refused)?;
         let relaxed = figures::to_whole(&row).ok_or_else(|| wrong("the figures are not those of a run"))?;
         if archive.has("factor") {
             let state = level::take(archive, certificate.into_dual(), relaxed).map_err(refused)?;
             Stage::Level(Box::new(state.ok_or_else(|| wrong("the solver's state is not one"))?))
         } else {
-            Stage::Done { certificate, relaxed }
+            let search = match archive.has("search") {
+                true => {
+                    let (_, row) = archive.array::<f64>("search").map_err(refused)?;
+                    let figures = figures::to_search(&row);
+                    Some(figures.ok_or_else(|| wrong("the figures of the search are not those of one"))?)
+                }
+                false => None,
+            };
+            Stage::Done { certificate, relaxed, search }
         }
     } else {
         Stage::Trained

@@ -4,7 +4,7 @@ use super::figures;
 use super::level::LevelState;
 use super::saver::{Saver, Stage};
 use crate::certificate::Certificate;
-use crate::certify::report::{Relaxed, Seconds};
+use crate::certify::report::{BranchFigures, Relaxed, Seconds};
 use crate::dual::CutForms;
 use crate::error::Error;
 use crate::io::files::{array, put_certificate, put_forms};
@@ -64,11 +64,19 @@ impl WholeLedger {
     }
 
     /// Writes the end of a run down.
-    pub(crate) fn finish(&mut self, network: &Network, certificate: &Certificate, relaxed: &Relaxed) {
+    pub(crate) fn finish(
+        &mut self,
+        network: &Network,
+        certificate: &Certificate,
+        relaxed: &Relaxed,
+        search: Option<&BranchFigures>,
+    ) {
         self.saver.trained(network);
         self.saver.write(|out| {
             put_certificate(out, certificate)?;
-            array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(relaxed).into_iter())
+            array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(relaxed).into_iter())?;
+            let Some(search) = search else { return Ok(()) };
+            array(out, "search", &[figures::SEARCH as u64], figures::of_search(search).into_iter())
         });
     }
 

@@ -11,7 +11,8 @@ use std::time::Duration;
 /// it is whole at any moment. It is never removed: a run that came to its end stays there. Time limit, memory limit and number of threads may differ from run to run.
 ///
 /// Blocks solved again give the same bits as in one run. A single factor goes on from the end of a level, without the memory
-/// of its preconditioner: the bound is the same to the tolerance. The interior-point method starts anew.
+/// of its preconditioner: the bound is the same to the tolerance. The interior-point method starts anew. Branch and
+/// bound goes on from its best network and from its bound, which is proved again; the search under way begins anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Checkpoint {

@@ -51,12 +51,12 @@ pub(super) fn cost(at: &Coordinates, width: usize) -> f64 {
 }
 
 /// Lowers φ of hidden weights (k × m by column), beginning with this rounding of the kinks; returns it. Never rises.
-pub(super) fn refine(at: &Coordinates, hidden: &mut Vec<f64>, first: f64, control: &Control) -> f64 {
+pub(super) fn refine(at: &Coordinates, hidden: &mut [f64], first: f64, control: &Control) -> f64 {
     let k = at.rank();
     let mut projection = Projection::new(at, hidden.len() / k, control);
     let mut value = projection.value(hidden);
     let Some(space) = at.whitened().filter(|_| value.is_finite()) else { return value };
-    let mut trial = hidden.clone();
+    let mut trial = hidden.to_vec();
     let mut fraction = first;
     projection.smooth(Rounding::Centred, fraction, &trial);
     let (mut shift, mut failures) = (LEAST, 0);
@@ -104,7 +104,7 @@ fn stage(
     let Some(space) = at.whitened() else { return 0 };
     let mut gradient = vec![0.0; hidden.len()];
     let mut value = projection.value_and_gradient(hidden, &mut gradient);
-    let mut trial = hidden.clone();
+    let mut trial = hidden.to_vec();
     for done in 0..STEPS {
         let place = Place {
             at,
