@@ -15,7 +15,7 @@ use relucert::low_rank::{
 use relucert::relaxation::{Lifting, PairSet, scan_violations};
 use relucert::repair::certify_dual;
 use relucert::training::{TrainingSettings, train};
-use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
+use relucert::{CertifySettings, Control, Method, Silent, TrainingProblem, certify};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -102,6 +102,7 @@ fn whole(c: &mut Criterion) {
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(10));
     let settings = CertifySettings {
+        method: Method::Relaxation,
         tolerance: 5e-2,
         training: TrainingSettings { starts: 1, rounds: 3, iterations: 200, ..TrainingSettings::default() },
         ..CertifySettings::default()

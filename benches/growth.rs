@@ -1,7 +1,7 @@
 //! How the cost of each part grows with n, d, c and the rank r: median seconds, and the exponent of a fitted power law.
 //!
 //! Teacher data, γ = n/60. One of the four is varied at a time, from n = 200, d = 10, c = 3, r = 14. The exponent is the
-//! slope of a least-squares line through the logarithms.
+//! slope of a least-squares line through the logarithms. It takes about a minute.
 
 use relucert::certificate::prove;
 use relucert::data::{TeacherSettings, teacher};

@@ -1,11 +1,14 @@
 //! Seconds against n of both solvers on the same teacher data, so that the point where they cross can be read off.
+//!
+//! cargo bench --bench reference              up to 100 samples: minutes
+//! cargo bench --bench reference -- large     150 to 300 samples: half an hour, since a dense solve of 300 takes a minute
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use relucert::certify_by_interior_point;
 use relucert::data::{TeacherSettings, teacher};
 use relucert::interior_point::ReferenceSettings;
 use relucert::training::TrainingSettings;
-use relucert::{CertifySettings, Control, Silent, TrainingProblem, certify};
+use relucert::{CertifySettings, Control, Method, Silent, TrainingProblem, certify};
 use std::time::Duration;
 
 /// γ/n of every problem, which keeps the problems alike as n grows.
@@ -19,16 +22,32 @@ fn problem(samples: usize) -> TrainingProblem {
         .expect("the settings are sound")
 }
 
+const SIZES: [usize; 4] = [25, 35, 50, 100];
+const LARGE: [usize; 3] = [150, 200, 300];
+
+/// The larger sizes are a group of their own, so that criterion's filter by name finds them alone.
 fn solvers(criterion: &mut Criterion) {
+    if std::env::args().any(|argument| argument == "large") {
+        measure(criterion, "large", &LARGE);
+    } else {
+        measure(criterion, "teacher", &SIZES);
+    }
+}
+
+fn measure(criterion: &mut Criterion, name: &str, sizes: &[usize]) {
     // Both train a network too; a short training leaves the time to the solvers.
     let training =
         TrainingSettings { width: 20, starts: 1, iterations: 100, rounds: 0, ..Default::default() };
-    let mut group = criterion.benchmark_group("teacher");
+    let mut group = criterion.benchmark_group(name);
     group.sample_size(10).warm_up_time(Duration::from_millis(1)).measurement_time(Duration::from_secs(2));
-    for samples in [25, 50, 100, 150, 200, 300] {
+    for &samples in sizes {
         let problem = problem(samples);
         group.bench_with_input(BenchmarkId::new("low rank", samples), &problem, |bencher, problem| {
-            let settings = CertifySettings { training: training.clone(), ..CertifySettings::default() };
+            let settings = CertifySettings {
+                method: Method::LowRank,
+                training: training.clone(),
+                ..CertifySettings::default()
+            };
             bencher.iter(|| certify(problem, &settings, &Control::new(), &mut Silent));
         });
         group.bench_with_input(BenchmarkId::new("interior point", samples), &problem, |bencher, problem| {

@@ -1,8 +1,9 @@
 //! The tables of arXiv 2410.22311 on its own data: how tight the relaxation is, and what accuracies come out.
 //!
-//! `cargo bench --bench reproduction -- FOLDER [random] [spiral] [iris] [mnist]`, or the folder in `RELUCERT_TEST_DATA`;
-//! `docs/reproduction.md` has the results and where they differ from the published ones. Without the data there is
-//! nothing to do.
+//! `cargo bench --bench reproduction -- [FOLDER] [random] [spiral] [iris] [mnist]`: the studies named, or all where FOLDER
+//! alone is given; without FOLDER it is that of `RELUCERT_TEST_DATA`. `docs/reproduction.md` has the results and where they
+//! differ from the published ones. All of it takes up to three quarters of an hour, so plain `cargo bench` only says how
+//! to ask for it.
 
 use relucert::compare::{CompareSettings, Comparison, Method, Row, compare};
 use relucert::data::{CsvOptions, Dataset, Task, load};
@@ -17,12 +18,20 @@ const GAMMAS: [f64; 2] = [0.1, 0.01];
 fn main() -> Result<()> {
     // `cargo bench` passes options of its own.
     let mut words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    if words.is_empty() {
+        println!(
+            "reproduction: skipped; name a folder with the published data or a study (benches/README.md)"
+        );
+        return Ok(());
+    }
     let names = ["random", "spiral", "iris", "mnist"];
     let given = words.iter().position(|word| !names.contains(&word.as_str())).map(|at| words.remove(at));
     let folder =
         given.map(PathBuf::from).or_else(|| std::env::var_os("RELUCERT_TEST_DATA").map(PathBuf::from));
     let Some(folder) = folder.filter(|folder| folder.join("random_00.csv").exists()) else {
-        println!("reproduction: skipped, no folder with random_00.csv was named");
+        println!(
+            "reproduction: skipped, no folder with random_00.csv was named, here or in RELUCERT_TEST_DATA"
+        );
         return Ok(());
     };
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| word == name);

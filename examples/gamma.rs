@@ -3,7 +3,7 @@
 
 use plotters::prelude::*;
 use relucert::data::{CsvOptions, load};
-use relucert::{CertifySettings, Control, Report, Silent, certify};
+use relucert::{CertifySettings, Control, Method, Report, Silent, certify};
 use std::error::Error;
 use std::time::Duration;
 
@@ -47,7 +47,8 @@ fn run(name: &str, share: f64) -> Result<Report, relucert::Error> {
     let dataset = load(name, &CsvOptions::default())?.standardized().with_bias();
     let problem = dataset.problem(share * dataset.samples() as f64)?;
     let control = Control::new().within(Duration::from_secs(120));
-    Ok(certify(&problem, &CertifySettings::default(), &control, &mut Silent)?.report)
+    let settings = CertifySettings { method: Method::Relaxation, ..CertifySettings::default() };
+    Ok(certify(&problem, &settings, &control, &mut Silent)?.report)
 }
 
 fn draw(path: &str, curves: &[Curve]) -> Result<(), Box<dyn Error>> {

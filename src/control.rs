@@ -18,7 +18,7 @@ struct Deadline {
     grace: Duration,
 }
 
-/// A run may end a tenth of its limit and a second after it.
+/// A run may end a tenth of its limit and a second after it (conventional, and promised in the documentation).
 const GRACE_PART: f64 = 0.1;
 const GRACE: Duration = Duration::from_secs(1);
 
@@ -28,7 +28,7 @@ impl Control {
         Self::default()
     }
 
-    /// The same flag with a deadline this far from now; an earlier deadline is kept.
+    /// A control that shares the flag of this one, with a deadline this far from now; an earlier deadline is kept.
     pub fn within(&self, limit: Duration) -> Self {
         let grace = GRACE + limit.mul_f64(GRACE_PART);
         let deadline = Instant::now().checked_add(limit).map(|at| Deadline { at, grace });
@@ -39,8 +39,8 @@ impl Control {
         Self { cancelled: Arc::clone(&self.cancelled), deadline }
     }
 
-    /// The same flag with a deadline so much earlier, for what is followed by work that takes as long and cannot be left
-    /// out; what fits into half the grace needs no time kept free.
+    /// A control that shares the flag of this one, with a deadline earlier by `needed`: the time of work that comes after
+    /// it and cannot be left out. Work that fits into half the grace needs no time kept free.
     pub(crate) fn reserving(&self, needed: Duration) -> Self {
         let earlier = |deadline: Deadline| {
             let reserved = needed.saturating_sub(deadline.grace / 2);

@@ -56,7 +56,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The same error once more, for whoever asks again for what has failed.
+    /// A copy of this error, for a caller who asks again for what has failed ([`std::io::Error`] cannot be cloned).
     pub(crate) fn again(&self) -> Self {
         match self {
             Self::Shape { what, expected, actual } => {

@@ -33,6 +33,7 @@
 //! the relaxation leaves is a property of the data and of γ. `docs/` has the mathematics, the proof and how to read
 //! a report.
 #![deny(missing_docs)]
+#![warn(clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout, clippy::unwrap_used)]
 
 pub mod baselines;
 mod bounds;
@@ -55,6 +56,10 @@ pub mod repair;
 pub mod rounding;
 mod system;
 pub mod training;
+
+// The matrix types of the public interface, so that a caller needs no dependency of the same version.
+pub use faer;
+pub use sprs;
 
 pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::certified::Certified;

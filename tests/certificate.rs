@@ -251,7 +251,7 @@ fn damaged_certificates_are_refused() {
     let (certificate, _) = certify_dual(&problem, &dual).unwrap();
     let sound = certificate.dual().clone();
     type Damage<'a> = (&'a str, &'a dyn Fn(&mut DualPoint));
-    let damage: [Damage; 10] = [
+    let damage: [Damage<'_>; 10] = [
         ("W larger", &|p| p.w = Mat::from_fn(p.w.nrows(), p.w.ncols(), |i, j| 1.0001 * p.w[(i, j)])),
         ("negative N", &|p| p.n[0] = -1e-12),
         ("index out of range", &|p| p.pairs[0] = [0, 50]),

@@ -1,7 +1,5 @@
 //! Runs that go on from a checkpoint: what is kept, what is refused, and that nothing in the file is believed.
 
-use npyz::zip::write::FileOptions;
-use npyz::zip::{CompressionMethod, ZipArchive, ZipWriter};
 use relucert::certificate::{Grade, prove};
 use relucert::data::{TeacherSettings, teacher};
 use relucert::io::load_certificate;
@@ -15,6 +13,8 @@ use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zip::write::FileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 fn problem(samples: usize, seed: u64) -> TrainingProblem {
     let settings = TeacherSettings { samples, features: 3, outputs: 2, seed, ..TeacherSettings::default() };

@@ -3,15 +3,19 @@
 mod common;
 
 use faer::{Mat, Side};
-use npyz::npz::NpzArchive;
+use npyz::npz::file_name_from_array_name;
 use relucert::data::{CsvOptions, load};
 use relucert::{CertifySettings, Control, Cuts, Method, Silent, TrainingProblem, certify};
+use std::fs::File;
 use std::path::Path;
+use zip::ZipArchive;
 
 /// Shape and row-major values of one array.
 fn array<T: npyz::Deserialize>(path: &Path, name: &str) -> (Vec<usize>, Vec<T>) {
-    let mut archive = NpzArchive::open(path).unwrap();
-    let file = archive.by_name(name).unwrap().unwrap_or_else(|| panic!("{name} is missing"));
+    let mut archive = ZipArchive::new(File::open(path).unwrap()).unwrap();
+    let member =
+        archive.by_name(&file_name_from_array_name(name)).unwrap_or_else(|_| panic!("{name} is missing"));
+    let file = npyz::NpyFile::new(member).unwrap();
     assert_eq!(file.order(), npyz::Order::C);
     let shape = file.shape().iter().map(|size| *size as usize).collect();
     (shape, file.into_vec().unwrap())
@@ -34,9 +38,11 @@ fn check(problem: &TrainingProblem, cuts: Cuts) {
     let settings = CertifySettings { method: Method::Relaxation, cuts, ..CertifySettings::default() };
     let certified = certify(problem, &settings, &Control::new(), &mut Silent).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    certified.save(problem, folder.path()).unwrap();
+    // Folders that are not there yet.
+    let saved = folder.path().join("runs/first");
+    certified.save(problem, &saved).unwrap();
 
-    let file = |name: &str| folder.path().join(name);
+    let file = |name: &str| saved.join(name);
     let (x_shape, x) = array::<f64>(&file("problem.npz"), "X");
     let (y_shape, targets) = array::<f64>(&file("problem.npz"), "Y");
     let (gamma_shape, gamma) = array::<f64>(&file("problem.npz"), "gamma");

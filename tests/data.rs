@@ -24,7 +24,7 @@ fn refusal(text: &str, targets: &[&str], task: Task) -> String {
 fn dense(data: &Dataset) -> faer::MatRef<'_, f64> {
     match data.features() {
         Features::Dense(matrix) => matrix.as_ref(),
-        Features::Sparse(_) => panic!("sparse"),
+        _ => panic!("not dense"),
     }
 }
 
@@ -376,7 +376,7 @@ fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
 
 fn npz(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
     use std::io::Write;
-    let mut archive = npyz::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     for (name, bytes) in members {
         archive.start_file(format!("{name}.npy"), Default::default()).expect("in memory");
         archive.write_all(bytes).expect("in memory");

@@ -5,8 +5,6 @@ mod common;
 use common::gaussian;
 use faer::Mat;
 use npyz::WriterBuilder;
-use npyz::zip::write::FileOptions;
-use npyz::zip::{CompressionMethod, ZipWriter};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 use relucert::TrainingProblem;
@@ -17,6 +15,8 @@ use relucert::io::{parse_certificate, parse_network, parse_problem, save_certifi
 use relucert::repair::certify_blocks;
 use std::io::{Cursor, Write};
 use std::path::Path;
+use zip::write::FileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 struct Saved {
     problem: TrainingProblem,

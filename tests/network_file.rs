@@ -6,15 +6,15 @@ mod common;
 use assert_cmd::Command;
 use common::gaussian;
 use faer::Mat;
-use npyz::WriterBuilder;
-use npyz::npz::NpzWriter;
-use npyz::zip::write::FileOptions;
+use npyz::{WriteOptions, WriterBuilder};
 use relucert::data::{CsvOptions, load};
 use relucert::io::save_network;
 use relucert::{CertifySettings, Control, Network, Silent, TrainingProblem, certify, certify_network};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use zip::ZipWriter;
+use zip::write::FileOptions;
 
 fn iris() -> TrainingProblem {
     load("iris", &CsvOptions::default()).unwrap().standardized().with_bias().problem(20.0).unwrap()
@@ -105,22 +105,18 @@ fn every_format_is_read_alike_and_the_rest_refused_in_one_line() {
     let folder = folder.path();
     let expected = network.objective_upper(&iris()).value();
     save_network(&folder.join("double.npz"), &network).unwrap();
-    let mut writer = NpzWriter::create(folder.join("single.npz")).unwrap();
+    let mut writer = ZipWriter::new(fs::File::create(folder.join("single.npz")).unwrap());
     for (name, array) in [("U", network.hidden()), ("V", network.output())] {
         let shape = [array.nrows() as u64, array.ncols() as u64];
-        let mut out = writer
-            .array(name, FileOptions::default())
-            .unwrap()
-            .default_dtype()
-            .shape(&shape)
-            .begin_nd()
-            .unwrap();
+        writer.start_file(format!("{name}.npy"), FileOptions::default()).unwrap();
+        let mut out =
+            WriteOptions::new().default_dtype().shape(&shape).writer(&mut writer).begin_nd().unwrap();
         let (rows, columns) = (array.nrows(), array.ncols());
         let values = (0..rows * columns).map(|k| array[(k / columns, k % columns)] as f32);
         out.extend(values).unwrap();
         out.finish().unwrap();
     }
-    drop(writer);
+    writer.finish().unwrap();
     fs::write(folder.join("single.safetensors"), safetensors(&network, ["U", "V"], "F32")).unwrap();
     fs::write(folder.join("double.safetensors"), safetensors(&network, ["U", "V"], "F64")).unwrap();
     for file in ["double.npz", "single.npz", "single.safetensors", "double.safetensors"] {

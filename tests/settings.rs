@@ -8,6 +8,8 @@ use relucert::training::TrainingSettings;
 use relucert::{
     Blocks, CertifySettings, Control, Cuts, Division, Error, Network, Prices, Result, Silent, certify,
 };
+use std::fmt::{Debug, Display};
+use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 fn wrong() -> Vec<(&'static str, CertifySettings)> {
@@ -22,7 +24,6 @@ fn wrong() -> Vec<(&'static str, CertifySettings)> {
         ("penalty_growth", solver(SolverSettings { penalty_growth: 1.0, ..s.clone() })),
         ("newton_limit", solver(SolverSettings { newton_limit: 0, ..s.clone() })),
         ("initial_smoothing", solver(SolverSettings { initial_smoothing: -1.0, ..s })),
-        ("width", training(TrainingSettings { width: 0, ..t.clone() })),
         ("starts", training(TrainingSettings { starts: 0, ..t.clone() })),
         ("iterations", training(TrainingSettings { iterations: 0, ..t })),
         ("failure probability", proof(ProofSettings { failure_probability: 0.0, ..p.clone() })),
@@ -56,4 +57,29 @@ fn one_wrong_setting_anywhere_costs_nothing() {
     let both = CertifySettings { prices: Prices::Auto, cuts: Cuts::Auto, ..CertifySettings::default() };
     assert!(matches!(both.validate(), Err(Error::Input(_))));
     assert!(CertifySettings::default().validate().is_ok());
+}
+
+/// What is shown reads back as the same value, and whatever else is said is refused by the setting's name.
+#[test]
+fn settings_read_back_from_what_they_show() {
+    fn check<T>(name: &str, values: &[T], shown: &[&str], refused: &[&str])
+    where
+        T: Copy + Debug + Display + FromStr<Err = Error> + PartialEq,
+    {
+        for (value, text) in values.iter().zip(shown) {
+            assert_eq!(value.to_string(), *text);
+            assert_eq!(text.parse::<T>().unwrap(), *value);
+        }
+        for text in refused {
+            let error = text.parse::<T>().unwrap_err();
+            assert!(
+                matches!(&error, Error::Parameter { name: named, value, .. } if *named == name && value == text)
+            );
+        }
+    }
+    let refused = ["", "Auto", "-1", "1.5", " 2", "many"];
+    check("blocks", &[Blocks::Auto, Blocks::Count(7)], &["auto", "7"], &refused);
+    check("blocks", &[Blocks::Count(1)], &["1"], &["0", "none"]);
+    check("prices", &[Prices::None, Prices::Auto, Prices::Rounds(3)], &["none", "auto", "3"], &refused);
+    check("cuts", &[Cuts::None, Cuts::Auto, Cuts::Count(40)], &["none", "auto", "40"], &refused);
 }

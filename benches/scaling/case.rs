@@ -2,7 +2,7 @@
 
 use relucert::data::{TeacherSettings, teacher};
 use relucert::{
-    Blocks, CertifySettings, Control, Observer, Prices, Progress, certify, estimated_memory_bytes,
+    Blocks, CertifySettings, Control, Method, Observer, Prices, Progress, certify, estimated_memory_bytes,
 };
 use serde::{Deserialize, Serialize};
 use std::error::Error;
@@ -163,8 +163,13 @@ pub fn run_here(arguments: &[String]) -> Outcome<()> {
     let data = TeacherSettings { samples, features, outputs, seed: 1, ..TeacherSettings::default() };
     let problem = teacher(&data)?.problem(samples as f64 / 100.0)?;
     let prices = Prices::Rounds(rounds.parse()?);
-    let settings =
-        CertifySettings { tolerance, blocks: Blocks::Count(blocks), prices, ..CertifySettings::default() };
+    let settings = CertifySettings {
+        method: Method::Relaxation,
+        tolerance,
+        blocks: Blocks::Count(blocks),
+        prices,
+        ..CertifySettings::default()
+    };
     let mut log = Log::default();
     let certified = certify(&problem, &settings, &Control::new(), &mut log)?;
     let (report, threads) = (certified.report, std::thread::available_parallelism()?.get());

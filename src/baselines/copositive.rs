@@ -52,6 +52,7 @@ impl Default for CopositiveSettings {
 
 /// What the relaxation says.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct CopositiveBound {
     /// A lower bound on p*, in floating point: the dual objective at a strictly feasible point.
     pub lower: f64,

@@ -19,6 +19,7 @@ use std::f64::consts::PI;
 /// How a gradient becomes a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Rule {
     /// Momentum 0.95.
     Sgd,
@@ -65,6 +66,7 @@ const POWER: usize = 12;
 
 /// The network with the best objective after any pass, and how it came about.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Descended {
     /// The network.
     pub network: Network,

@@ -53,6 +53,7 @@ impl FrankWolfeSettings {
 
 /// What Frank–Wolfe found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct FrankWolfeSolution {
     /// The network of the last iterate; Σ‖u‖‖v‖ ≤ t in the constrained problem.
     pub network: Network,

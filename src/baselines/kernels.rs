@@ -23,6 +23,7 @@ const RIDGES: i32 = 21;
 /// Which infinitely wide network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Kernel {
     /// Only the output weights are learnt: neural network Gaussian process.
     Nngp,
@@ -33,6 +34,7 @@ pub enum Kernel {
 /// What is added to the diagonal.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Ridge {
     /// This number.
     Absolute(f64),

@@ -39,7 +39,7 @@ impl Decimal {
         })
     }
 
-    /// The same number times 10^power.
+    /// This number times 10^power.
     pub(crate) fn scaled(mut self, power: i32) -> Self {
         if !self.is_zero() {
             self.exponent += power;

@@ -79,7 +79,7 @@ impl<'a> Compact<'a> {
         &self.problem
     }
 
-    /// Hidden weights of the sparse problem (d × m) for the dense one: the same preactivations, no larger.
+    /// Takes hidden weights of the sparse problem (d × m) to the dense one: preactivations stay, norms do not grow.
     pub(crate) fn hidden(&self, u: MatRef<'_, f64>) -> Mat<f64> {
         match &self.way {
             Way::Same => u.to_owned(),
@@ -92,7 +92,8 @@ impl<'a> Compact<'a> {
         }
     }
 
-    /// And back: the preactivations are the same up to the difference of the Gram matrices.
+    /// Takes hidden weights of the dense problem back (d × m): preactivations stay, up to the difference of the Gram
+    /// matrices.
     pub(crate) fn original_hidden(&self, t: MatRef<'_, f64>) -> Mat<f64> {
         match &self.way {
             Way::Same => t.to_owned(),

@@ -45,7 +45,7 @@ pub(crate) fn lifted_is_semidefinite(
     )
 }
 
-/// The same by a sparse factorisation; without a head matrix M = 0, and then it says that of the slack.
+/// Proves by a sparse factorisation what [`lifted_is_semidefinite`] proves by a dense one. Without a head matrix M = 0.
 ///
 /// The values are in range and every sample takes part.
 pub(super) fn lifted_by_elimination(

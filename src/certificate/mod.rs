@@ -89,7 +89,7 @@ impl Certificate {
         self.by_branch
     }
 
-    /// The same claim, to be proved block by block; no pair of the point joins two blocks.
+    /// The claim that a dual point is feasible, to be proved block by block; no pair of the point joins two blocks.
     pub fn of_blocks(dual: DualPoint, partition: Partition) -> Self {
         Self { dual, partition: Some(partition), by_branch: false }
     }
@@ -145,8 +145,8 @@ impl Proof {
         self.failure_probability
     }
 
-    /// The same proof as one of several attempts, which together may fail with this probability: which of them ends up as
-    /// the proof is itself a matter of chance.
+    /// This proof as one of several attempts, which together may fail with this probability: which of them ends up as the
+    /// proof is itself a matter of chance.
     pub(crate) fn of_attempts(self, failure_probability: f64) -> Self {
         match self.grade {
             Grade::Probabilistic => Self { failure_probability, ..self },
@@ -203,7 +203,7 @@ pub(crate) fn prove_leaving(
         return Ok(Proof { lower_bound: 0.0, grade: Grade::None, failure_probability: 0.0, blocks });
     };
     let grade = if failure_probability > 0.0 { Grade::Probabilistic } else { Grade::Verified };
-    let bound = prove::bound_below(problem, dual)
+    let bound = bound_below(problem, dual)
         .ok_or_else(|| Error::Refused("the value of the bound is not finite".into()))?;
     Ok(Proof { lower_bound: bound.max(0.0), grade, failure_probability, blocks })
 }

@@ -53,7 +53,7 @@ impl Partition {
         Self::new(block)
     }
 
-    /// The same blocks with the head matrices M_k, each symmetric of order d + c; that they add up is left to the proof.
+    /// These blocks with head matrices M_k, each symmetric of order d + c. That Σ_k M_k ⪯ 0 is left to the proof.
     pub fn with_heads(self, heads: Vec<Mat<f64>>) -> Result<Self> {
         if heads.len() != self.count {
             return Err(Error::Shape {

@@ -9,6 +9,7 @@ use std::path::Path;
 
 /// A network, a certificate with its proof, and the report of the run.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Certified {
     /// The best network found.
     pub network: Network,
@@ -21,8 +22,10 @@ pub struct Certified {
 }
 
 impl Certified {
-    /// Writes `problem.npz`, `network.npz` and `certificate.npz` into a folder, each whole or not at all.
+    /// Writes `problem.npz`, `network.npz` and `certificate.npz` into a folder, each whole or not at all. A folder that is
+    /// not there is made, with those above it.
     pub fn save(&self, problem: &TrainingProblem, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io { path: folder.into(), source })?;
         io::save_problem(&folder.join("problem.npz"), problem)?;
         io::save_network(&folder.join("network.npz"), &self.network)?;
         io::save_certificate(&folder.join("certificate.npz"), &self.certificate)

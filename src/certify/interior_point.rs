@@ -1,4 +1,4 @@
-//! The road of `certify` with the reference solver in place of the low-rank one.
+//! A run of `certify` with the reference solver in place of the low-rank one.
 
 use crate::certificate::ProofSettings;
 use crate::certify::certified::Certified;

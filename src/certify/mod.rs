@@ -1,4 +1,4 @@
-//! The whole road, from a problem to a report, and its parts.
+//! A whole run, from a problem to a report, and its parts.
 
 pub(crate) mod by_branch;
 pub(crate) mod certified;

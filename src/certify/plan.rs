@@ -42,7 +42,7 @@ const SEARCHED_INPUTS: usize = 16;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
 
-/// Bytes that solving and proving one block of so many samples takes.
+/// Bytes that solving and proving one block takes.
 fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64) -> f64 {
     let order = samples + inputs;
     8.0 * (MATRICES * order * order
@@ -55,15 +55,15 @@ fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2]
     [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
 }
 
-/// The same for sparse features with so many stored entries: what grows is the network, a number for each feature and
-/// neuron, and what its training remembers.
+/// Bytes of sparse data with that many stored entries, and of the training: what grows is the network, a number for each
+/// feature and neuron, and the pairs that L-BFGS remembers of it.
 fn sparse_bytes(samples: f64, inputs: f64, outputs: f64, entries: f64, width: f64) -> [f64; 2] {
     let data = BASE + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
     [data, 8.0 * (TRAINING * samples * width + REMEMBERED * inputs * width)]
 }
 
-/// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs in so many blocks,
-/// of which so many are solved at once.
+/// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs, in a number of
+/// blocks of which `at_once` are solved side by side.
 pub fn estimated_memory_bytes(
     samples: usize,
     inputs: usize,
@@ -250,7 +250,7 @@ impl Plan {
 const THREADS: f64 = 2.0;
 /// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.
 const TIME_PART: f64 = 0.4;
-/// So few samples are not worth dividing for a deadline.
+/// Up to this number of samples a problem is not divided for a deadline (conventional).
 const QUICK: usize = 1_250;
 /// Samples of the smallest blocks that are made of a problem for want of memory or time.
 const LEAST: usize = 100;

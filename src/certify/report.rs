@@ -72,6 +72,7 @@ impl Road {
 /// What branch and bound did in a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct BranchFigures {
     /// Directions that were searched: the rank of the samples.
     pub dimension: usize,
@@ -90,6 +91,7 @@ pub struct BranchFigures {
 /// Seconds spent in each phase.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Seconds {
     /// Reading and preparing the data.
     pub load: f64,
@@ -107,6 +109,7 @@ pub struct Seconds {
 /// The figures of a run; its serde form is the object that `--json` prints and `report.json` holds.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Report {
     /// Version of this layout: [`Report::SCHEMA`].
     pub schema: u32,
@@ -317,6 +320,7 @@ impl Report {
 /// prove it again: [`Division::gather`](crate::Division::gather) does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct BlockFigures {
     /// Value of the block's relaxation at the low-rank point.
     pub value: f64,

@@ -1,4 +1,4 @@
-//! The whole road: train, relax, bound, prove, round, report.
+//! A whole run: train, relax, bound, prove, round, report.
 
 use crate::branch::Branched;
 use crate::certificate::compact::most_inputs;

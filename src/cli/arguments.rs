@@ -4,8 +4,9 @@ use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
 use relucert::training::Effort;
-use relucert::{Blocks, Cuts, Method, Prices};
+use relucert::{Blocks, Cuts, Error, Method, Prices};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved, and the report claims no more), \
@@ -75,13 +76,13 @@ pub(super) struct CertifyOptions {
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
     /// Divide the samples into blocks: auto, or their number; 1 for none
-    #[arg(long, value_name = "K", default_value = "auto", value_parser = blocks)]
+    #[arg(long, value_name = "K", default_value = "auto", value_parser = setting::<Blocks>)]
     pub(super) blocks: Blocks,
     /// Rounds in which blocks trade weight decay to win back what dividing lost: none, auto, or the most to do
-    #[arg(long, value_name = "N", default_value = "none", value_parser = prices)]
+    #[arg(long, value_name = "N", default_value = "none", value_parser = setting::<Prices>)]
     pub(super) prices: Prices,
     /// Sublinear forms that tighten the relaxation: none, auto, or the most to use (for each block)
-    #[arg(long, value_name = "K", default_value = "none", value_parser = cuts)]
+    #[arg(long, value_name = "K", default_value = "none", value_parser = setting::<Cuts>)]
     pub(super) cuts: Cuts,
     /// How long training goes on where that still wins something: low, normal or high
     #[arg(long, value_name = "EFFORT", default_value = "normal", value_parser = effort)]
@@ -250,7 +251,7 @@ impl From<TaskChoice> for Task {
     }
 }
 
-/// A table of more than ten million rows or columns is a slip of the hand.
+/// A table of more than ten million rows or columns is taken for a mistake (conventional).
 fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=10_000_000)
 }
@@ -262,35 +263,17 @@ fn positive(text: &str) -> Result<f64, String> {
     }
 }
 
-fn blocks(text: &str) -> Result<Blocks, String> {
-    match text.parse() {
-        Ok(count) if count > 0 => Ok(Blocks::Count(count)),
-        _ if text == "auto" => Ok(Blocks::Auto),
-        _ => Err("it must be auto or a positive number".into()),
-    }
+/// A setting that the library can read, and what it must be where this is not it.
+fn setting<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error| match error {
+        Error::Parameter { range, .. } => format!("it must be {range}"),
+        other => other.to_string(),
+    })
 }
 
 fn effort(text: &str) -> Result<Effort, String> {
     let found = Effort::ALL.iter().find(|(_, name)| *name == text);
     found.map(|(effort, _)| *effort).ok_or_else(|| "it must be low, normal or high".into())
-}
-
-fn prices(text: &str) -> Result<Prices, String> {
-    match text.parse() {
-        Ok(rounds) => Ok(Prices::Rounds(rounds)),
-        _ if text == "none" => Ok(Prices::None),
-        _ if text == "auto" => Ok(Prices::Auto),
-        _ => Err("it must be none, auto or a number".into()),
-    }
-}
-
-fn cuts(text: &str) -> Result<Cuts, String> {
-    match text.parse() {
-        Ok(count) => Ok(Cuts::Count(count)),
-        _ if text == "none" => Ok(Cuts::None),
-        _ if text == "auto" => Ok(Cuts::Auto),
-        _ => Err("it must be none, auto or a number".into()),
-    }
 }
 
 fn size(text: &str) -> Result<u64, String> {

@@ -104,6 +104,7 @@ impl Outcome {
 /// A bound on the objective of every network, proved from stored numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct ProvedBound {
     /// No network of any width has a smaller objective.
     pub lower_bound: LowerBound,
@@ -127,6 +128,7 @@ impl ProvedBound {
 /// A figure that a method computes in floating point and nobody proved.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Estimate {
     /// The figure, in units of the objective.
     pub value: f64,
@@ -137,6 +139,7 @@ pub struct Estimate {
 /// What one method came to.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Row {
     /// The method.
     pub method: Method,
@@ -154,7 +157,7 @@ pub struct Row {
     pub width: Option<usize>,
     /// Fit on the training data; see [`Comparison::score`].
     pub train_score: Option<f64>,
-    /// The same on the test data; null without any.
+    /// Fit on the test data; null without any.
     pub test_score: Option<f64>,
     /// Test accuracy as published: threshold, and iterate where there are several, chosen on the labels of the test set.
     pub published_protocol_accuracy: Option<f64>,
@@ -184,6 +187,7 @@ impl Row {
 /// All rows; its serde form is the object that `compare --json` prints and `compare.json` holds.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub struct Comparison {
     /// Version of this layout: [`Comparison::SCHEMA`].
     pub schema: u32,

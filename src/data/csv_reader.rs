@@ -299,7 +299,7 @@ fn is_data(cells: &[String], labels: impl FnOnce() -> Vec<String>) -> bool {
     labels().contains(last)
 }
 
-/// A headerless file needs so many rows before a column of consecutive numbers is remarked on.
+/// Rows that a file without a header must have before a column of consecutive numbers is remarked on (conventional).
 const LEAST_COUNT: usize = 10;
 
 /// Whether a name says that there is none: empty, or what pandas calls a column read without a name.

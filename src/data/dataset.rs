@@ -11,6 +11,7 @@ use sprs::CsMat;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "lowercase"))]
+#[non_exhaustive]
 pub enum Task {
     /// Decide from the target: one column of text is a class, and so is one of at most 20 different whole numbers with at least
     /// five samples each on average; other whole numbers are an error, and anything else is regression.
@@ -111,7 +112,7 @@ impl Dataset {
         self.scaled(&scaling)
     }
 
-    /// The same shifts and scales for other data: a test set is standardised as its training set was.
+    /// This data set, shifted and scaled as its training set was.
     ///
     /// `training` is the training set as it was before it was standardised, with the same columns.
     pub fn standardized_like(self, training: &Self) -> Result<Self> {
@@ -135,7 +136,7 @@ impl Dataset {
         self
     }
 
-    /// The same data with a last feature, `bias`, that is 1 for every sample; unchanged if it has one.
+    /// This data set with a last feature, `bias`, that is 1 for every sample; unchanged if it has one.
     pub fn with_bias(mut self) -> Self {
         if !self.bias {
             match &mut self.features {

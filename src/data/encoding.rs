@@ -15,9 +15,9 @@ pub(super) enum Column {
     Classes { labels: Vec<usize>, names: Vec<String> },
 }
 
-/// Whole numbers are classes without a word only where there are so few of them,
+/// Whole numbers are taken for classes without being asked only where at most this many are different (conventional),
 const MOST_CLASSES: usize = 20;
-/// and so many samples of each on average.
+/// and where each has at least this many samples on average (conventional).
 const LEAST_SAMPLES: usize = 5;
 
 /// Decodes one target column. An error is the start of the offending row, where there is one, and what is wrong.

@@ -7,9 +7,10 @@ use super::{CsvOptions, Dataset, Task};
 use crate::error::{Error, Result};
 use crate::io::container::array_names;
 use faer::Mat;
-use npyz::npz::{NpzArchive, file_name_from_array_name};
+use npyz::npz::file_name_from_array_name;
 use npyz::{Deserialize, NpyFile, Order};
 use std::io::{Cursor, Read};
+use zip::ZipArchive;
 
 /// Deflate cannot shrink data by more than this factor, so no honest array is larger against its file.
 const GREATEST_COMPRESSION: u64 = 1100;
@@ -31,11 +32,11 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     }
     let arrays =
         array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
-    let mut archive = NpzArchive::new(Cursor::new(bytes)).map_err(|error| {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::Input(format!("{name}: not an .npz file ({error}); write it with numpy.savez"))
     })?;
-    let x = member(&mut archive, bytes.len(), name, "X")?.table()?;
-    let y = member(&mut archive, bytes.len(), name, "Y")?.table()?;
+    let mut take = |key| member(&mut archive, &arrays, bytes.len(), name, key)?.table();
+    let (x, y) = (take("X")?, take("Y")?);
     if x.nrows() != y.nrows() {
         return Err(Error::Input(format!(
             "{name}: X has {} rows and Y has {}; they need one for each sample",
@@ -137,11 +138,17 @@ impl Array {
     }
 }
 
-fn member(archive: &mut NpzArchive<Cursor<&[u8]>>, size: usize, name: &str, key: &str) -> Result<Array> {
+fn member(
+    archive: &mut ZipArchive<Cursor<&[u8]>>,
+    arrays: &[String],
+    size: usize,
+    name: &str,
+    key: &str,
+) -> Result<Array> {
     let wanted = file_name_from_array_name(key);
     let mut bytes = Vec::new();
-    let Ok(entry) = archive.zip_archive().by_name(&wanted) else {
-        let keys: Vec<String> = archive.array_names().map(abbreviated).take(10).collect();
+    let Ok(entry) = archive.by_name(&wanted) else {
+        let keys: Vec<String> = arrays.iter().map(|name| abbreviated(name)).take(10).collect();
         return Err(Error::Input(format!(
             "{name}: no readable array {key} (it has: {}); write it with numpy.savez(file, X=X, Y=Y)",
             keys.join(", ")

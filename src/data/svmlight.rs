@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use faer::Mat;
 use sprs::CsMat;
 
-/// A larger index is a slip: a name is kept for each feature.
+/// A larger index is taken for a mistake (conventional): a name is kept for each feature.
 const LARGEST_INDEX: usize = 10_000_000;
 
 /// Reads svmlight text. Features stay sparse and are called `x1`, `x2`, …; the label is the target.

@@ -28,7 +28,7 @@ impl Forms {
         forms
     }
 
-    /// The same with a row Σ|a_i| s_i − s_k for every cut.
+    /// These forms, followed by a row Σ|a_i| s_i − s_k for every cut.
     pub(crate) fn with_cuts(mut self, cuts: &CutForms) -> Self {
         for (form, &target) in cuts.targets().iter().enumerate() {
             for (i, coefficient) in cuts.row(form) {

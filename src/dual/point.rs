@@ -123,7 +123,7 @@ impl DualPoint {
         Err(Error::Refused(format!("the cuts make {products} products of terms, more than {MOST_PRODUCTS}")))
     }
 
-    /// The same without pairs whose multiplier is zero, which are in no sum, and without cuts that no other pair uses.
+    /// This point without pairs whose multiplier is zero, which are in no sum, and without cuts that no other pair uses.
     pub(crate) fn without_idle_pairs(&self) -> Cow<'_, Self> {
         if self.n.iter().all(|multiplier| *multiplier != 0.0) {
             return Cow::Borrowed(self);

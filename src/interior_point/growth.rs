@@ -10,9 +10,9 @@ use std::collections::HashMap;
 
 /// Below this gap the point is too close to the boundary to take in new pairs.
 const LATE: f64 = 1e-6;
-/// How much larger the gap of the point returned to is then.
+/// Then the run goes back to a point whose gap is this many times larger (conventional, as are the other two).
 const LATE_RETURN: f64 = 100.0;
-/// A violation this many times the gap is too much to take in on the spot.
+/// A violation more than this many times the gap is not taken in at the point itself.
 const ABRUPT: f64 = 30.0;
 
 /// Pairs not held that a point violates.

@@ -152,7 +152,7 @@ const REFINED: f64 = 1e-5;
 const REFINEMENTS: usize = 15;
 /// Fraction of the way to the boundary after a full predictor step.
 const FRACTION: f64 = 0.98;
-/// The same after a predictor step of length zero.
+/// Fraction of the way to the boundary after a predictor step of length zero (both conventional).
 const SHORT_FRACTION: f64 = 0.9;
 
 /// Moves the point by one predictor-corrector step.

@@ -12,11 +12,11 @@ use crate::relaxation::{Lifting, PairSet};
 use faer::{Mat, Par};
 use std::time::Instant;
 
-/// Relative gap below which violated pairs are looked for.
+/// Relative gap below which violated pairs are looked for (conventional).
 const FIRST_SCAN: f64 = 0.7;
-/// Iterations without progress after which a run is stalled.
+/// Iterations without progress after which a run is stalled (conventional).
 const PATIENCE: usize = 15;
-/// How often a run in trouble starts again from an early point, with the pairs it has found by then.
+/// How often a run that stalls starts again from an early point, with the pairs it has found by then (conventional).
 const RESCUES: usize = 1;
 
 /// The state of a run.

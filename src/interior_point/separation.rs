@@ -6,9 +6,9 @@ use crate::error::Result;
 use crate::relaxation::Lifting;
 use crate::relaxation::cuts::{Cuts, propose};
 
-/// Most rounds.
+/// Most rounds of cuts (conventional).
 const ROUNDS: u64 = 12;
-/// A round that raises the value by less than this part ends them.
+/// A round that raises the value by less than this part of it is the last (conventional).
 const LEAST_GAIN: f64 = 1e-4;
 
 /// The solution with cuts, or the last one that is solved.

@@ -142,6 +142,7 @@ pub struct ReferenceIteration {
 
 /// What the reference solver found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ReferenceSolution {
     /// How the run ended.
     pub status: ReferenceStatus,

@@ -5,24 +5,25 @@ use super::npy::{HEADER_LIMIT, header_length};
 use crate::error::{Error, Result};
 use crate::system::memory;
 use faer::Mat;
-use npyz::npz::{NpzArchive, file_name_from_array_name};
-use npyz::zip::result::ZipError;
+use npyz::npz::file_name_from_array_name;
 use npyz::{Deserialize, NpyFile, NpyHeader, Order};
 use std::io::{self, Read, Seek};
 use std::path::Path;
+use zip::ZipArchive;
+use zip::result::ZipError;
 
 /// Deflate cannot shrink data by more than this factor, so no honest array is larger against its file.
 const GREATEST_COMPRESSION: u64 = 1100;
 /// Copies of an array that are made before anything is known about it.
 const COPIES: u64 = 3;
 
-/// Longest side of an array without entries.
+/// Longest side of an array without entries (conventional: far more than any problem has).
 const LONGEST_EMPTY: u64 = 1 << 24;
 
 /// An .npz file being read, with the size that no array in it may exceed.
 pub(crate) struct Archive<'a, R: Read + Seek> {
     path: &'a Path,
-    archive: NpzArchive<R>,
+    archive: ZipArchive<R>,
     names: Vec<String>,
     largest: u64,
 }
@@ -35,7 +36,10 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
             _ => Error::Io { path: path.into(), source },
         };
         let names = array_names(&mut reader).map_err(wrong)?;
-        let archive = NpzArchive::new(reader).map_err(wrong)?;
+        let archive = ZipArchive::new(reader).map_err(|error| match error {
+            ZipError::Io(source) => wrong(source),
+            damaged => Error::Input(format!("{}: {damaged}", path.display())),
+        })?;
         let largest = size.saturating_mul(GREATEST_COMPRESSION).min(memory::available() / COPIES);
         Ok(Self { path, archive, names, largest })
     }
@@ -65,7 +69,7 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
     pub(crate) fn array<T: Deserialize + Copy>(&mut self, name: &str) -> Result<(Vec<usize>, Vec<T>)> {
         let wrong = |source: io::Error| Error::Io { path: self.path.into(), source };
         let text = |what: &str| Error::Input(format!("{}: array {name} {what}", self.path.display()));
-        let mut entry = match self.archive.zip_archive().by_name(&file_name_from_array_name(name)) {
+        let mut entry = match self.archive.by_name(&file_name_from_array_name(name)) {
             Ok(entry) => entry,
             Err(ZipError::FileNotFound) => return Err(text("is missing")),
             Err(error) => return Err(wrong(error.into())),
@@ -89,7 +93,7 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
         let (Some(count), true) = (count, bytes == room) else {
             return Err(text(&format!("claims shape {shape:?}, which is not what the file holds")));
         };
-        // An array without entries may still claim a dimension that takes for ever to walk.
+        // An array without entries may still claim a dimension that a loop over it would not come to the end of.
         if shape.iter().any(|size| *size > count.max(LONGEST_EMPTY)) {
             return Err(text(&format!("claims shape {shape:?}, which cannot be")));
         }

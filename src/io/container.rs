@@ -72,7 +72,7 @@ fn directory(reader: &mut (impl Read + Seek)) -> io::Result<Directory> {
         None => None,
     };
     if locator.is_some() {
-        // The same in 64 bits, directly before.
+        // The end record of the 64-bit format, directly before the locator.
         end_at = end_at.checked_sub(20 + 56).ok_or_else(|| wrong(TORN))?;
         let large = read(reader, end_at, 56)?;
         let wide = [24, 32, 40, 48].map(|at| number(&large, at, 8));

@@ -9,13 +9,14 @@ use crate::error::{Error, Result};
 use crate::problem::features::by_rows;
 use crate::problem::{Features, Network, TrainingProblem};
 use faer::{Mat, MatRef};
-use npyz::npz::NpzWriter;
-use npyz::zip::{CompressionMethod, DateTime, write::FileOptions};
-use npyz::{AutoSerialize, WriterBuilder};
+use npyz::npz::file_name_from_array_name;
+use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
 use sprs::CsMat;
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
+use zip::write::FileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
 
 /// Writes `problem.npz`: X (n × d), Y (n × c), gamma. Sparse features are, in place of X, the compressed rows X_shape (two
 /// numbers, int64), X_indptr (n + 1, int64), X_indices (int64) and X_data, as `scipy.sparse.csr_array` takes them.
@@ -289,7 +290,7 @@ fn compressed_rows(out: &mut Writer<'_>, x: &CsMat<f64>) -> io::Result<()> {
     array(out, DATA, &entries, x.data().iter().copied())
 }
 
-pub(crate) type Writer<'a> = NpzWriter<&'a mut Unfinished>;
+pub(crate) type Writer<'a> = ZipWriter<&'a mut Unfinished>;
 
 fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
     write_anew(path, |out| archive(out, fill))
@@ -300,9 +301,9 @@ pub(crate) fn archive(
     out: &mut Unfinished,
     fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut archive = NpzWriter::new(out);
+    let mut archive = ZipWriter::new(out);
     fill(&mut archive)?;
-    archive.zip_writer().finish()?;
+    archive.finish()?;
     Ok(())
 }
 
@@ -323,7 +324,8 @@ pub(crate) fn array<T: AutoSerialize>(
     shape: &[u64],
     values: impl Iterator<Item = T>,
 ) -> io::Result<()> {
-    let mut writer = out.array(name, options())?.default_dtype().shape(shape).begin_nd()?;
+    out.start_file(file_name_from_array_name(name), options())?;
+    let mut writer = WriteOptions::new().default_dtype().shape(shape).writer(out).begin_nd()?;
     writer.extend(values)?;
     writer.finish()
 }

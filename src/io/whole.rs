@@ -22,8 +22,8 @@ pub(crate) fn write_anew(path: &Path, write: impl FnOnce(&mut Unfinished) -> io:
     write_through(&readable_by_others(), path, write)
 }
 
-/// The same through a temporary file of one name, `.NAME.part`: a process that is killed leaves at most that one behind,
-/// and the next one takes it away. For files that one process writes again and again.
+/// Writes a file whole or not at all through a temporary file of one name, `.NAME.part`: a process that is killed leaves
+/// at most that one behind, and the next one takes it away. For files that one process writes again and again.
 pub(crate) fn rewrite(path: &Path, write: impl FnOnce(&mut Unfinished) -> io::Result<()>) -> Result<()> {
     let part = part_name(path)?;
     let _ = std::fs::remove_file(path.with_file_name(&part));
@@ -38,7 +38,7 @@ pub(crate) fn try_rewrite(path: &Path) -> Result<()> {
     tried.map_err(|source| Error::Io { path: path.into(), source })
 }
 
-/// Temporary files are private by default; a certificate is for strangers, as far as the umask lets it.
+/// Temporary files are private by default; others shall read a certificate as far as the umask lets them.
 fn readable_by_others() -> Builder<'static, 'static> {
     #[cfg(unix)]
     {

@@ -36,6 +36,7 @@ impl Default for LanczosSettings {
 
 /// Ritz values and vectors: ESTIMATES, from above, of the smallest eigenvalues. They prove nothing.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct EigenvalueEstimate {
     /// Ritz values, ascending. Each is at least the eigenvalue of its rank, up to rounding.
     pub values: Vec<f64>,
@@ -132,7 +133,7 @@ fn tridiagonal(diagonal: &[f64], off: &[f64]) -> Result<(Vec<f64>, Mat<f64>)> {
         .ok_or(Error::Numerical("the projected eigenproblem of Lanczos"))
 }
 
-/// The same by LAPACK.
+/// Eigenvalues (ascending) and eigenvectors of the symmetric tridiagonal matrix, by LAPACK.
 #[cfg(feature = "lapack")]
 fn tridiagonal(diagonal: &[f64], off: &[f64]) -> Result<(Vec<f64>, Mat<f64>)> {
     let m = diagonal.len();

@@ -29,10 +29,11 @@ pub(crate) fn axpy(a: f64, x: &[f64], y: &mut [f64]) {
     }
 }
 
-/// Numbers from which a pass over them is worth a second thread.
+/// Numbers from which a pass over them is shared between two threads (conventional).
 pub(crate) const PARALLEL: usize = 1 << 14;
 
-/// Does both, on two threads where that is said to be worth it: the caller's split must not depend on their number.
+/// Does both, on two threads where `worth` says so: the caller's split of the work must not depend on the number of
+/// threads.
 #[inline(always)]
 pub(crate) fn both(worth: bool, first: impl FnOnce() + Send, second: impl FnOnce() + Send) {
     if worth {

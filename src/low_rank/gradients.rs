@@ -2,16 +2,18 @@
 
 use crate::linalg::vector::{axpy, dot};
 
-/// Steps after which an iterate is worth taking when negative curvature ends the iteration.
+/// Where negative curvature ends the iteration within so many steps, its iterate is not taken (conventional:
+/// `docs/mathematics.md`, section 4).
 const TRUNCATED_AFTER: usize = 3;
 
 /// How the conjugate gradients ended.
 pub(super) enum Outcome {
     /// The residual is small enough.
     Solved,
-    /// A direction of that curvature (per unit length, at most zero) was met before the step was worth taking.
+    /// A direction of that curvature (per unit length, at most zero) was met within the first [`TRUNCATED_AFTER`] steps.
     NegativeCurvature(f64),
-    /// The same after some steps: what they found is a descent direction, and exact in the space they span.
+    /// Negative curvature was met after more steps. What they found is a descent direction, and minimises the model in the
+    /// space they span (Nash, SIAM J. Numer. Anal. 21, 1984).
     Truncated(f64),
     /// The limit on steps was reached; the step is a descent direction all the same.
     Slow,

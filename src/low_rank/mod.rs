@@ -64,6 +64,7 @@ const REOPENED_TOLERANCE: f64 = 1e-4;
 
 /// Where the solver stands after a level.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Level {
     /// How the subproblem ended. Multipliers are taken over only if it converged or stalled at rounding, and the
     /// penalty changes only if it converged.

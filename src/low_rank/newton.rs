@@ -16,6 +16,7 @@ const BEYOND: f64 = 1.5;
 
 /// How a subproblem ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum InnerStatus {
     /// The gradient is below its tolerance.
     Converged,
@@ -29,6 +30,7 @@ pub enum InnerStatus {
 
 /// What the minimiser did.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct InnerReport {
     /// How it ended.
     pub status: InnerStatus,

@@ -6,7 +6,7 @@ use super::spectrum::Eigenpair;
 use crate::linalg::vector::dot;
 use faer::Mat;
 
-/// Singular values below this fraction of the largest carry nothing.
+/// Singular values below this fraction of the largest count as zero (conventional).
 const RANK_TOLERANCE: f64 = 2e-3;
 /// Columns kept beyond the numerical rank: a factor of exactly the rank is held up by spurious valleys.
 pub(super) const SPARE_COLUMNS: usize = 3;

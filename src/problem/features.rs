@@ -12,6 +12,7 @@ const LARGEST_DENSE_COPY: usize = 1 << 28;
 
 /// X, n × d: a dense matrix or a compressed sparse one. Row i is a sample.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum Features {
     /// Every entry stored.
     Dense(Mat<f64>),

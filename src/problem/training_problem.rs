@@ -92,7 +92,7 @@ impl TrainingProblem {
         &self.features
     }
 
-    /// The same problem, whose features are a triangular factor: no rotation of them is worth its price.
+    /// Marks the features as a triangular factor, which a rotation of feature space would only fill.
     pub(crate) fn with_plain_basis(self) -> Self {
         Self { plain_basis: true, ..self }
     }

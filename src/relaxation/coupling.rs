@@ -17,7 +17,7 @@ pub(super) struct Coupling {
 }
 
 impl Lifting {
-    /// The same problem with this weight decay of (u, v) in the place of γ, which must be the γ that `head` was made of.
+    /// This problem with the weight decay `head` of (u, v) in the place of γ, which must be the γ that `head` was made of.
     ///
     /// Errors: shapes that do not fit, a matrix that is numerically singular.
     pub fn with_head(mut self, head: &HeadDecay) -> Result<Self> {

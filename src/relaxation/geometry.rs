@@ -55,7 +55,7 @@ impl Geometry {
         Self::merging(problem, PARALLEL_TOLERANCE)
     }
 
-    /// The same, with samples of directions (after whitening) that are no further apart than `reach` merged too.
+    /// Whitens X by its thin SVD and merges samples whose directions, after whitening, are no further apart than `reach`.
     pub(crate) fn merging(problem: &TrainingProblem, reach: f64) -> Result<Self> {
         let x = problem.features();
         let n = x.nrows();

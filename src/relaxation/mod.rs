@@ -70,7 +70,8 @@ impl Lifting {
         Self::merging(problem, 0.0)
     }
 
-    /// The same, with directions no further apart than `reach` merged: a problem that differs by as much, relatively.
+    /// Builds the lifted problem with directions no further apart than `reach` (of unit vectors) merged. It differs from
+    /// the exact one by a relative change of the data of that size.
     pub(crate) fn merging(problem: &TrainingProblem, reach: f64) -> Result<Self> {
         problem.dense_features()?;
         let mut geometry = Geometry::merging(problem, reach)?;

@@ -160,7 +160,7 @@ impl PairSet {
         self.rebuild(lifting, keys, multipliers);
     }
 
-    /// The same constraints with λ = −`equality_weight` and the pair multipliers given.
+    /// These constraints with the multipliers λ = −`equality_weight` of the equalities, and those given of the pairs.
     pub fn updated(&self, equality_weight: &[f64], multipliers: &[f64]) -> Self {
         let equality_multipliers = equality_weight.iter().map(|w| -w).collect();
         Self { equality_multipliers, multipliers: multipliers.to_vec(), ..self.clone() }

@@ -30,7 +30,9 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     write!(text, "network       objective {} with {} neurons", report.upper_bound, report.network_width)?;
     match report.stationarity {
         Some(ratio) if ratio > 0.0 => {
-            writeln!(text, "; stationarity {ratio:.6}, by estimate, 1 at an optimum")?
+            // Six decimals tell the last steps to an optimum apart; far from one the power of ten is what matters.
+            let ratio = if ratio < 1e3 { format!("{ratio:.6}") } else { format!("{ratio:.1e}") };
+            writeln!(text, "; stationarity {ratio}, by estimate, 1 at an optimum")?;
         }
         _ => writeln!(text)?,
     }

@@ -75,7 +75,7 @@ fn certify_as_it_is(
     attempts.prove(stated, &certificate).map(|proof| (certificate, proof))
 }
 
-/// Part of each diagonal entry of the slack that its proof wants in hand at this order.
+/// The margin that the proof needs at this order: a part of each diagonal entry of the slack, lost to its rounding.
 pub(crate) fn proof_margin(order: usize) -> f64 {
     // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
     (4.0 * (order * order) as f64 * UNIT).max(1e-13)
@@ -139,7 +139,8 @@ fn certify_repaired(
     Ok(None)
 }
 
-/// Steps of bisection between the last margin that failed and the first that proved, up to so many samples.
+/// Steps of bisection between the last margin that failed and the first that proved, for up to [`TIGHTENED`] samples
+/// (conventional).
 const TIGHTENING: usize = 3;
 const TIGHTENED: usize = 500;
 

@@ -1,5 +1,5 @@
 //! From multipliers to a point that can be proved: the way back from the solver's coordinates, the repair of a point, and
-//! the search for the least margin that a proof accepts. Nothing here is believed.
+//! the search for the least margin that a proof accepts. No proof rests on anything here.
 
 mod block;
 mod certify_blocks;

@@ -9,13 +9,13 @@ use crate::problem::{HeadDecay, TrainingProblem};
 use faer::Mat;
 use std::ops::Range;
 
-/// A damping below this calls for every profile of shifts there is.
+/// Where the best damping τ is below this, every profile of shifts is tried (conventional, as are those that follow).
 const POOR: f64 = 0.5;
 /// Powers of ten of a profile that are tried: the least, the first and the greatest.
 const LEAST: f64 = -12.0;
 const LIKELY: f64 = -4.0;
 const GREATEST: f64 = 30.0;
-/// A rise of the least eigenvalue by less than this part of it is next to nothing.
+/// A rise of the least eigenvalue by less than this part of it counts as none.
 const LITTLE: f64 = 0.05;
 /// Golden sections of a line.
 const SECTIONS: usize = 6;
@@ -24,7 +24,7 @@ const SECTIONS: usize = 6;
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct RepairSettings {
-    /// Part of each diagonal entry of the slack kept in hand for the rounding of a proof (default 1e-12).
+    /// Part of each diagonal entry of the slack that is kept for the rounding of a proof (default 1e-12).
     pub margin: f64,
     /// A damping τ this close to 1 ends the search for better shifts (default 1e-7).
     pub tolerance: f64,
@@ -48,6 +48,7 @@ impl Default for RepairSettings {
 
 /// A repaired dual point: feasible as far as floating point can tell. An estimate, not a proof.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Repaired {
     /// (tW, τ(y − 2η), τN).
     pub dual: DualPoint,
@@ -153,8 +154,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// The repaired point that keeps this margin in hand, with τ lowered by a further part: that adds as much of γ|u|²,
-    /// which no shift can.
+    /// The repaired point with this margin for the rounding of a proof, and with τ lowered by a further part: that adds
+    /// as much of γ|u|², which no shift can.
     pub(crate) fn finish(&mut self, problem: &TrainingProblem, margin: f64, part: f64) -> Repaired {
         self.try_finish(problem, margin, part).unwrap_or_else(|| Repaired {
             dual: DualPoint::zero(problem.samples(), problem.outputs()),

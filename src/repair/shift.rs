@@ -20,7 +20,7 @@ pub(crate) struct Shifter {
     weight_decay: f64,
     /// Of the form of u alone where (u, v) has a weight decay of its own: the unit that `least` is told in, instead of γ.
     ridge: Option<Cholesky>,
-    /// Part of each diagonal entry kept in hand for the rounding of a proof.
+    /// Part of each diagonal entry that is kept for the rounding of a proof.
     pub(crate) margin: f64,
 }
 
@@ -75,7 +75,7 @@ impl Shifter {
         self.ss.cost() + n * d * d
     }
 
-    /// margin·(|diagonal of s| + η): what the proof will want in hand for its roundings.
+    /// margin·(|diagonal of s| + η): what the proof will need for its rounding.
     pub(crate) fn margin(&self, eta: &[f64]) -> Vec<f64> {
         self.diagonal.iter().zip(eta).map(|(d, e)| self.margin * (d + e)).collect()
     }

@@ -47,6 +47,7 @@ pub struct Iterate {
 
 /// What the splitting came to.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Rounded {
     /// The iterate with the best objective on the training data.
     pub best: Iterate,

@@ -2,15 +2,12 @@
 
 use std::fs::read_to_string;
 
-/// What is assumed where the system does not say: 4 GiB.
+/// What is assumed where the system does not say, as on macOS and Windows: 4 GiB (conventional).
 const UNKNOWN: u64 = 4 << 30;
 
 /// Bytes that can be allocated now without swapping, by the system's account and the control group's limit.
 pub(crate) fn available() -> u64 {
-    let system = read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    });
+    let system = read_to_string("/proc/meminfo").ok().and_then(|text| kibibytes(&text, "MemAvailable:"));
     let number = |path: &str| read_to_string(path).ok()?.trim().parse::<u64>().ok();
     let group = |limit: &str, used: &str| Some(number(limit)?.saturating_sub(number(used)?));
     let group = group("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current").or_else(|| {
@@ -25,18 +22,20 @@ pub(crate) fn available() -> u64 {
 
 /// Resident memory of this process now, in bytes; 0 where the system does not say.
 pub(crate) fn resident() -> u64 {
-    let from_status = || {
-        let status = read_to_string("/proc/self/status").ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
-    };
-    from_status().unwrap_or(0)
+    status("VmRSS:").unwrap_or(0)
 }
 
-/// Largest resident memory of this process so far, in bytes; `None` where the system does not say.
+/// Largest resident memory of this process so far, in bytes; `None` where the system does not say (all but Linux).
 pub fn peak_memory_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    kibibytes.checked_mul(1024)
+    status("VmHWM:")
+}
+
+fn status(name: &str) -> Option<u64> {
+    kibibytes(&read_to_string("/proc/self/status").ok()?, name)
+}
+
+/// The number of kB that a line of this name states, in bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

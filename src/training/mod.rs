@@ -46,8 +46,9 @@ const STAGES: [f64; 7] = [0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 0.0];
 const CLOSER: [f64; 4] = [1e-2, 1e-3, 1e-4, 0.0];
 /// A stage is over when twenty iterations together win less than this fraction.
 const PROGRESS: f64 = 1e-6;
-/// Multiplications of a start.
+/// Multiplications of a start, and of one that is near its end.
 const SPEND: f64 = 2.5e10;
+const POLISH: f64 = 4e9;
 /// Unknowns that Newton's method takes on, and where it begins to round off the kinks.
 const UNKNOWNS: usize = 700;
 const ROUNDED: f64 = 1e-3;
@@ -70,7 +71,7 @@ const ENTERS: f64 = 0.1;
 
 /// Trains from random starts. The network is never worse than the empty one, also when `control` stops it early.
 pub fn train(problem: &TrainingProblem, settings: &TrainingSettings, control: &Control) -> Network {
-    begin(problem, settings, &STAGES, control, |at, start| {
+    begin(problem, settings, (&STAGES, SPEND), control, |at, start| {
         let width = match at.is_plane() {
             true => planar::WIDTH,
             false => settings.start_width(problem),
@@ -94,7 +95,7 @@ pub fn polish(
     if !usable || !hidden.norm_l2().is_finite() {
         return train(problem, settings, control);
     }
-    begin(problem, settings, &CLOSER, control, |at, start| {
+    begin(problem, settings, (&CLOSER, POLISH), control, |at, start| {
         let mut z = if start == 0 {
             at.pull(hidden)
         } else {
@@ -225,7 +226,7 @@ fn finish(at: &Coordinates, hidden: &[f64]) -> Network {
 fn begin(
     problem: &TrainingProblem,
     settings: &TrainingSettings,
-    stages: &[f64],
+    (stages, spend): (&[f64], f64),
     control: &Control,
     start: impl Fn(&Coordinates, usize) -> Vec<f64> + Sync,
 ) -> Network {
@@ -239,7 +240,7 @@ fn begin(
         .map(|index| {
             let mut hidden = start(&at, index);
             let stages = if plane { &[] } else { stages };
-            let spend = SPEND * rounds::generosity(settings.effort);
+            let spend = spend * rounds::generosity(settings.effort);
             let descent =
                 Descent { stages, iterations: settings.iterations.max(1), spend, progress: PROGRESS };
             let value = descend(&at, &mut hidden, descent, &mut 0.0, control);

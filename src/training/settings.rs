@@ -7,12 +7,12 @@ use crate::problem::TrainingProblem;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "lowercase"))]
 pub enum Effort {
-    /// One narrow start and few rounds.
+    /// As long as a second of work lowers the objective by a hundredth or so, and shorter descents.
     Low,
     /// As long as a second of work lowers the objective by a thousandth or so.
     #[default]
     Normal,
-    /// Two starts, and as long as it lowers the objective by a hundred-thousandth or so.
+    /// As long as it lowers the objective by a hundred-thousandth or so, and longer descents.
     High,
 }
 
@@ -29,7 +29,7 @@ impl Effort {
 pub struct TrainingSettings {
     /// How much a further round has to win for what it costs. Default [`Effort::Normal`].
     pub effort: Effort,
-    /// Neurons of a random start; 0 for a number that suits n and γ/n, between 40 and 1,000. Default 0.
+    /// Neurons of a random start; 0 for a number that suits the problem, between 40 and 1,000. Default 0.
     pub width: usize,
     /// Independent starts, at least 1; the best is improved further. Default 1.
     pub starts: usize,

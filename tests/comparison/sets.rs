@@ -10,7 +10,7 @@ fn read(text: &str) -> Dataset {
 fn column(data: &Dataset, j: usize) -> Vec<f64> {
     match data.features() {
         Features::Dense(features) => features.col(j).iter().copied().collect(),
-        Features::Sparse(_) => panic!("dense"),
+        _ => panic!("not dense"),
     }
 }
 

@@ -24,6 +24,7 @@ const NEGLIGIBLE: f64 = 1e-5;
 
 /// p* between two values, and a network that has the upper one.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ArrangementSolution {
     /// The best network found; it may have neurons that [`training::tidy`](crate::training::tidy) can merge.
     pub network: Network,

@@ -30,9 +30,10 @@ use tree::{Claim, Searched, Violator, Workspace};
 
 /// Subtrees that are searched side by side, whatever the number of threads, and how many there are at first at least.
 const SIDE_BY_SIDE: usize = 64;
-/// Visits of a subtree before it is divided: this many for each sample, and this many in any case.
+/// Visits of a subtree before it is divided: this many for each sample, and this many in any case. Few, so that a search
+/// ends soon after the first violating direction was found.
 const VISITS_PER_SAMPLE: u64 = 64;
-const VISITS: u64 = 1 << 21;
+const VISITS: u64 = 1 << 15;
 /// Cells that could not be split any further, after which a search ends.
 const MOST_EXHAUSTED: usize = 256;
 

@@ -1,11 +1,11 @@
-//! What makes two runs the same run.
+//! What must agree for a run to go on from a checkpoint.
 
 use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
 use crate::error::{Error, Result};
 use crate::problem::{Features, Network, TrainingProblem};
 use std::fmt::Debug;
 
-/// A number for everything that has to be the same, with what messages call it.
+/// What has to agree, as messages call it; a fingerprint has a number for each.
 const NAMES: [&str; 6] = [
     "version of the program",
     "features or targets",
@@ -23,7 +23,7 @@ const BLOCKS: usize = 3;
 pub(super) struct Fingerprint([u64; NAMES.len()]);
 
 impl Fingerprint {
-    /// Of a run in so many blocks; `given` is a network that came from elsewhere.
+    /// The fingerprint of a run; `given` is a network that came from elsewhere.
     pub(super) fn new(
         problem: &TrainingProblem,
         given: Option<&Network>,

@@ -66,7 +66,7 @@ impl BlockLedger {
 
     /// Writes the last of a run; `loss` where it came to its end.
     pub(crate) fn finish(&mut self, loss: Option<Option<f64>>) {
-        // The same file again would say nothing new.
+        // Nothing has changed since the file was last written.
         if loss.is_none() || loss != self.loss {
             self.loss = loss.filter(|_| self.figures.iter().all(Option::is_some));
             self.write();

@@ -27,7 +27,7 @@ pub(crate) struct Divided {
     pub(crate) certificate: Certificate,
     pub(crate) proof: Proof,
     pub(crate) relaxed: Relaxed,
-    /// What cost the block most whose proof cost most, where that is worth a word.
+    /// Why the proof of the block that lost most by its proof did so; none where the loss is small.
     pub(crate) cause: Option<String>,
 }
 

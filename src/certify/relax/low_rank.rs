@@ -10,17 +10,18 @@ use crate::low_rank::{InnerStatus, Level, LowRankSolver, first_columns, start};
 use crate::problem::Network;
 use crate::progress::Progress;
 
-/// Levels before the solver gives up.
+/// Levels before the solver gives up (conventional).
 const LEVEL_LIMIT: usize = 100;
-/// Errors of at most so many tolerances call for a gradient of at most this part of one: for what is left of it the repair
-/// pays with the bound, or where that can be searched for at leisure, with time.
+/// Once a level's error is at most [`CLOSING`] times the tolerance, levels are solved to a gradient of [`GRADIENT_PART`]
+/// times the tolerance: the repair pays for the gradient that is left, with the bound or with a longer search (conventional;
+/// `docs/mathematics.md`, section 4).
 const CLOSING: f64 = 1.0;
 const GRADIENT_PART: f64 = 0.03;
 /// A level whose own error is at most this part of the tolerance may be the last.
 const LAST: f64 = 0.5;
-/// Levels in a row without a better bound or a smaller error before the solver counts as stalled.
+/// Levels in a row without a better bound or a smaller error before the solver counts as stalled (conventional).
 const PATIENCE: usize = 12;
-/// What counts as a smaller error.
+/// An error counts as smaller where it is at most this part of the smallest before (conventional).
 const LESS: f64 = 0.7;
 
 /// Solves from a network, lifted, or from where an earlier run stood.

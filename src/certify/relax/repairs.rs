@@ -8,11 +8,11 @@ use std::ops::Range;
 
 /// Steps of the ascent that estimates a level's bound.
 const LEVEL_ASCENT: usize = 6;
-/// Samples above which the shifts that estimate a level's bound are guessed from its lowest eigenvalue.
+/// Samples above which the shifts that estimate a level's bound are guessed from its lowest eigenvalue (conventional).
 const SEARCH_LIMIT: usize = 500;
-/// A gap of at most so many tolerances is worth a thorough search for shifts.
+/// Where the gap is at most this many times the tolerance, shifts are searched for thoroughly (conventional).
 const NEARLY: f64 = 2.5;
-/// One of so few ends the run.
+/// The search ends once the gap is at most this many times the tolerance: below 1, so that the run ends too.
 const CLOSE: f64 = 0.9;
 
 /// The newest level, kept for the end of the run.

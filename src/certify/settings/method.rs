@@ -1,10 +1,10 @@
-//! Which road to the bound a run takes.
+//! The method by which a run proves its lower bound.
 
 use crate::error::{Error, Result};
 use crate::relaxation::Lifting;
 use crate::relaxation::cuts::Cuts;
 
-/// The road to the lower bound.
+/// The method by which the lower bound is found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -26,22 +26,25 @@ pub enum Method {
     InteriorPoint,
 }
 
-/// Rows of the interior-point method's Newton system up to which it is the cheaper way.
+/// Rows of the Newton system up to which the interior-point method is the cheaper one (measured: `docs/mathematics.md`,
+/// section 4).
 const ROWS: usize = 700;
-/// The same where samples are nearly parallel: that costs the low-rank solver ten times the steps.
+/// Rows up to which it is the cheaper one where samples are nearly parallel, which costs the low-rank solver ten times the
+/// steps (measured on Spiral and Iris, same place).
 const STIFF_ROWS: usize = 2_500;
-/// One in so many directions with a near neighbour (an edge of the forest) makes a problem stiff.
+/// A problem counts as stiff where more than one direction in twenty has a near neighbour, an edge of the forest
+/// (conventional).
 const STIFF_SHARE: usize = 20;
-/// Pairs that the interior-point method comes to hold for each direction, about.
+/// Pairs that the interior-point method comes to hold for each direction, about (measured).
 const PAIRS: usize = 9;
-/// The same with cuts.
+/// Pairs counted for each direction with cuts (conventional: twice what `docs/cuts.md` observes).
 const PAIRS_WITH_CUTS: usize = 60;
 /// Most rows with cuts, where the pairs grow from round to round: 290 MB, and some seconds an iteration.
 pub(crate) const ROWS_WITH_CUTS: usize = 6_000;
 
 impl Method {
-    /// Rows of the interior-point method's Newton system for so many samples, none where it will not take them. That
-    /// some are nearly parallel is not known from the sizes.
+    /// Rows of the interior-point method's Newton system for n samples, 0 where it will not take them. Whether samples are
+    /// nearly parallel cannot be told from the sizes.
     pub(crate) fn newton_rows(self, samples: usize, outputs: usize) -> usize {
         let rows = samples * (outputs + 1 + PAIRS);
         match self {
@@ -51,7 +54,7 @@ impl Method {
         }
     }
 
-    /// The same with cuts, samples that are nearly parallel included.
+    /// Rows of the Newton system with cuts, for problems with nearly parallel samples too; 0 where it will not take them.
     pub(crate) fn newton_rows_with_cuts(self, samples: usize, outputs: usize) -> usize {
         let rows = samples * (outputs + 1);
         let (first, last) = (rows + samples * PAIRS, rows + samples * PAIRS_WITH_CUTS);

@@ -2,6 +2,7 @@
 
 mod checkpoint;
 mod method;
+mod text;
 
 pub use checkpoint::Checkpoint;
 pub use method::Method;
@@ -16,17 +17,21 @@ use crate::relaxation::cuts::Cuts;
 use crate::system::stream::{Purpose, derived};
 use crate::training::TrainingSettings;
 
-/// Samples that one factor takes on before the problem is divided.
+/// Samples that one factor takes on before the problem is divided (51 s, measured:
+/// `docs/mathematics.md`, section 4).
 const WHOLE: usize = 5_000;
-/// Samples of a block: the more the less is lost, but the work of all grows like their power 0.9.
+/// Samples of a block: the more, the less is lost, but the work of all blocks grows like their power 0.9
+/// (measured on teacher data).
 const BLOCK: usize = 1_750;
 
-/// Samples of a block of sparse features where there are more features than these: the work grows like their cube.
+/// Samples of a block of sparse features; where there are fewer features than twice this, [`BLOCK`] holds. The work grows
+/// like the cube of the samples (measured: `docs/mathematics.md`, section 8).
 const WIDE: usize = 250;
 
 /// How many blocks of samples a problem is divided into.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Blocks {
     /// One up to 5,000 samples, then as few as keep a block at 1,750 samples or below; with more than 500 sparse features one
     /// up to 500 samples, then 250 a block; more where memory or the time left are short.
@@ -37,7 +42,7 @@ pub enum Blocks {
 }
 
 impl Blocks {
-    /// The number of blocks for so many samples.
+    /// The number of blocks that n samples are divided into.
     pub fn count(self, samples: usize) -> Result<usize> {
         match self {
             Self::Auto if samples <= WHOLE => Ok(1),
@@ -52,8 +57,8 @@ impl Blocks {
         }
     }
 
-    /// The same for sparse features: a block of more features than samples has as many features as samples in the end,
-    /// and all its matrices are dense in them.
+    /// The number of blocks for sparse features. A block with more features than samples is solved in as many features as
+    /// it has samples, and all its matrices are dense in them.
     pub(crate) fn count_sparse(self, samples: usize, inputs: usize) -> Result<usize> {
         match self {
             Self::Auto if samples <= 2 * WIDE => Ok(1),
@@ -63,19 +68,20 @@ impl Blocks {
     }
 }
 
-/// Most rounds of prices of [`Prices::Auto`]: what there is to win is won by then.
+/// Most rounds of prices of [`Prices::Auto`] (conventional; the tolerance mostly ends them earlier).
 const PRICE_ROUNDS: usize = 20;
 
 /// Whether blocks trade weight decay with each other once they are solved, to win back part of what dividing lost.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Prices {
     /// No.
     #[default]
     None,
     /// As long as a round raises the bound by more than the tolerance, at most twenty.
     Auto,
-    /// So many rounds, or fewer where nothing is left to win.
+    /// At most the number given, fewer where nothing is left to win.
     Rounds(usize),
 }
 
@@ -113,7 +119,7 @@ pub struct CertifySettings {
     pub prices: Prices,
     /// Sublinear forms beyond the published relaxation. Default [`Cuts::None`].
     pub cuts: Cuts,
-    /// The road to the bound. Default [`Method::Auto`].
+    /// The method by which the bound is found. Default [`Method::Auto`].
     pub method: Method,
     /// What branch and bound may cost. Default [`BranchSettings::default`].
     pub branch: BranchSettings,

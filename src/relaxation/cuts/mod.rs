@@ -6,6 +6,7 @@
 
 mod simplex;
 
+use crate::error::{Error, Result};
 use crate::linalg::dense::product;
 use crate::relaxation::{Cut, Lifting};
 use crate::system::stream::{Purpose, generator};
@@ -14,6 +15,8 @@ use rand::RngExt;
 use rayon::prelude::*;
 use simplex::Simplex;
 use std::collections::BTreeSet;
+use std::fmt::{self, Display, Formatter};
+use std::str::FromStr;
 
 /// What a separation step may ask and take.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,7 @@ const PER_DIRECTION: usize = 6;
 /// How many sublinear forms beyond the published relaxation may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
 pub enum Cuts {
     /// None: the published relaxation.
     #[default]
@@ -58,6 +62,33 @@ impl Cuts {
             Self::None => 0,
             Self::Auto => PER_DIRECTION * lifting.groups(),
             Self::Count(count) => count,
+        }
+    }
+}
+
+/// `none`, `auto`, or the largest number of cuts.
+impl Display for Cuts {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.pad("none"),
+            Self::Auto => f.pad("auto"),
+            Self::Count(count) => Display::fmt(count, f),
+        }
+    }
+}
+
+impl FromStr for Cuts {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "none" => Ok(Self::None),
+            "auto" => Ok(Self::Auto),
+            _ => text.parse().map(Self::Count).map_err(|_| Error::Parameter {
+                name: "cuts",
+                value: text.into(),
+                range: "none, auto or a number",
+            }),
         }
     }
 }
