@@ -107,6 +107,11 @@ impl Ladder {
         self.floor = self.floor.max(found);
     }
 
+    /// The largest violation that the present W is known to have, as ε.
+    pub fn violation(&self) -> f64 {
+        self.floor
+    }
+
     /// Training could not remove the violation: a level above it.
     pub fn retreat(&mut self) {
         self.next = Some(ABOVE * self.floor.max(LEAST));

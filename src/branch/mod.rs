@@ -21,8 +21,11 @@ use ladder::Ladder;
 const MOST_INSERTED: usize = 64;
 /// Directions with a larger cosine count as one.
 const DISTINCT: f64 = 0.999;
-/// A training that lowers the objective by less than this part has not made use of what was inserted.
+/// A training that lowers the objective by less than this part has not made use of what was inserted, unless it has brought
+/// the violation there down: what a violation is worth goes with its square.
 const LEAST_PROGRESS: f64 = 1e-9;
+/// So far down.
+const ANSWERED: f64 = 0.5;
 
 /// What the road may cost.
 #[derive(Clone, Debug)]
@@ -339,7 +342,7 @@ impl<'a> BranchAndBound<'a> {
         })
     }
 
-    /// Trains with the directions as further neurons; whether the objective fell.
+    /// Trains with the directions as further neurons; whether that made something of them.
     fn insert(&mut self, violators: &[Vec<f64>], control: &Control) -> bool {
         let started = std::time::Instant::now();
         let directions = distinct(violators, self.problem.inputs());
@@ -350,7 +353,18 @@ impl<'a> BranchAndBound<'a> {
         if after < before {
             self.best.network = trained;
         }
-        after < before * (1.0 - LEAST_PROGRESS)
+        after < before * (1.0 - LEAST_PROGRESS) || self.is_answered(directions)
+    }
+
+    /// Whether the directions (columns of length 1) violate the claim of the present residual by much less than it was
+    /// violated.
+    fn is_answered(&self, directions: Mat<f64>) -> bool {
+        let outputs = Mat::identity(directions.ncols(), directions.ncols());
+        let Ok(neurons) = Network::new(directions, outputs) else { return false };
+        let active = neurons.predict_for(self.problem.stored_features());
+        let gains = residual(self.problem, &self.best.network).transpose() * active;
+        let most = (1.0 + ANSWERED * self.ladder.violation()) * self.problem.weight_decay();
+        gains.col_iter().all(|gain| gain.norm_l2() <= most)
     }
 }
 

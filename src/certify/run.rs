@@ -149,6 +149,7 @@ pub(crate) fn run(
             if let Some(figures) = search {
                 report.searched(figures);
             }
+            report.stationarity = ratio(problem, &network, &training, control);
             let trained = (network.clone(), seconds.round);
             let certified = Certified { network, certificate, proof, report };
             return Ok(Stages { certified, solution: None, trained, polished: None });

@@ -23,7 +23,7 @@ fn trained(problem: &TrainingProblem) -> (TrainingSettings, Network) {
 
 #[test]
 fn a_larger_budget_never_gives_a_lower_bound() {
-    for (n, d, c, part) in [(200, 4, 1, 0.01), (120, 5, 2, 0.01), (60, 3, 3, 0.003), (150, 6, 1, 0.01)] {
+    for (n, d, c, part) in [(120, 4, 1, 0.01), (80, 5, 2, 0.01), (60, 3, 3, 0.003)] {
         let problem = noisy(n, d, c, part);
         let (training, network) = trained(&problem);
         let (mut last, mut first) = (0.0, None);
@@ -140,7 +140,7 @@ fn stopped(
 
 #[test]
 fn a_run_that_is_cancelled_midway_keeps_what_it_has_proved() {
-    let problem = noisy(300, 6, 2, 0.01);
+    let problem = noisy(100, 6, 1, 0.01);
     let settings = settings(1e-5, u64::MAX);
     let mut bounds = Vec::new();
     for cells in [1, 10_000, 100_000] {

@@ -79,10 +79,15 @@ fn auto(tolerance: f64, visits: u64) -> CertifySettings {
 #[test]
 fn beyond_reach_the_better_bound_of_both_roads_is_reported() {
     let mut roads = Vec::new();
-    for (n, d, c, part) in [(60, 12, 1, 0.003), (80, 6, 2, 0.01), (80, 8, 1, 0.03), (50, 20, 1, 0.01)] {
+    for (n, d, c, part, visits) in [
+        (60, 12, 1, 0.003, 2_000_000),
+        (60, 4, 1, 0.001, 1_000_000),
+        (80, 4, 2, 0.003, 1_000_000),
+        (50, 20, 1, 0.01, 2_000_000),
+    ] {
         let problem = noisy(n, d, c, part);
         // Branch and bound is not let near the tolerance.
-        let settings = auto(1e-3, 2_000_000);
+        let settings = auto(1e-3, visits);
         let both = certify(&problem, &settings, &Control::new(), &mut Silent).unwrap();
         let relaxation = CertifySettings { method: Method::Relaxation, ..settings.clone() };
         let relaxation = certify(&problem, &relaxation, &Control::new(), &mut Silent).unwrap();
