@@ -49,7 +49,10 @@ fn sparse_features_of_low_rank() {
             450 => z[(i, 0)] + z[(i, 1)] + z[(i, 2)],
             _ => 0.0,
         });
-        let (wide, dense) = (proved(&sparse(&x, 0.2, &y)), proved(&problem(&x, &y, 0.2)));
+        // Networks of sparse features are trained less closely.
+        let wide = run(&sparse(&x, 0.2, &y), &settings(1e-3, u64::MAX));
+        assert_eq!(wide.report.status, Status::Converged, "{:?}", wide.report);
+        let dense = proved(&problem(&x, &y, 0.2));
         assert_eq!(wide.report.branch.unwrap().dimension, 3);
         assert_eq!(dense.report.branch.unwrap().dimension, 3);
         assert_same_optimum(&wide, &dense, 1.0);
