@@ -104,7 +104,7 @@ fn stage(
     let Some(space) = at.whitened() else { return 0 };
     let mut gradient = vec![0.0; hidden.len()];
     let mut value = projection.value_and_gradient(hidden, &mut gradient);
-    let mut trial = hidden.to_vec();
+    let mut trial = hidden.clone();
     for done in 0..STEPS {
         let place = Place {
             at,
