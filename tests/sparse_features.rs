@@ -137,7 +137,7 @@ fn the_factor_of_the_gram_matrix_costs_next_to_nothing() {
 
 #[test]
 fn blocks_of_sparse_samples_are_proved_and_verified_from_their_files() {
-    let (sparse, dense) = twins(random_rows(6, 60, 200, 6), 2.0);
+    let (sparse, dense) = twins(random_rows(6, 60, 200, 6), 0.5);
     let settings = CertifySettings { blocks: Blocks::Count(3), ..quick() };
     let (run, twin) = (solve(&sparse, &settings), solve(&dense, &settings));
     assert!(run.report.lower_bound > 0.0 && run.report.blocks == 3);
@@ -163,7 +163,7 @@ fn blocks_of_sparse_samples_are_proved_and_verified_from_their_files() {
     save_certificate(&folder.path().join("certificate.npz"), &run.certificate).unwrap();
     assert!(verify(folder.path()).is_ok());
     let larger = b.map(|value| 1.01 * value);
-    let other = TrainingProblem::new(larger, sparse.targets().to_owned(), 2.0).unwrap();
+    let other = TrainingProblem::new(larger, sparse.targets().to_owned(), 0.5).unwrap();
     save_problem(&folder.path().join("problem.npz"), &other).unwrap();
     assert!(verify(folder.path()).is_err());
 }

@@ -140,6 +140,8 @@ fn a_checkpoint_decides_the_blocks_of_a_run_with_another_limit() {
         "--tolerance",
         "1e-6",
         "--json",
+        "--method",
+        "relaxation",
         "--quiet",
     ];
     let short = ["--time-limit", "1s"];

