@@ -258,11 +258,10 @@ impl<'a> BranchAndBound<'a> {
                 match self.search(&claim, epsilon, settings, control, progress)? {
                     Step::Proved if self.is_reached() => return Ok(BranchStatus::Reached),
                     // Nothing below the last violation can be proved of this network.
-                    Step::Proved if stalled => return Ok(BranchStatus::Stalled),
+                    Step::Proved | Step::Tight if stalled => return Ok(BranchStatus::Stalled),
                     Step::Proved => keep(&self.best),
                     Step::Violated(violators) => break violators,
-                    // A little above there may be room, if the level before was not there already.
-                    Step::Tight if stalled => return Ok(BranchStatus::Stalled),
+                    // A little above there may be room.
                     Step::Tight => {
                         stalled = true;
                         self.ladder.violated(epsilon, epsilon);
