@@ -17,6 +17,9 @@ use std::time::Instant;
 const SHORT: u64 = 50_000_000;
 /// Visits of the search that `auto` makes where it would not end, or would within this: ten seconds or so.
 pub(crate) const LONG: u64 = 1_000_000_000;
+/// The same for each sample: the cells at the top of the tree see all of them, and the relaxation takes longer too.
+const SHORT_EACH: u64 = 2_000;
+const LONG_EACH: u64 = 10_000;
 /// How much more a visit costs with several outputs.
 const SEVERAL: u64 = 2;
 
@@ -88,10 +91,12 @@ impl<'a> ByBranch<'a> {
             Some(left) => control.within(left / 2),
             None => control.clone(),
         };
-        self.spend(SHORT, &control, observer, keep)?;
-        let foretold = self.road.best().forecast.is_some_and(|f| f.visits <= (LONG / self.unit) as f64);
+        let samples = self.problem.samples() as u64;
+        self.spend(SHORT + SHORT_EACH * samples, &control, observer, keep)?;
+        let long = LONG + LONG_EACH * samples;
+        let foretold = self.road.best().forecast.is_some_and(|f| f.visits <= (long / self.unit) as f64);
         if self.road.best().status == BranchStatus::Budget && foretold {
-            self.spend(LONG, &control, observer, keep)?;
+            self.spend(long, &control, observer, keep)?;
         }
         Ok(self.is_reached())
     }
@@ -99,7 +104,8 @@ impl<'a> ByBranch<'a> {
     /// Searches on where the relaxation left a gap.
     pub(crate) fn again(&mut self, control: &Control, observer: &mut dyn Observer) -> Result<()> {
         if matches!(self.road.best().status, BranchStatus::Budget | BranchStatus::Stopped) {
-            self.spend(LONG, control, observer, &mut |_| {})?;
+            let samples = self.problem.samples() as u64;
+            self.spend(LONG + LONG_EACH * samples, control, observer, &mut |_| {})?;
         }
         Ok(())
     }
