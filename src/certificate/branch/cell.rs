@@ -5,6 +5,8 @@ use super::moments::{MOST, Matrix, Vector};
 /// Free coordinates up to which every corner of a cell is looked at.
 const MOST_CORNERS: usize = 10;
 
+/// Splits below a face after which a cell is given up.
+pub(super) const MOST_DEPTH: u8 = 190;
 /// Half-widths below which no coordinate is split: centres stay exact.
 const LEAST_HALF: f64 = f64::from_bits((1023 - 48) << 52);
 

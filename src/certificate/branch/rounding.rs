@@ -3,8 +3,8 @@
 //! docs/certificate.md, section 13, counts it: every quantity of a test is a sum of terms that together are at most a few
 //! times Σ|w_i||x_i|₁ + d·m, and none meets more than half of the roundings that are counted here.
 
+use super::cell::MOST_DEPTH;
 use super::coordinates::Coordinates;
-use super::tree::MOST_DEPTH;
 pub(super) use crate::certificate::cholesky::UNIT;
 
 /// For each sample, more than rounding can change of x·u₀ and of its range together, in all the moves of a subtree.

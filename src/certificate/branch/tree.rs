@@ -1,15 +1,13 @@
 //! Depth-first search of one subtree.
 
 use super::Budget;
-use super::cell::{Cell, Lengths, Quadratic, test};
+use super::cell::{Cell, Lengths, MOST_DEPTH, Quadratic, test};
 use super::envelope::{Child, Move, Single, SinglePass};
 use super::moments::{MOST, Moments, Vector, Weighted};
 use super::outputs::{AlongPass, CentrePass, ChordPass};
 use super::samples::{Block, Stand, compact};
 use pulp::Arch;
 
-/// Splits below a face after which a cell is given up.
-pub(super) const MOST_DEPTH: u8 = 190;
 /// A block is made anew once this part of its samples is unsettled.
 const DENSE_ENOUGH: f64 = 0.75;
 /// The part across v that a cell may have, relative to its bound, before it is split untested.
