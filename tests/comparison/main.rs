@@ -3,6 +3,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod arrangements;
+mod baselines_exact;
 mod descent;
 mod gated;
 mod kernels;

@@ -1,0 +1,4 @@
+//! Reading, encoding and making data, and files that appear whole or not at all.
+
+mod files;
+mod reading;

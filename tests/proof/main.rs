@@ -1,0 +1,17 @@
+//! What must be believed: certificates, and everything that must not pass for one.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod blocks;
+mod branch;
+mod certificate;
+mod contract;
+mod cuts;
+mod exact;
+mod forgery;
+mod hostile;
+mod network;
+mod perturbations;
+mod probabilistic;
+mod sparse;

@@ -1,0 +1,16 @@
+//! The solvers piece by piece: derivatives, spectra, published values, training, and what others compute.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod agreement;
+mod hessian_product;
+mod lanczos;
+#[cfg(feature = "lapack")]
+mod lapack;
+mod prices;
+mod reference;
+mod solver;
+#[cfg(feature = "lapack")]
+mod third_opinion;
+mod training;
