@@ -69,6 +69,8 @@ pub use certify::plan::estimated_memory_bytes;
 pub use certify::report::{self, BlockFigures, Report};
 pub use certify::run::{certify, certify_network, certify_with_solution};
 pub use certify::settings::{Blocks, CertifySettings, Checkpoint, Method, Prices};
+#[cfg(feature = "serde")]
+pub use certify::verdict::{Saved, Verdict};
 pub use control::Control;
 pub use error::{Error, Result};
 pub use io::whole::write_whole;

@@ -11,3 +11,5 @@ pub(crate) mod relax;
 pub mod report;
 pub(crate) mod run;
 pub(crate) mod settings;
+#[cfg(feature = "serde")]
+pub(crate) mod verdict;
