@@ -1,0 +1,12 @@
+"""The estimators within scikit-learn."""
+
+import numpy as np
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from relucert import ReLUClassifier, ReLURegressor
+
+
+@parametrize_with_checks([ReLURegressor(), ReLUClassifier()])
+def test_conventions(estimator, check):
+    check(estimator)
