@@ -6,7 +6,7 @@ use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::by_branch::ByBranch;
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
-use crate::certify::divide::{Division, Run as DividedRun};
+use crate::certify::divide::{BlockExecutor, DividedRun, Division, RayonExecutor};
 use crate::certify::overrun::Watch;
 use crate::certify::plan::Plan;
 use crate::certify::relax::{better, cause, certify_free, check_size, relax};
@@ -34,7 +34,7 @@ pub fn certify(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
-    Ok(run(problem, None, settings, control, observer)?.certified)
+    Ok(run(problem, None, settings, &RayonExecutor, control, observer)?.certified)
 }
 
 /// Solves the relaxation and proves how far a network that comes from elsewhere is from optimal: the report has its
@@ -49,7 +49,7 @@ pub fn certify_network(
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
     check_network(problem, network)?;
-    Ok(run(problem, Some(network), settings, control, observer)?.certified)
+    Ok(run(problem, Some(network), settings, &RayonExecutor, control, observer)?.certified)
 }
 
 /// [`certify`] by the low-rank solver, and the solution of the relaxation that its bound comes from, to be rounded by
@@ -65,7 +65,7 @@ pub fn certify_with_solution(
 ) -> Result<(Certified, Option<LiftedFactor>)> {
     // The interior-point method has no factor.
     let settings = CertifySettings { method: Method::LowRank, ..settings.clone() };
-    let stages = run(problem, None, &settings, control, observer)?;
+    let stages = run(problem, None, &settings, &RayonExecutor, control, observer)?;
     Ok((stages.certified, stages.solution))
 }
 
@@ -85,6 +85,7 @@ pub(crate) fn run(
     problem: &TrainingProblem,
     given: Option<&Network>,
     settings: &CertifySettings,
+    executor: &dyn BlockExecutor,
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
@@ -217,7 +218,7 @@ pub(crate) fn run(
         let division = Division::planned(problem, &network, settings, plan)?;
         let ledger = saver.map(|saver| BlockLedger::new(saver, problem, division.partition(), stage));
         let ledger = ledger.transpose()?.map(Mutex::new);
-        let run = DividedRun { division: &division, control, started, ledger };
+        let run = DividedRun { division: &division, executor, control, started, ledger };
         let divided = run.certify(observer, &mut seconds)?;
         watch.ended("solving and proving the blocks");
         let proved = (divided.certificate, divided.proof);

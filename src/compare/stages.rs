@@ -8,6 +8,7 @@ use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
 use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
 use crate::certify::certified::Certified;
+use crate::certify::divide::RayonExecutor;
 use crate::certify::report::Status;
 use crate::certify::run::{Stages, run as certify_stages};
 use crate::certify::settings::{CertifySettings, Method as Solver};
@@ -220,7 +221,7 @@ impl<'a> Bench<'a> {
             };
             let settings =
                 CertifySettings { seed: self.settings.seed, method, ..self.settings.certify.clone() };
-            let stages = certify_stages(self.problem, None, &settings, control, &mut Silent);
+            let stages = certify_stages(self.problem, None, &settings, &RayonExecutor, control, &mut Silent);
             self.certified = Some(stages);
         }
         match &self.certified {

@@ -9,6 +9,7 @@ mod determinism;
 #[cfg(feature = "serde")]
 mod distribute;
 mod divide;
+mod executor;
 mod limits;
 mod memory;
 mod odd_input;

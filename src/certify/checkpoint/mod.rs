@@ -9,9 +9,12 @@ mod fingerprint;
 mod ledger;
 mod level;
 mod saver;
+mod state;
 mod whole;
 
 pub(crate) use ledger::BlockLedger;
 pub(crate) use level::LevelState;
 pub(crate) use saver::{Saver, Stage};
+#[cfg(feature = "serde")]
+pub(crate) use state::{STATE, put_state, take_state};
 pub(crate) use whole::WholeLedger;

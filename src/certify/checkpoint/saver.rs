@@ -3,6 +3,7 @@
 use super::figures;
 use super::fingerprint::Fingerprint;
 use super::level::{self, LevelState};
+use super::state::STATE;
 use crate::certificate::Certificate;
 use crate::certify::report::{BlockFigures, BranchFigures, Relaxed, Seconds};
 use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
@@ -159,25 +160,8 @@ fn foreign(checkpoint: &Checkpoint) -> Error {
 
 type Input<'a> = Archive<'a, BufReader<File>>;
 
-/// The arrays of a checkpoint beside those of a network and of a certificate.
-const STATE: &[&str] = &[
-    "fingerprint",
-    "seconds",
-    "figures",
-    "search",
-    "blocks",
-    "loss",
-    "levels",
-    "numbers",
-    "factor",
-    "keys",
-    "multipliers",
-    "equality_multipliers",
-    "cut_target",
-    "cut_indptr",
-    "cut_index",
-    "cut_coef",
-];
+/// The arrays of a checkpoint beside those of a network, of a certificate and of the solver's state.
+const RUN: &[&str] = &["fingerprint", "seconds", "figures", "search", "blocks", "loss", "levels"];
 
 fn load(
     archive: Input<'_>,
@@ -191,7 +175,7 @@ fn load(
     if !archive.has("fingerprint") {
         return Err(foreign(checkpoint));
     }
-    let archive = &mut archive.only(&[NETWORK, CERTIFICATE, STATE])?;
+    let archive = &mut archive.only(&[NETWORK, CERTIFICATE, RUN, STATE])?;
     fingerprint.check(&archive.array::<u64>("fingerprint").map_err(refused)?.1, checkpoint)?;
     let network = take_network(archive).map_err(refused)?;
     if (network.hidden().nrows(), network.output().nrows()) != (problem.inputs(), problem.outputs())

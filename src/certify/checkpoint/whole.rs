@@ -3,11 +3,11 @@
 use super::figures;
 use super::level::LevelState;
 use super::saver::{Saver, Stage};
+use super::state::put_state;
 use crate::certificate::Certificate;
 use crate::certify::report::{BranchFigures, Relaxed, Seconds};
-use crate::dual::CutForms;
 use crate::error::Error;
-use crate::io::files::{array, put_certificate, put_forms};
+use crate::io::files::{array, put_certificate};
 use crate::problem::Network;
 
 /// Keeps the state of a run in one piece.
@@ -43,23 +43,7 @@ impl WholeLedger {
             put_certificate(out, &certificate)?;
             array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(&state.relaxed).into_iter())?;
             array(out, "levels", &[4], counts.into_iter())?;
-            let solver = &state.solver;
-            let numbers = solver.numbers();
-            array(out, "numbers", &[numbers.len() as u64], numbers.into_iter())?;
-            array(out, "factor", &[solver.factor.len() as u64], solver.factor.iter().copied())?;
-            let keys = solver.keys.iter().flat_map(|&(i, j)| [i, j]);
-            array(out, "keys", &[solver.keys.len() as u64, 2], keys)?;
-            for (name, values) in
-                [("multipliers", &solver.multipliers), ("equality_multipliers", &solver.equality_multipliers)]
-            {
-                array(out, name, &[values.len() as u64], values.iter().copied())?;
-            }
-            // Over directions, not samples: the certificate has forms of its own.
-            let mut cuts = CutForms::new();
-            for cut in &solver.cuts {
-                cuts.push(cut.target, cut.support.iter().copied());
-            }
-            if cuts.is_empty() { Ok(()) } else { put_forms(out, "cut", &cuts) }
+            put_state(out, &state.solver)
         });
     }
 

@@ -1,7 +1,7 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
 use super::repairs::{self, Repairs};
-use super::{ROUNDS, Run, Warm, stop_status};
+use super::{ROUNDS, Run, WarmStart, stop_status};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Road, Status};
 use crate::certify::settings::CertifySettings;
@@ -60,7 +60,7 @@ pub(super) fn solve(
     let factor = solver.factor();
     let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
     run.hidden = Some(lifted.hidden.clone());
-    run.warm = Warm::of(run, &solver, &lifted);
+    run.warm_start = WarmStart::of(run, &solver, &lifted);
     run.factor = Some(lifted);
     Ok(())
 }

@@ -6,12 +6,12 @@ mod interior;
 mod low_rank;
 mod priced;
 mod repairs;
-mod warm;
+mod warm_start;
 
 pub(crate) use cause::cause;
 pub(crate) use free::{better, certify_free};
 pub(crate) use priced::{PricedSolution, relax_priced};
-pub(crate) use warm::Warm;
+pub(crate) use warm_start::WarmStart;
 
 use crate::certificate::compact::{Compact, most_inputs};
 use crate::certify::checkpoint::{LevelState, WholeLedger};
@@ -55,7 +55,7 @@ pub(crate) struct Relaxation {
     /// The low-rank factor in the coordinates of the problem; none where another solver did the work.
     pub(crate) factor: Option<LiftedFactor>,
     /// Where the low-rank solver ended, to go on from with prices; none where another solver did the work.
-    pub(crate) warm: Option<Warm>,
+    pub(crate) warm_start: Option<WarmStart>,
 }
 
 /// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
@@ -80,7 +80,7 @@ pub(crate) fn relax(
         factor.hidden = compact.original_hidden(factor.hidden.as_ref());
     }
     // Prices are on the features of the problem, and the solver's state is in those of its stand-in.
-    relaxation.warm = None;
+    relaxation.warm_start = None;
     Ok(relaxation)
 }
 
@@ -118,7 +118,7 @@ fn relax_dense(
         hidden: None,
         ledger,
         factor: None,
-        warm: None,
+        warm_start: None,
     };
     run.relaxed.status = Status::Converged;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
@@ -137,7 +137,7 @@ fn relax_dense(
                 // A state of these directions would not fit those that another run begins with.
                 (run.lifting, run.ledger) = (&finer, None);
                 solve(&mut run, network, settings, None)?;
-                run.warm = None;
+                run.warm_start = None;
             }
         }
     }
@@ -148,7 +148,7 @@ fn relax_dense(
         relaxed: run.relaxed,
         hidden: run.hidden,
         factor: run.factor,
-        warm: run.warm,
+        warm_start: run.warm_start,
     })
 }
 
@@ -174,7 +174,7 @@ fn stopped(
     }
     let relaxed = Relaxed { bound, status: stop_status(control), ..relaxed };
     let free_bound = free.estimated_bound;
-    Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm: None })
+    Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm_start: None })
 }
 
 /// Solves by the method that suits, or by the one after the other.
@@ -245,7 +245,7 @@ struct Run<'a> {
     /// Where the state of the low-rank solver is kept.
     ledger: Option<&'a mut WholeLedger>,
     factor: Option<LiftedFactor>,
-    warm: Option<Warm>,
+    warm_start: Option<WarmStart>,
 }
 
 impl Run<'_> {

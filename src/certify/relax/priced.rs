@@ -1,6 +1,6 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
-use super::warm::Warm;
+use super::warm_start::WarmStart;
 use super::{MERGED, ROUNDS, Run, low_rank};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Status};
@@ -21,7 +21,7 @@ pub(crate) struct PricedSolution {
     /// The figures; the value is that of the priced relaxation.
     pub(crate) relaxed: Relaxed,
     /// None where the run was stopped before there was anything.
-    pub(crate) warm: Option<Warm>,
+    pub(crate) warm_start: Option<WarmStart>,
 }
 
 /// Solves a block's relaxation at a price by the low-rank factor, from where it stood at another price if that is known.
@@ -31,7 +31,7 @@ pub(crate) fn relax_priced(
     network: &Network,
     settings: &CertifySettings,
     control: &Control,
-    warm: Option<&Warm>,
+    warm_start: Option<&WarmStart>,
 ) -> Result<PricedSolution> {
     let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?.with_head(head)?;
     let loss = network.objective(problem)
@@ -58,14 +58,14 @@ pub(crate) fn relax_priced(
         hidden: None,
         ledger: None,
         factor: None,
-        warm: None,
+        warm_start: None,
     };
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero.clone() };
     run.consider(targets, &RepairSettings::default())?;
     if lifting.groups() > 0 && !control.should_stop() {
-        let earlier = warm.map(|warm| {
+        let earlier = warm_start.map(|warm_start| {
             Box::new(LevelState {
-                solver: warm.state.reopened(&settings.solver),
+                solver: warm_start.state.reopened(&settings.solver),
                 dual: zero,
                 relaxed: run.relaxed,
                 levels: 0,
@@ -78,5 +78,5 @@ pub(crate) fn relax_priced(
         low_rank::solve(&mut run, network, settings, earlier)?;
     }
     run.relaxed.bound = run.best_bound;
-    Ok(PricedSolution { dual: run.best_dual, relaxed: run.relaxed, warm: run.warm })
+    Ok(PricedSolution { dual: run.best_dual, relaxed: run.relaxed, warm_start: run.warm_start })
 }
