@@ -9,6 +9,7 @@ mod determinism;
 #[cfg(feature = "serde")]
 mod distribute;
 mod divide;
+#[cfg(feature = "serde")]
 mod executor;
 mod limits;
 mod memory;

@@ -3,7 +3,7 @@
 use super::prices::Ended;
 use super::{BlockExecutor, BlockOutcome, BlockTasks, Division};
 use crate::certificate::{Certificate, Grade, Proof, stack_proved};
-use crate::certify::checkpoint::BlockLedger;
+use crate::certify::checkpoint::BlockCheckpoint;
 use crate::certify::relax::{better, cause, certify_free};
 use crate::certify::report::{BlockFigures, LOSS, Relaxed, Seconds};
 use crate::certify::settings::Prices;
@@ -21,7 +21,7 @@ pub(crate) struct DividedRun<'a> {
     pub(crate) control: &'a Control,
     pub(crate) started: Instant,
     /// Where finished blocks are kept, with those of an earlier run.
-    pub(crate) ledger: Option<Mutex<BlockLedger>>,
+    pub(crate) checkpoint: Option<Mutex<BlockCheckpoint>>,
 }
 
 /// What the blocks came to.
@@ -61,9 +61,9 @@ impl DividedRun<'_> {
         open.iter().for_each(|&block| told.is_fresh[block] = true);
         let mut tell = |done: &[Option<BlockFigures>]| {
             told.seconds(done, seconds);
-            self.with_ledger(|ledger| {
-                ledger.spent(*seconds);
-                if let Some(trouble) = ledger.trouble() {
+            self.with_checkpoint(|checkpoint| {
+                checkpoint.spent(*seconds);
+                if let Some(trouble) = checkpoint.trouble() {
                     observer.warning(&trouble);
                 }
             });
@@ -113,17 +113,17 @@ impl DividedRun<'_> {
         }
         if let Some(first) = first {
             let estimating = Instant::now();
-            let known = self.with_ledger(|ledger| ledger.loss()).flatten();
+            let known = self.with_checkpoint(|checkpoint| checkpoint.loss()).flatten();
             total.dividing_loss = match known {
                 Some(loss) => loss,
                 None => division.loss(&first, self.executor, self.control)?,
             };
             seconds.solve += estimating.elapsed().as_secs_f64();
-            self.with_ledger(|ledger| {
-                ledger.spent(*seconds);
+            self.with_checkpoint(|checkpoint| {
+                checkpoint.spent(*seconds);
                 // A run that was stopped is not at its end.
-                ledger.finish((!self.control.should_stop()).then_some(total.dividing_loss));
-                if let Some(trouble) = ledger.trouble() {
+                checkpoint.finish((!self.control.should_stop()).then_some(total.dividing_loss));
+                if let Some(trouble) = checkpoint.trouble() {
                     observer.warning(&trouble);
                 }
             });
@@ -204,11 +204,12 @@ impl DividedRun<'_> {
         let mut recalled = Vec::with_capacity(all.len());
         for group in all.chunks(division.at_once.min(2 * rayon::current_num_threads())) {
             recalled.par_extend(group.par_iter().map(|&block| {
-                let solved = self.with_ledger(|ledger| ledger.solved(block)).flatten();
+                let solved = self.with_checkpoint(|checkpoint| checkpoint.solved(block)).flatten();
                 let Some((certificate, figures)) = solved else { return Ok(None) };
                 let outcome = BlockOutcome::recalled(block, division.blocks(), certificate, figures);
                 let accepted = division.task(block)?.accept(outcome);
-                let wrong = |error| self.with_ledger(|ledger| ledger.damaged(&error)).unwrap_or(error);
+                let wrong =
+                    |error| self.with_checkpoint(|checkpoint| checkpoint.damaged(&error)).unwrap_or(error);
                 accepted.map(Some).map_err(wrong)
             }));
         }
@@ -223,13 +224,15 @@ impl DividedRun<'_> {
         };
         // A repair that was cut short is not what an uninterrupted run would have.
         if place.is_none() && outcome.figures.is_settled() && !self.control.should_stop() {
-            self.with_ledger(|ledger| ledger.record(outcome.block, &outcome.certificate, outcome.figures));
+            self.with_checkpoint(|checkpoint| {
+                checkpoint.record(outcome.block, &outcome.certificate, outcome.figures)
+            });
         }
     }
 
-    fn with_ledger<T>(&self, call: impl FnOnce(&mut BlockLedger) -> T) -> Option<T> {
-        let ledger = self.ledger.as_ref()?;
-        Some(call(&mut locked(ledger)))
+    fn with_checkpoint<T>(&self, call: impl FnOnce(&mut BlockCheckpoint) -> T) -> Option<T> {
+        let checkpoint = self.checkpoint.as_ref()?;
+        Some(call(&mut locked(checkpoint)))
     }
 }
 

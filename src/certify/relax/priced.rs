@@ -1,7 +1,7 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
 use super::warm_start::WarmStart;
-use super::{MERGED, ROUNDS, Run, low_rank};
+use super::{MERGED, ROUNDS, RelaxationRun, low_rank};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Status};
 use crate::certify::settings::CertifySettings;
@@ -41,7 +41,7 @@ pub(crate) fn relax_priced(
     let upper = loss + head.decay(network.hidden(), network.output());
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let mut silent = Silent;
-    let mut run = Run {
+    let mut run = RelaxationRun {
         problem,
         head: Some(head),
         lifting: &lifting,
@@ -56,7 +56,7 @@ pub(crate) fn relax_priced(
         best_bound: 0.0,
         relaxed: Relaxed { value: upper, status: Status::Converged, ..Relaxed::nothing() },
         hidden: None,
-        ledger: None,
+        checkpoint: None,
         factor: None,
         warm_start: None,
     };

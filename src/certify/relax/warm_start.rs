@@ -1,6 +1,6 @@
 //! Where the low-rank solver ended, to go on from with prices.
 
-use super::Run;
+use super::RelaxationRun;
 use crate::linalg::dense::product;
 use crate::low_rank::{LowRankSolver, SolverState};
 use crate::problem::TrainingProblem;
@@ -17,7 +17,11 @@ pub(crate) struct WarmStart {
 
 impl WarmStart {
     /// None where cuts are held, which a state does not carry, or the moments cannot be told.
-    pub(super) fn of(run: &Run<'_>, solver: &LowRankSolver<'_>, lifted: &LiftedFactor) -> Option<Self> {
+    pub(super) fn of(
+        run: &RelaxationRun<'_>,
+        solver: &LowRankSolver<'_>,
+        lifted: &LiftedFactor,
+    ) -> Option<Self> {
         let factor = solver.factor();
         let moments = match run.head {
             Some(head) => run.lifting.head_moments(head, factor.r(), factor.v(), factor.columns)?,

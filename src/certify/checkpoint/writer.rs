@@ -42,7 +42,7 @@ pub(crate) struct Saved {
 }
 
 /// Keeps the file of a checkpoint.
-pub(crate) struct Saver {
+pub(crate) struct CheckpointWriter {
     checkpoint: Checkpoint,
     fingerprint: Fingerprint,
     network: Network,
@@ -51,7 +51,7 @@ pub(crate) struct Saver {
     trouble: Option<String>,
 }
 
-impl Saver {
+impl CheckpointWriter {
     /// The number of blocks of the run that a file is of; none where there is no file, or one of another problem, which
     /// [`open`](Self::open) then refuses.
     pub(crate) fn blocks_in(checkpoint: &Checkpoint, problem: &TrainingProblem) -> Result<Option<usize>> {
@@ -86,7 +86,7 @@ impl Saver {
             }
             Err(error) => return Err(error),
         };
-        let saver = Self {
+        let writer = Self {
             checkpoint: checkpoint.clone(),
             fingerprint,
             network: Network::empty(problem.inputs(), problem.outputs()),
@@ -94,7 +94,7 @@ impl Saver {
             written: Instant::now(),
             trouble: None,
         };
-        Ok((saver, saved))
+        Ok((writer, saved))
     }
 
     /// Tells the network that was trained; it goes with everything that is written from now on.
@@ -112,7 +112,7 @@ impl Saver {
         self.written.elapsed() >= self.checkpoint.interval
     }
 
-    /// Writes the file anew. A run does not end because its checkpoint cannot be written: see [`Saver::trouble`].
+    /// Writes the file anew. A run does not end because its checkpoint cannot be written: see [`CheckpointWriter::trouble`].
     pub(crate) fn write(&mut self, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) {
         let Seconds { search, solve, certify, round, .. } = self.seconds;
         let seconds = [search, solve, certify, round];
