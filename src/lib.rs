@@ -63,7 +63,8 @@ pub use sprs;
 
 pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::certified::Certified;
-pub use certify::divide::{BlockOutcome, BlockTask, Division};
+pub use certify::certifier::Certifier;
+pub use certify::divide::{BlockExecutor, BlockOutcome, BlockTask, BlockTasks, Division, RayonExecutor};
 pub use certify::interior_point::certify_by_interior_point;
 pub use certify::plan::estimated_memory_bytes;
 pub use certify::report::{self, BlockFigures, Report};

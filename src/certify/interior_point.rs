@@ -38,8 +38,8 @@ pub fn certify_by_interior_point(
 
     let certifying = Instant::now();
     // The multiplier of the loss is target − prediction.
-    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
-    let dual = dual_point(problem, &lifting, &solution.pairs, &misfit);
+    let residual: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(problem, &lifting, &solution.pairs, &residual);
     let proving = ProofSettings { seed: Some(training.seed), ..ProofSettings::default() };
     let (certificate, proof) = certify_dual_with(problem, &dual, &proving)?;
     seconds.certify = certifying.elapsed().as_secs_f64();

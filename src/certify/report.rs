@@ -351,6 +351,25 @@ pub struct BlockFigures {
 }
 
 impl BlockFigures {
+    /// Of a solver's run of which nothing is proved.
+    pub(crate) fn unproved(relaxed: &Relaxed) -> Self {
+        Self {
+            value: relaxed.value,
+            estimated_bound: relaxed.bound,
+            infeasibility: relaxed.infeasibility,
+            rank: relaxed.rank,
+            pairs: relaxed.pairs,
+            active_pairs: relaxed.active_pairs,
+            status: relaxed.status,
+            begun: relaxed.unsolved_blocks == 0,
+            lower_bound: LowerBound::trivial(),
+            grade: Grade::None,
+            failure_probability: 0.0,
+            solve_seconds: 0.0,
+            certify_seconds: 0.0,
+        }
+    }
+
     /// Whether the solver ended by itself, so that solving again would bring nothing new.
     pub(crate) fn is_settled(&self) -> bool {
         self.begun && !matches!(self.status, Status::TimeLimit | Status::Cancelled)

@@ -5,8 +5,8 @@ use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::by_branch::ByBranch;
 use crate::certify::certified::{Certified, check_network};
-use crate::certify::checkpoint::{BlockLedger, Saver, Stage, WholeLedger};
-use crate::certify::divide::{Division, Run as DividedRun};
+use crate::certify::checkpoint::{BlockCheckpoint, CheckpointWriter, Stage, WholeCheckpoint};
+use crate::certify::divide::{BlockExecutor, DividedRun, Division, RayonExecutor};
 use crate::certify::overrun::Watch;
 use crate::certify::plan::Plan;
 use crate::certify::relax::{better, cause, certify_free, check_size, relax};
@@ -34,7 +34,7 @@ pub fn certify(
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
-    Ok(run(problem, None, settings, control, observer)?.certified)
+    Ok(run(problem, None, settings, &RayonExecutor, control, observer)?.certified)
 }
 
 /// Solves the relaxation and proves how far a network that comes from elsewhere is from optimal: the report has its
@@ -49,7 +49,7 @@ pub fn certify_network(
     observer: &mut dyn Observer,
 ) -> Result<Certified> {
     check_network(problem, network)?;
-    Ok(run(problem, Some(network), settings, control, observer)?.certified)
+    Ok(run(problem, Some(network), settings, &RayonExecutor, control, observer)?.certified)
 }
 
 /// [`certify`] by the low-rank solver, and the solution of the relaxation that its bound comes from, to be rounded by
@@ -65,7 +65,7 @@ pub fn certify_with_solution(
 ) -> Result<(Certified, Option<LiftedFactor>)> {
     // The interior-point method has no factor.
     let settings = CertifySettings { method: Method::LowRank, ..settings.clone() };
-    let stages = run(problem, None, &settings, control, observer)?;
+    let stages = run(problem, None, &settings, &RayonExecutor, control, observer)?;
     Ok((stages.certified, stages.solution))
 }
 
@@ -85,6 +85,7 @@ pub(crate) fn run(
     problem: &TrainingProblem,
     given: Option<&Network>,
     settings: &CertifySettings,
+    executor: &dyn BlockExecutor,
     control: &Control,
     observer: &mut dyn Observer,
 ) -> Result<Stages> {
@@ -95,7 +96,8 @@ pub(crate) fn run(
     let mut settings = settings.clone();
     if let (Some(checkpoint), Blocks::Auto) = (&settings.checkpoint, settings.blocks) {
         // What was begun goes on in its blocks, whatever the time and the memory of this run.
-        settings.blocks = Saver::blocks_in(checkpoint, problem)?.map_or(Blocks::Auto, Blocks::Count);
+        settings.blocks =
+            CheckpointWriter::blocks_in(checkpoint, problem)?.map_or(Blocks::Auto, Blocks::Count);
     }
     let settings = &settings;
     let plan = match settings.method {
@@ -106,10 +108,10 @@ pub(crate) fn run(
             plan
         }
     };
-    let (mut saver, saved) = match &settings.checkpoint {
+    let (mut writer, saved) = match &settings.checkpoint {
         Some(checkpoint) => {
-            let (saver, saved) = Saver::open(checkpoint, problem, given, settings, plan.blocks)?;
-            (Some(saver), saved)
+            let (writer, saved) = CheckpointWriter::open(checkpoint, problem, given, settings, plan.blocks)?;
+            (Some(writer), saved)
         }
         None => (None, None),
     };
@@ -127,24 +129,25 @@ pub(crate) fn run(
     watch.ended("training");
     // A training that was stopped has to be done again: nothing is kept of it.
     if is_new && given.is_none() && control.should_stop() {
-        saver = None;
+        writer = None;
     }
-    if let Some(saver) = &mut saver {
-        saver.trained(&network);
-        saver.spent(seconds);
+    if let Some(writer) = &mut writer {
+        writer.trained(&network);
+        writer.spent(seconds);
         if is_new {
-            saver.write(|_| Ok(()));
+            writer.write(|_| Ok(()));
         }
-        if let Some(trouble) = saver.trouble() {
+        if let Some(trouble) = writer.trouble() {
             observer.warning(&trouble);
         }
     }
     let stage = match stage {
         Some(Stage::Done { certificate, relaxed, search }) => {
-            let proof = prove_with(problem, &certificate, &settings.proof).map_err(|error| match &saver {
-                Some(saver) => saver.damaged(&error.to_string()),
-                None => error,
-            })?;
+            let proof =
+                prove_with(problem, &certificate, &settings.proof).map_err(|error| match &writer {
+                    Some(writer) => writer.damaged(&error.to_string()),
+                    None => error,
+                })?;
             let mut report = Report::assemble(problem, &network, &certificate, &proof, &relaxed, seconds);
             if let Some(figures) = search {
                 report.searched(figures);
@@ -160,16 +163,16 @@ pub(crate) fn run(
     if let Some(search) = &mut search {
         let searching = Instant::now();
         if let Some(Stage::Searched { certificate }) = &stage {
-            search.recall(certificate, control, observer).map_err(|error| match (&saver, error) {
-                (Some(saver), Error::Refused(why)) => saver.damaged(&why),
+            search.recall(certificate, control, observer).map_err(|error| match (&writer, error) {
+                (Some(writer), Error::Refused(why)) => writer.damaged(&why),
                 (_, error) => error,
             })?;
         }
         let mut keep = |best: &Branched| {
-            if let Some(saver) = saver.as_mut().filter(|saver| saver.is_due()) {
+            if let Some(writer) = writer.as_mut().filter(|writer| writer.is_due()) {
                 let search = seconds.search + searching.elapsed().as_secs_f64();
-                saver.spent(Seconds { search, ..seconds });
-                saver.searched(given.unwrap_or(&best.network), bound_to_keep(best, stage.as_ref()));
+                writer.spent(Seconds { search, ..seconds });
+                writer.searched(given.unwrap_or(&best.network), bound_to_keep(best, stage.as_ref()));
             }
         };
         let ended = search.first(control, observer, &mut keep)?;
@@ -184,18 +187,18 @@ pub(crate) fn run(
                 bound => better(free(problem, &settings.making(0, 1, control), control)?, bound.clone()),
             };
             let relaxed = Relaxed::skipped(search.status(control));
-            if let Some(mut saver) = saver {
-                saver.spent(seconds);
+            if let Some(mut writer) = writer {
+                writer.spent(seconds);
                 if search.is_reached() {
-                    let mut ledger = WholeLedger::new(saver, stage);
-                    ledger.finish(found, &certificate, &relaxed, Some(&search.figures()));
-                    if let Some(trouble) = ledger.trouble() {
+                    let mut checkpoint = WholeCheckpoint::new(writer, stage);
+                    checkpoint.finish(found, &certificate, &relaxed, Some(&search.figures()));
+                    if let Some(trouble) = checkpoint.trouble() {
                         observer.warning(&trouble);
                     }
                 } else {
                     // A later run begins with this bound, and from the network that the search has improved.
-                    saver.searched(given.unwrap_or(&best.network), bound_to_keep(best, stage.as_ref()));
-                    if let Some(trouble) = saver.trouble() {
+                    writer.searched(given.unwrap_or(&best.network), bound_to_keep(best, stage.as_ref()));
+                    if let Some(trouble) = writer.trouble() {
                         observer.warning(&trouble);
                     }
                 }
@@ -215,9 +218,10 @@ pub(crate) fn run(
     };
     if plan.blocks > 1 {
         let division = Division::planned(problem, &network, settings, plan)?;
-        let ledger = saver.map(|saver| BlockLedger::new(saver, problem, division.partition(), stage));
-        let ledger = ledger.transpose()?.map(Mutex::new);
-        let run = DividedRun { division: &division, control, started, ledger };
+        let checkpoint =
+            writer.map(|writer| BlockCheckpoint::new(writer, problem, division.partition(), stage));
+        let checkpoint = checkpoint.transpose()?.map(Mutex::new);
+        let run = DividedRun { division: &division, executor, control, started, checkpoint };
         let divided = run.certify(observer, &mut seconds)?;
         watch.ended("solving and proving the blocks");
         let proved = (divided.certificate, divided.proof);
@@ -234,14 +238,14 @@ pub(crate) fn run(
         let certified = Certified { network, certificate, proof, report };
         return Ok(Stages { certified, solution: None, trained, polished: None });
     }
-    let mut ledger = saver.map(|saver| WholeLedger::new(saver, stage));
+    let mut checkpoint = writer.map(|writer| WholeCheckpoint::new(writer, stage));
     let trained = (network.clone(), seconds.round);
 
     let solving = Instant::now();
     // Its proof is one more factorisation, which is not interrupted.
     let order = problem.samples() + most_inputs(problem, problem.samples());
     let until = control.reserving(factorisation_time(order));
-    let relaxation = relax(problem, &network, settings, &until, observer, started, ledger.as_mut())?;
+    let relaxation = relax(problem, &network, settings, &until, observer, started, checkpoint.as_mut())?;
     seconds.solve += solving.elapsed().as_secs_f64();
     watch.ended("solving the relaxation");
 
@@ -279,11 +283,11 @@ pub(crate) fn run(
         observer,
     )?;
     let ended = relaxation.relaxed.is_solved() && !control.should_stop();
-    if let Some(ledger) = ledger.as_mut().filter(|_| ended) {
-        ledger.spent(seconds);
+    if let Some(checkpoint) = checkpoint.as_mut().filter(|_| ended) {
+        checkpoint.spent(seconds);
         let figures = search.as_ref().map(ByBranch::figures);
-        ledger.finish(&network, &certificate, &relaxation.relaxed, figures.as_ref());
-        if let Some(trouble) = ledger.trouble() {
+        checkpoint.finish(&network, &certificate, &relaxation.relaxed, figures.as_ref());
+        if let Some(trouble) = checkpoint.trouble() {
             observer.warning(&trouble);
         }
     }

@@ -1,12 +1,12 @@
 //! The Burer–Monteiro solver: augmented Lagrangian over a low-rank factor (arXiv 2410.22311 relaxed problem,
 //! reduced order), second-order inner minimiser, pairs grown and dropped, rank shrunk and grown.
 
-mod blocks;
 mod factor;
 mod gradients;
 mod hessian;
 mod lagrangian;
 mod newton;
+mod preconditioner;
 mod product;
 mod rank;
 mod settings;
@@ -89,7 +89,7 @@ pub struct Level {
     /// The constraints with the multipliers that this point gives, whether or not the solver took them over.
     pub multipliers: PairSet,
     /// w_f p_f Vᵀ − t_f, one row a row of the loss; its negative is the dual variable W.
-    pub misfit: Vec<f64>,
+    pub residual: Vec<f64>,
 }
 
 /// The solver's state: one call of [`LowRankSolver::advance`] is one level of the augmented Lagrangian.
@@ -205,7 +205,7 @@ impl<'a> LowRankSolver<'a> {
             active_pairs,
             added: 0,
             multipliers: self.set.updated(&work.equality_weight, &work.next),
-            misfit: work.misfit.clone(),
+            residual: work.residual.clone(),
         };
         if inner.status == InnerStatus::Stopped {
             return level;

@@ -1,10 +1,11 @@
 //! From a dual point to a certificate that has just been proved.
 
 use super::margin::with_margin;
-use super::search::{Plan, RepairSettings};
+use super::search::{RepairSettings, ShiftSearch};
 use crate::certificate::compact::Compact;
 use crate::certificate::{
-    Certificate, Chance, DENSE_LIMIT, Limits, Methods, Proof, ProofSettings, UNIT, prove_leaving, prove_with,
+    Certificate, Chance, DENSE_LIMIT, Factorisations, Limits, Proof, ProofSettings, UNIT, prove_leaving,
+    prove_with,
 };
 use crate::control::Control;
 use crate::dual::DualPoint;
@@ -44,7 +45,7 @@ pub fn certify_dual_with(
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
             certify_repaired(stated, problem, dual, dense, attempts)?
         }
-        _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
+        _ if Factorisations::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
             certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, attempts)?
         }
         _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, attempts)?,
@@ -67,7 +68,8 @@ fn certify_as_it_is(
 ) -> Option<(Certificate, Proof)> {
     let (inner, square) = dual.inner_products(problem);
     let small = order <= DENSE_LIMIT.min(attempts.settings.dense_limit());
-    let factored = || small || Methods::new(problem.inputs(), dual, 0, &Limits::new(attempts.settings)).any();
+    let factored =
+        || small || Factorisations::new(problem.inputs(), dual, 0, &Limits::new(attempts.settings)).any();
     if square <= 0.0 || inner < square || !factored() {
         return None;
     }
@@ -111,7 +113,7 @@ fn certify_repaired(
     let time = attempts.settings.time;
     let control = time.map_or_else(Control::new, |time| Control::new().within(time));
     let repair = RepairSettings { margin, ..RepairSettings::default() };
-    let mut plan = Plan::until(problem, None, dual, &repair, &control)?;
+    let mut plan = ShiftSearch::until(problem, None, dual, &repair, &control)?;
     let mut attempt = |margin: f64, part: f64| {
         let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
         attempts.prove(stated, &certificate).map(|proof| (certificate, proof))

@@ -10,20 +10,25 @@ use faer::Mat;
 /// that hold the direction: what is lost is about its inverse, and a greater one costs digits in the proof.
 const TIE: f64 = 1e3;
 
-/// The dual point of a lifted problem's multipliers. `misfit` holds w_f p_f Vᵀ − t_f, one row a row of the loss.
+/// The dual point of a lifted problem's multipliers. `residual` holds w_f p_f Vᵀ − t_f, one row a row of the loss.
 ///
 /// Samples merged into one direction are told apart again: W is the residual of each, y and N go to the longest
 /// sample of the direction, and the others' s is tied to it by the identity (with unit directions)
 /// (s_i − s_r)²/4 = α_iβ_i + α_rβ_r − α_iβ_r − β_iα_r, whose last two terms are pairs with N ≥ 0.
 /// Multipliers that overflow on the way leave only the zero point.
-pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, misfit: &[f64]) -> DualPoint {
+pub fn dual_point(
+    problem: &TrainingProblem,
+    lifting: &Lifting,
+    set: &PairSet,
+    residual: &[f64],
+) -> DualPoint {
     let (n, c, groups) = (problem.samples(), problem.outputs(), lifting.groups());
     let geometry = &lifting.geometry;
     let mut prediction = vec![0.0; 2 * groups * c];
     let mut squares = vec![0.0; groups];
     for (f, fit) in lifting.fit.iter().enumerate() {
         for j in 0..c {
-            let e = misfit[f * c + j];
+            let e = residual[f * c + j];
             prediction[fit.form * c + j] = (lifting.fit_targets[f * c + j] + e) / fit.weight;
             squares[fit.form % groups] += (fit.weight * e).powi(2);
         }

@@ -1,7 +1,7 @@
 //! Dual points of a block with a price that a proof accepts. They become a bound with those of all other blocks only, and
 //! that proof is made anew from the stacked certificate.
 
-use super::search::{Plan, RepairSettings};
+use super::search::{RepairSettings, ShiftSearch};
 use crate::certificate::{Limits, ProofSettings, UNIT, bound_below, lifted_is_semidefinite};
 use crate::dual::DualPoint;
 use crate::error::Result;
@@ -19,7 +19,7 @@ pub(crate) fn provable_point(
     let limits = Limits::new(settings);
     let mut margin = (4.0 * (order * order) as f64 * UNIT).max(1e-13);
     let repair = RepairSettings { margin, ..RepairSettings::default() };
-    let mut plan = Plan::new(problem, Some(head), dual, &repair)?;
+    let mut plan = ShiftSearch::new(problem, Some(head), dual, &repair)?;
     let mut part = 0.0_f64;
     while margin < 0.1 {
         let point = plan.finish(problem, margin, part).dual;

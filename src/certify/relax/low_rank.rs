@@ -1,7 +1,7 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
 use super::repairs::{self, Repairs};
-use super::{ROUNDS, Run, Warm, stop_status};
+use super::{ROUNDS, RelaxationRun, WarmStart, stop_status};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Road, Status};
 use crate::certify::settings::CertifySettings;
@@ -26,7 +26,7 @@ const LESS: f64 = 0.7;
 
 /// Solves from a network, lifted, or from where an earlier run stood.
 pub(super) fn solve(
-    run: &mut Run<'_>,
+    run: &mut RelaxationRun<'_>,
     network: &Network,
     settings: &CertifySettings,
     earlier: Option<Box<LevelState>>,
@@ -47,7 +47,7 @@ pub(super) fn solve(
             }
         }
         None => {
-            let columns = first_columns(lifting.head(), lifting.outputs).min(lifting.order());
+            let columns = first_columns(lifting.hidden_dimension(), lifting.outputs).min(lifting.order());
             let factor = start(lifting, network, columns, settings.seed);
             LowRankSolver::new(lifting, solver_settings, factor)?
         }
@@ -60,13 +60,13 @@ pub(super) fn solve(
     let factor = solver.factor();
     let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
     run.hidden = Some(lifted.hidden.clone());
-    run.warm = Warm::of(run, &solver, &lifted);
+    run.warm_start = WarmStart::of(run, &solver, &lifted);
     run.factor = Some(lifted);
     Ok(())
 }
 
 /// Takes in the cuts of another round; false where the last one did not pay or there is nothing to take in.
-fn next_round(run: &Run<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) -> bool {
+fn next_round(run: &RelaxationRun<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) -> bool {
     if count.round == ROUNDS || count.round > 0 && !run.pays(count.before) {
         return false;
     }
@@ -90,7 +90,7 @@ struct Count {
     before: f64,
 }
 
-fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
+fn levels(run: &mut RelaxationRun<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
     let mut first = count.levels == 0;
     let mut repairs = Repairs::default();
     let mut least_error = f64::INFINITY;
@@ -154,7 +154,7 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
 }
 
 /// Writes down where the solver stands.
-fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
+fn keep(run: &mut RelaxationRun<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
     let Count { levels, since_better, round, before } = count;
     run.keep(stopped, |dual, relaxed| LevelState {
         solver: solver.state(),
@@ -168,7 +168,7 @@ fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bo
 }
 
 /// Takes over the figures of a level.
-fn note(run: &mut Run<'_>, level: &Level) {
+fn note(run: &mut RelaxationRun<'_>, level: &Level) {
     run.relaxed = Relaxed {
         infeasibility: level.infeasibility,
         rank: level.columns,

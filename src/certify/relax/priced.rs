@@ -1,7 +1,7 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
-use super::warm::Warm;
-use super::{MERGED, ROUNDS, Run, low_rank};
+use super::warm_start::WarmStart;
+use super::{MERGED, ROUNDS, RelaxationRun, low_rank};
 use crate::certify::checkpoint::LevelState;
 use crate::certify::report::{Relaxed, Status};
 use crate::certify::settings::CertifySettings;
@@ -21,7 +21,7 @@ pub(crate) struct PricedSolution {
     /// The figures; the value is that of the priced relaxation.
     pub(crate) relaxed: Relaxed,
     /// None where the run was stopped before there was anything.
-    pub(crate) warm: Option<Warm>,
+    pub(crate) warm_start: Option<WarmStart>,
 }
 
 /// Solves a block's relaxation at a price by the low-rank factor, from where it stood at another price if that is known.
@@ -31,7 +31,7 @@ pub(crate) fn relax_priced(
     network: &Network,
     settings: &CertifySettings,
     control: &Control,
-    warm: Option<&Warm>,
+    warm_start: Option<&WarmStart>,
 ) -> Result<PricedSolution> {
     let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?.with_head(head)?;
     let loss = network.objective(problem)
@@ -41,7 +41,7 @@ pub(crate) fn relax_priced(
     let upper = loss + head.decay(network.hidden(), network.output());
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let mut silent = Silent;
-    let mut run = Run {
+    let mut run = RelaxationRun {
         problem,
         head: Some(head),
         lifting: &lifting,
@@ -56,16 +56,16 @@ pub(crate) fn relax_priced(
         best_bound: 0.0,
         relaxed: Relaxed { value: upper, status: Status::Converged, ..Relaxed::nothing() },
         hidden: None,
-        ledger: None,
+        checkpoint: None,
         factor: None,
-        warm: None,
+        warm_start: None,
     };
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero.clone() };
     run.consider(targets, &RepairSettings::default())?;
     if lifting.groups() > 0 && !control.should_stop() {
-        let earlier = warm.map(|warm| {
+        let earlier = warm_start.map(|warm_start| {
             Box::new(LevelState {
-                solver: warm.state.reopened(&settings.solver),
+                solver: warm_start.state.reopened(&settings.solver),
                 dual: zero,
                 relaxed: run.relaxed,
                 levels: 0,
@@ -78,5 +78,5 @@ pub(crate) fn relax_priced(
         low_rank::solve(&mut run, network, settings, earlier)?;
     }
     run.relaxed.bound = run.best_bound;
-    Ok(PricedSolution { dual: run.best_dual, relaxed: run.relaxed, warm: run.warm })
+    Ok(PricedSolution { dual: run.best_dual, relaxed: run.relaxed, warm_start: run.warm_start })
 }
