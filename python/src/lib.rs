@@ -2,6 +2,7 @@
 
 mod arrays;
 mod errors;
+mod executor;
 mod options;
 mod outcome;
 mod run;
@@ -13,6 +14,7 @@ use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult, pymodule, wrap_p
 fn _relucert(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<outcome::Outcome>()?;
+    module.add_function(wrap_pyfunction!(executor::solve_block, module)?)?;
     module.add_function(wrap_pyfunction!(run::certify, module)?)?;
     module.add_function(wrap_pyfunction!(run::train, module)?)?;
     module.add_function(wrap_pyfunction!(verify::objective, module)?)?;

@@ -2,7 +2,8 @@
 
 use crate::arrays::array2;
 use crate::errors::refused;
-use numpy::{PyArray1, PyArray2, PyArray3, PyArrayMethods};
+use crate::run::Weights;
+use numpy::{PyArray1, PyArray3, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::{Bound, PyAny, PyDictMethods, PyResult, Python, pyclass, pymethods};
 use pyo3::types::PyDict;
@@ -50,10 +51,7 @@ impl Outcome {
     }
 
     /// U and V.
-    fn weights<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+    fn weights<'py>(&self, py: Python<'py>) -> PyResult<Weights<'py>> {
         Ok((array2(py, self.certified.network.hidden())?, array2(py, self.certified.network.output())?))
     }
 

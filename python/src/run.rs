@@ -3,6 +3,7 @@
 
 use crate::arrays::{array2, network, problem};
 use crate::errors::{defect, refused};
+use crate::executor::PythonExecutor;
 use crate::options::{Options, control, effort, pool};
 use crate::outcome::{Outcome, told};
 use numpy::PyArray2;
@@ -10,7 +11,7 @@ use pyo3::exceptions::{PyKeyboardInterrupt, PyUserWarning};
 use pyo3::prelude::{Bound, PyAny, PyAnyMethods, PyErr, PyResult, Python, pyfunction};
 use rayon::ThreadPool;
 use relucert::training::TrainingSettings;
-use relucert::{Control, Observer, Progress};
+use relucert::{Certifier, Control, Observer, Progress};
 use std::ffi::CString;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,7 +107,7 @@ fn next(receiver: &Mutex<Receiver<Told>>) -> Result<Told, RecvTimeoutError> {
 
 /// Certifies a network that is trained, or the one given.
 #[pyfunction]
-#[pyo3(signature = (x, y, gamma, bias, weights, options, time_limit, threads, callback))]
+#[pyo3(signature = (x, y, gamma, bias, weights, options, time_limit, threads, callback, futures))]
 #[expect(clippy::too_many_arguments, reason = "the keywords of the caller")]
 pub(crate) fn certify(
     py: Python<'_>,
@@ -119,6 +120,7 @@ pub(crate) fn certify(
     time_limit: Option<f64>,
     threads: Option<usize>,
     callback: Option<&Bound<'_, PyAny>>,
+    futures: Option<Bound<'_, PyAny>>,
 ) -> PyResult<Outcome> {
     let control = control(time_limit)?;
     let settings = options.settings()?;
@@ -126,19 +128,27 @@ pub(crate) fn certify(
     let given = weights.as_ref().map(network).transpose()?;
     let problem = Arc::new(problem(x, y, gamma, bias)?);
     let shared = Arc::clone(&problem);
-    let (certified, history) =
-        watched(py, &control, pool, callback, move |control, observer| match &given {
-            Some(network) => relucert::certify_network(&shared, network, &settings, control, observer),
-            None => relucert::certify(&shared, &settings, control, observer),
-        })?;
+    let executor = futures.map(PythonExecutor::new);
+    let (certified, history) = watched(py, &control, pool, callback, move |control, observer| {
+        let mut run = Certifier::new(settings).control(control).observer(observer);
+        if let Some(network) = &given {
+            run = run.network(network);
+        }
+        if let Some(executor) = &executor {
+            run = run.executor(executor);
+        }
+        run.run(&shared)
+    })?;
     Ok(Outcome::new(problem, certified, history))
 }
+
+/// U and V as arrays.
+pub(crate) type Weights<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>);
 
 /// Trains a network: U and V.
 #[pyfunction]
 #[pyo3(signature = (x, y, gamma, bias, effort_name, width, starts, seed, time_limit, threads))]
 #[expect(clippy::too_many_arguments, reason = "the keywords of the caller")]
-#[expect(clippy::type_complexity, reason = "two arrays")]
 pub(crate) fn train<'py>(
     py: Python<'py>,
     x: &Bound<'py, PyAny>,
@@ -151,7 +161,7 @@ pub(crate) fn train<'py>(
     seed: u64,
     time_limit: Option<f64>,
     threads: Option<usize>,
-) -> PyResult<(Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>)> {
+) -> PyResult<Weights<'py>> {
     let control = control(time_limit)?;
     let settings =
         TrainingSettings { effort: effort(effort_name)?, width, starts, seed, ..TrainingSettings::default() };

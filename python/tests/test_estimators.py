@@ -1,7 +1,5 @@
 """The estimators within scikit-learn."""
 
-import numpy as np
-import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from relucert import ReLUClassifier, ReLURegressor

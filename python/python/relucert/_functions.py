@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from datetime import timedelta
 from os import PathLike
 from typing import Any, Literal
 
 from . import _arrays, _relucert, _settings, _torch
+from ._executor import Futures
 from ._results import Certificate, Certified, Network, Progress, Verified
 
 Method = Literal["auto", "branch", "relaxation", "low-rank", "interior-point"]
@@ -34,6 +36,7 @@ def certify(
     memory_limit: int | None = None,
     checkpoint: str | PathLike[str] | None = None,
     callback: Callable[[Progress], object] | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
 ) -> Certified:
     """Trains a network and proves a lower bound on the objective of every network, of any width.
 
@@ -66,6 +69,10 @@ def certify(
         A file that keeps what is done, to go on from.
     callback : callable, optional
         Called with a :class:`Progress` from time to time. What it raises ends the run.
+    executor : concurrent.futures.Executor, or a function that makes one, optional
+        Where the blocks are solved when the samples are divided: other processes or machines, with ``threads`` threads
+        each (one if not given). The bits are those of a run without, and nothing that comes back is believed. A
+        function is called again where the executor breaks; without one the rest is solved in this process.
 
     Returns
     -------
@@ -98,7 +105,7 @@ def certify(
         memory_limit=memory_limit,
         checkpoint=checkpoint,
     )
-    return _run(X, Y, gamma, bias, None, options, time_limit, threads, callback)
+    return _run(X, Y, gamma, bias, None, options, time_limit, threads, callback, executor)
 
 
 def certify_network(
@@ -122,6 +129,7 @@ def certify_network(
     memory_limit: int | None = None,
     checkpoint: str | PathLike[str] | None = None,
     callback: Callable[[Progress], object] | None = None,
+    executor: Executor | Callable[[], Executor] | None = None,
 ) -> Certified:
     """Proves how far a network that comes from elsewhere is from optimal.
 
@@ -160,7 +168,7 @@ def certify_network(
         checkpoint=checkpoint,
     )
     network = _network(U, V, bias)
-    return _run(X, Y, gamma, network.bias, network, options, time_limit, threads, callback)
+    return _run(X, Y, gamma, network.bias, network, options, time_limit, threads, callback, executor)
 
 
 def train(
@@ -281,18 +289,29 @@ def _run(
     time_limit: float | timedelta | None,
     threads: int | None,
     callback: Callable[[Progress], object] | None,
+    executor: Executor | Callable[[], Executor] | None,
 ) -> Certified:
-    outcome = _relucert.certify(
-        _arrays.features(X),
-        _arrays.targets(Y),
-        _settings.number(gamma, "gamma"),
-        bias,
-        None if network is None else (network.U, network.V),
-        options,
-        _settings.seconds(time_limit),
-        _settings.threads(threads),
-        None if callback is None else lambda told: callback(Progress(**told)),
-    )
+    if executor is not None and not (hasattr(executor, "submit") or callable(executor)):
+        raise TypeError(f"executor: expected a concurrent.futures.Executor, got {type(executor).__name__}")
+    x, y = _arrays.features(X), _arrays.targets(Y)
+    own_threads = _settings.threads(threads)
+    futures = None if executor is None else Futures(executor, own_threads)
+    try:
+        outcome = _relucert.certify(
+            x,
+            y,
+            _settings.number(gamma, "gamma"),
+            bias,
+            None if network is None else (network.U, network.V),
+            options,
+            _settings.seconds(time_limit),
+            own_threads,
+            None if callback is None else lambda told: callback(Progress(**told)),
+            futures,
+        )
+    finally:
+        if futures is not None:
+            futures.close()
     return Certified(outcome, bias, options["tolerance"])
 
 

@@ -37,7 +37,9 @@ def certify(
     time_limit: float | None,
     threads: int | None,
     callback: Callable[[dict[str, Any]], object] | None,
+    futures: object | None,
 ) -> Outcome: ...
+def solve_block(task: bytes, threads: int | None, seconds: float | None) -> bytes: ...
 def train(
     x: _Features,
     y: _Matrix,

@@ -82,8 +82,8 @@ class Certificate(Mapping[str, NDArray[Any]]):
 
     ``W`` (n × c) is the claim: |Wᵀ(Xu)₊| ≤ γ|u| for every u, and then ⟨W, Y⟩ − ½‖W‖² bounds every network. The
     multipliers ``y``, ``pairs`` and ``N`` prove it, with ``block`` and ``head`` where the samples were divided and
-    ``form_target``, ``form_indptr``, ``form_index`` and ``form_coef`` where there are cuts. ``branch`` says that W alone
-    is the certificate, to be proved by branch and bound. Each is an attribute too, None where it is not there.
+    ``form_target``, ``form_indptr``, ``form_index`` and ``form_coef`` where there are cuts. ``branch`` says that W
+    alone is the certificate, to be proved by branch and bound. Each is an attribute too, None where it is not there.
     """
 
     W: NDArray[np.float64]
@@ -156,7 +156,7 @@ class Certified:
 
     @property
     def status(self) -> str:
-        """Why it ended: ``converged``, ``time_limit``, ``cancelled`` (Ctrl-C), ``stalled``, ``budget`` or ``unproved``."""
+        """Why it ended: ``converged``, ``time_limit``, ``cancelled`` (Ctrl-C), ``stalled``, ``budget`` or another."""
         return str(self.report["status"])
 
     @property
