@@ -86,7 +86,7 @@ def test_what_cannot_be_read_is_refused(runs, tmp_path):
     certificate = dict(found.certificate)
     for change, sentence in (
         ({"y": certificate["y"][:-1]}, "certificate y"),
-        ({"N": -certificate["N"]}, "N"),
+        ({"N": -certificate["N"]}, "must not be negative"),
         ({"pairs": certificate["pairs"][:, :1]}, "pairs"),
         ({"Z": certificate["N"]}, "Z"),
         ({"W": certificate["W"] * np.nan}, "not finite"),

@@ -15,11 +15,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._functions import Effort, Method, certify
 from ._results import Certificate, Network
 
+# What X may be, in the terms of scikit-learn.
+_FEATURES = {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
+
 _SHARED = """
 
     Parameters
     ----------
-    alpha : float, default 0.01
+    alpha : float, default 0.1
         Weight decay per sample: the objective is ``½‖(XU)₊Vᵀ − Y‖² + (γ/2)(‖U‖² + ‖V‖²)``, a sum over the samples, with
         γ = alpha · n. So alpha means the same for any number of samples, as in the folds of a cross-validation.
     gamma : float, optional
@@ -57,7 +60,7 @@ _SHARED = """
 class _ReLUEstimator(BaseEstimator):  # type: ignore[misc]
     def __init__(
         self,
-        alpha: float = 0.01,
+        alpha: float = 0.1,
         *,
         gamma: float | None = None,
         fit_intercept: bool = True,
@@ -113,14 +116,11 @@ class _ReLUEstimator(BaseEstimator):  # type: ignore[misc]
         self.hidden_weights_, self.output_weights_ = found.network.U, found.network.V
         self.report_, self.certificate_ = found.report, found.certificate
 
-    def _validate(self, X: Any, y: Any = None, **checks: Any) -> Any:
-        checks |= {"accept_sparse": "csr", "dtype": [np.float64, np.float32]}
-        return validate_data(self, X, reset=False, **checks) if y is None else validate_data(self, X, y, **checks)
 
     def _output(self, X: Any) -> NDArray[np.float64]:
         check_is_fitted(self)
         network = Network(self.hidden_weights_, self.output_weights_, self.fit_intercept)
-        return network.predict(self._validate(X))
+        return network.predict(validate_data(self, X, reset=False, **_FEATURES))
 
     # What fit sets.
     gamma_: float
@@ -152,7 +152,7 @@ class ReLURegressor(MultiOutputMixin, RegressorMixin, _ReLUEstimator):  # type: 
 
     def fit(self, X: Any, y: Any) -> ReLURegressor:
         """Trains the network and proves the bound. X is n × d, dense or sparse; y is n, or n × c."""
-        X, y = self._validate(X, y, multi_output=True, y_numeric=True, ensure_min_samples=2)
+        X, y = validate_data(self, X, y, **_FEATURES, multi_output=True, y_numeric=True, ensure_min_samples=2)
         self._is_row = y.ndim == 1
         self._certify(X, y)
         return self
@@ -188,7 +188,7 @@ class ReLUClassifier(ClassifierMixin, _ReLUEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> ReLUClassifier:
         """Trains the network and proves the bound. X is n × d, dense or sparse; y has a label for each sample."""
-        X, y = self._validate(X, y, ensure_min_samples=2)
+        X, y = validate_data(self, X, y, **_FEATURES, ensure_min_samples=2)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -203,4 +203,5 @@ class ReLUClassifier(ClassifierMixin, _ReLUEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The class of the largest output, the first of several."""
-        return np.asarray(self.classes_[np.argmax(self._output(X), axis=1)])
+        largest = np.argmax(self._output(X), axis=1)
+        return np.asarray(self.classes_[largest])

@@ -13,7 +13,17 @@ _Rows: TypeAlias = tuple[int, int, _Integers, _Integers, _Matrix]
 _Features: TypeAlias = _Matrix | _Rows
 _Weights: TypeAlias = tuple[_Matrix, _Matrix]
 
-__all__: list[str]
+__all__ = [
+    "Outcome",
+    "__version__",
+    "certify",
+    "objective",
+    "predict",
+    "solve_block",
+    "train",
+    "verify_arrays",
+    "verify_folder",
+]
 __version__: str
 
 @final
