@@ -178,7 +178,7 @@ def test_mpi(teacher, alone, kind, tmp_path):
     script.write_text(MPI)
     given.write_bytes(pickle.dumps((*teacher, GAMMA, KINDS[kind])))
     version = subprocess.run([mpiexec, "--version"], capture_output=True, text=True).stdout
-    # Of Open MPI (which calls itself OpenRTE here) alone: more ranks than cores, and root where tests run in a container.
+    # Of Open MPI (or OpenRTE) alone: more ranks than cores, and root where tests run in a container.
     own = ["--oversubscribe", "--allow-run-as-root"] if "Open" in version else []
     run = [mpiexec, "-n", "3", *own, sys.executable, "-m", "mpi4py.futures", script, given, told]
     done = subprocess.run(run, capture_output=True, text=True, timeout=240)

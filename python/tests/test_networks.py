@@ -164,7 +164,8 @@ def test_weight_decay_of_others(teacher):
 
     x, y = teacher
     y, alpha = y[:, 0], 0.5
-    model = MLPRegressor(hidden_layer_sizes=(5,), alpha=alpha, batch_size=len(x), max_iter=1, solver="sgd", learning_rate_init=1e-12)
+    standing = {"batch_size": len(x), "max_iter": 1, "solver": "sgd", "learning_rate_init": 1e-12}
+    model = MLPRegressor(hidden_layer_sizes=(5,), alpha=alpha, **standing)
     with pytest.warns(UserWarning, match="iterations"):
         model.fit(x, y)
     (u, v), (b, a) = model.coefs_, model.intercepts_
