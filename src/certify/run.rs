@@ -303,7 +303,7 @@ pub(crate) fn run(
     watch.ended("training from the solution of the relaxation");
     report.overrun = watch.line();
     // Where nothing was left to solve, the network lifted is a solution.
-    let optimal = relaxation.relaxed.status == Status::Converged && relaxation.hidden.is_none();
+    let optimal = relaxation.relaxed.solver.status == Status::Converged && relaxation.hidden.is_none();
     let solution =
         relaxation.factor.or_else(|| optimal.then(|| LiftedFactor::from_network(problem, &network)));
     Ok(Stages { certified: Certified { network, certificate, proof, report }, solution, trained, polished })

@@ -44,7 +44,7 @@ impl Division<'_> {
         if !unknown.is_empty() && !control.should_stop() {
             let zeros = vec![Mat::zeros(order, order); count];
             for outcome in self.solve_priced(&unknown, &zeros, &ended, executor, control)? {
-                let value = outcome.figures.value;
+                let value = outcome.figures.solver.value;
                 ended[outcome.block] = Ended { warm_start: outcome.warm_start, value };
             }
         }
@@ -93,7 +93,7 @@ impl Division<'_> {
             round.bound += outcome.price_bound;
             round.relaxed.add(&outcome.figures.relaxed());
             round.duals.push(outcome.certificate.into_dual());
-            ended.push(Ended { warm_start: outcome.warm_start, value: outcome.figures.value });
+            ended.push(Ended { warm_start: outcome.warm_start, value: outcome.figures.solver.value });
         }
         Ok(Some(round))
     }

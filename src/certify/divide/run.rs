@@ -72,12 +72,12 @@ impl DividedRun<'_> {
             let solved = done.iter().flatten().count();
             observer.progress(&Progress {
                 iteration: solved,
-                value: total.value,
-                lower_bound: total.bound.max(least),
+                value: total.solver.value,
+                lower_bound: total.solver.estimated_bound.max(least),
                 upper_bound: upper,
-                infeasibility: total.infeasibility,
-                rank: total.rank,
-                pairs: total.pairs,
+                infeasibility: total.solver.infeasibility,
+                rank: total.solver.rank,
+                pairs: total.solver.pairs,
                 seconds: self.started.elapsed().as_secs_f64(),
                 blocks: Some((solved, count)),
                 price_round: None,
@@ -104,10 +104,10 @@ impl DividedRun<'_> {
             let Some(proof) = outcome.proof else { return Err(outcome.refused("it was not proved")) };
             let figures = outcome.figures;
             total.add(&figures.relaxed());
-            ended.push(Ended { warm_start: outcome.warm_start, value: figures.value });
-            let lost = figures.estimated_bound - proof.lower_bound().value();
+            ended.push(Ended { warm_start: outcome.warm_start, value: figures.solver.value });
+            let lost = figures.solver.estimated_bound - proof.lower_bound().value();
             if worst.is_none_or(|(_, estimated, proved)| lost > estimated - proved) {
-                worst = Some((outcome.block, figures.estimated_bound, proof.lower_bound().value()));
+                worst = Some((outcome.block, figures.solver.estimated_bound, proof.lower_bound().value()));
             }
             solved.push((outcome.certificate, proof));
         }
@@ -160,12 +160,12 @@ impl DividedRun<'_> {
         let mut tell = |round: usize, relaxed: &Relaxed, bound: f64| {
             observer.progress(&Progress {
                 iteration: round,
-                value: relaxed.value,
+                value: relaxed.solver.value,
                 lower_bound: bound,
                 upper_bound: upper,
-                infeasibility: relaxed.infeasibility,
-                rank: relaxed.rank,
-                pairs: relaxed.pairs,
+                infeasibility: relaxed.solver.infeasibility,
+                rank: relaxed.solver.rank,
+                pairs: relaxed.solver.pairs,
                 seconds: self.started.elapsed().as_secs_f64(),
                 price_round: Some(round),
                 ..Progress::default()
@@ -191,7 +191,7 @@ impl DividedRun<'_> {
             }
         };
         // The estimate of the whole does not change, the part of it that is reached does.
-        let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
+        let loss = |loss: f64| 1.0 - best.relaxed.solver.value / divided.relaxed.solver.value * (1.0 - loss);
         let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));
         let relaxed = Relaxed { dividing_loss, blocks: division.blocks(), ..best.relaxed };
         Ok(Divided { certificate, proof, relaxed, cause: divided.cause })

@@ -3,8 +3,10 @@
 use super::BlockOutcome;
 use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, prove_with};
-use crate::certify::relax::{PricedSolution, WarmStart, better, certify_free, relax, relax_priced};
-use crate::certify::report::{BlockFigures, Relaxed, Status};
+use crate::certify::relax::{
+    PricedSolution, WarmStart, better, certify_free, relax, relax_priced, stop_status,
+};
+use crate::certify::report::{BlockFigures, Relaxed};
 use crate::certify::settings::{CertifySettings, Prices};
 use crate::control::Control;
 use crate::dual::DualPoint;
@@ -86,13 +88,10 @@ impl BlockTask {
         if control.should_stop() {
             let zero = Certificate::new(self.zero());
             let proof = prove_with(problem, &zero, &self.settings.proof)?;
-            let relaxed = Relaxed {
-                // The network is a point of the block's relaxation.
-                value: self.network.objective(problem),
-                status: if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit },
-                unsolved_blocks: 1,
-                ..Relaxed::nothing()
-            };
+            // The network is a point of the block's relaxation.
+            let mut relaxed = Relaxed::of_network(self.network.objective(problem));
+            relaxed.solver.status = stop_status(control);
+            relaxed.unsolved_blocks = 1;
             return Ok((self.proved(zero, &relaxed, &proof, [0.0; 2], None), proof));
         }
         // Its proof is one more factorisation, beside that of another block.
