@@ -1,6 +1,6 @@
 //! Where the blocks of a round are solved: in this process, or wherever an executor of the caller's sends them.
 
-use super::task::RoundId;
+use super::outcome::RoundId;
 use super::{BlockOutcome, BlockTask, Division};
 use crate::control::Control;
 use crate::error::{Error, Result};

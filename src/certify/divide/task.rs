@@ -1,6 +1,6 @@
 //! One block of a divided problem: its solve and its proof are one call, whose input and output can be sent anywhere.
 
-use super::BlockOutcome;
+use super::outcome::{BlockOutcome, RoundId};
 use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, prove_with};
 use crate::certify::relax::{
@@ -42,10 +42,6 @@ pub(super) enum Work {
     /// The value of the relaxation alone, of some of the block's samples.
     Value,
 }
-
-/// A round of tasks in this process. An outcome of the same round has been proved here, for the samples that were meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RoundId(pub(super) u64);
 
 impl BlockTask {
     /// Number of the block, from 0.
