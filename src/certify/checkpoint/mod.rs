@@ -17,4 +17,4 @@ pub(crate) use level::{LevelCount, LevelState};
 #[cfg(feature = "serde")]
 pub(crate) use state::{STATE, put_state, take_state};
 pub(crate) use whole::WholeCheckpoint;
-pub(crate) use writer::{CheckpointWriter, Stage};
+pub(crate) use writer::{CheckpointWriter, Saved, Stage};
