@@ -55,7 +55,7 @@ pub mod rounding;
 mod system;
 pub mod training;
 
-// The parts of the road from a problem to a bound, for those who work on the road itself. What the rest of the interface
+// The stages between a problem and its proof, for those who work on the method itself. What the rest of the interface
 // needs of them is re-exported below.
 macro_rules! internals {
     ($($name:ident),*) => {$(

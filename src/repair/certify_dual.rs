@@ -12,7 +12,7 @@ use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::problem::TrainingProblem;
 
-/// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
+/// Repairs a dual point and proves its bound, with a larger margin as long as the proof fails.
 ///
 /// In the worst case the certificate is the zero point with the bound 0, which needs no proof.
 pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {

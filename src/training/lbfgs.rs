@@ -73,26 +73,17 @@ pub(super) fn minimise(
         } else {
             1.0
         };
-        let (mut low, mut high, mut step) = (0.0, f64::INFINITY, first);
-        let (mut found, mut satisfied) = (value, false);
-        for _ in 0..TRIALS {
-            advance(&mut trial, x, step, &direction);
-            found = function(&trial, &mut trial_gradient);
-            if found.is_nan() || found > value + DECREASE * step * slope {
-                high = step;
-            } else {
-                low = step;
-                satisfied = dot(&trial_gradient, &direction) >= CURVATURE * slope;
-            }
-            if satisfied || high.is_finite() && high - low <= 1e-14 * high {
-                break;
-            }
-            step = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * step };
-        }
+        let mut evaluate = |step: f64, trial: &mut [f64], trial_gradient: &mut [f64]| {
+            advance(trial, x, step, &direction);
+            let found = function(trial, trial_gradient);
+            (found, dot(trial_gradient, &direction))
+        };
+        let mut search = Search { low: 0.0, found: value, satisfied: false };
+        search.run(first, value, slope, |step| evaluate(step, &mut trial, &mut trial_gradient));
+        let Search { low, mut found, satisfied } = search;
         if !satisfied && low > 0.0 {
             // a kink: take the longest step known to descend
-            advance(&mut trial, x, low, &direction);
-            found = function(&trial, &mut trial_gradient);
+            found = evaluate(low, &mut trial, &mut trial_gradient).0;
         } else if !satisfied {
             if memory.is_empty() {
                 break;
@@ -119,6 +110,36 @@ pub(super) fn minimise(
         value = found;
     }
     value
+}
+
+/// A line search by bisection for the weak Wolfe conditions.
+struct Search {
+    /// The longest step known to descend enough.
+    low: f64,
+    /// The value at the last step.
+    found: f64,
+    satisfied: bool,
+}
+
+impl Search {
+    /// `evaluate` gives the value at a step and the slope there; `value` and `slope` are those at zero.
+    fn run(&mut self, first: f64, value: f64, slope: f64, mut evaluate: impl FnMut(f64) -> (f64, f64)) {
+        let (mut high, mut step) = (f64::INFINITY, first);
+        for _ in 0..TRIALS {
+            let (found, there) = evaluate(step);
+            self.found = found;
+            if found.is_nan() || found > value + DECREASE * step * slope {
+                high = step;
+            } else {
+                self.low = step;
+                self.satisfied = there >= CURVATURE * slope;
+            }
+            if self.satisfied || high.is_finite() && high - self.low <= 1e-14 * high {
+                break;
+            }
+            step = if high.is_finite() { 0.5 * (self.low + high) } else { 2.0 * step };
+        }
+    }
 }
 
 /// to = from + step · direction.
