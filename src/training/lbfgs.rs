@@ -94,22 +94,31 @@ pub(super) fn minimise(
         if found.is_nan() || found >= value {
             break;
         }
-        let mut pair = if memory.len() == limits.memory { memory.pop_front() } else { None }
-            .unwrap_or_else(|| Pair { step: vec![0.0; size], change: vec![0.0; size], curvature: 0.0 });
-        for i in 0..size {
-            pair.step[i] = trial[i] - x[i];
-            pair.change[i] = trial_gradient[i] - gradient[i];
-        }
-        pair.curvature = dot(&pair.step, &pair.change);
-        let scale = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
-        if pair.curvature > 1e-10 * scale {
-            memory.push_back(pair);
-        }
+        remember(&mut memory, limits.memory, [&trial, x], [&trial_gradient, &gradient]);
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = found;
     }
     value
+}
+
+/// Takes in a step and the change of the gradient on it (each the new one and the old), in the place of the oldest pair.
+fn remember(memory: &mut VecDeque<Pair>, limit: usize, point: [&[f64]; 2], gradient: [&[f64]; 2]) {
+    let size = point[0].len();
+    let mut pair = if memory.len() == limit { memory.pop_front() } else { None }.unwrap_or_else(|| Pair {
+        step: vec![0.0; size],
+        change: vec![0.0; size],
+        curvature: 0.0,
+    });
+    for i in 0..size {
+        pair.step[i] = point[0][i] - point[1][i];
+        pair.change[i] = gradient[0][i] - gradient[1][i];
+    }
+    pair.curvature = dot(&pair.step, &pair.change);
+    let scale = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
+    if pair.curvature > 1e-10 * scale {
+        memory.push_back(pair);
+    }
 }
 
 /// A line search by bisection for the weak Wolfe conditions.
