@@ -227,20 +227,25 @@ impl<'a> LowRankSolver<'a> {
         self.set = level.multipliers.clone();
         level.added = self.update_pairs(level.infeasibility);
         if inner.status == InnerStatus::Converged {
-            // A larger penalty narrows the valley the minimiser follows: only where multipliers alone are too slow.
-            let error = level.objective_error / level.objective.max(f64::MIN_POSITIVE);
-            if error > self.settings.final_infeasibility && error > SUFFICIENT_DECREASE * self.last_error {
-                self.penalty *= self.settings.penalty_growth;
-            }
-            self.last_error = error;
-            let floor = self.settings.final_smoothing * level.objective.min(self.scale)
-                / self.set.len().max(1) as f64;
-            self.smoothing = (self.smoothing * SMOOTHING_DECAY).max(floor.min(self.smoothing));
-            self.gradient_tolerance =
-                (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
+            self.sharpen(&level);
         }
         rank::shrink(&mut self.factor, self.spare_columns);
         level
+    }
+
+    /// Penalty, smoothing and tolerance of the level after one that has converged.
+    fn sharpen(&mut self, level: &Level) {
+        // A larger penalty narrows the valley the minimiser follows: only where multipliers alone are too slow.
+        let error = level.objective_error / level.objective.max(f64::MIN_POSITIVE);
+        if error > self.settings.final_infeasibility && error > SUFFICIENT_DECREASE * self.last_error {
+            self.penalty *= self.settings.penalty_growth;
+        }
+        self.last_error = error;
+        let floor =
+            self.settings.final_smoothing * level.objective.min(self.scale) / self.set.len().max(1) as f64;
+        self.smoothing = (self.smoothing * SMOOTHING_DECAY).max(floor.min(self.smoothing));
+        self.gradient_tolerance =
+            (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
     }
 
     /// From here on subproblems are solved to a gradient of at most this part of the objective.

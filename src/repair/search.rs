@@ -145,17 +145,17 @@ impl ShiftSearch {
         let least = head.map_or(problem.weight_decay(), HeadDecay::least);
         let dual = free_zero_rows(problem, dual, least);
         let worth = Worth { inner, square, priced: head.is_some() };
-        let mut plan = Self { dual, worth, found: None };
+        let mut shift = Self { dual, worth, found: None };
         let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
-        if worthwhile && plan.dual.check(problem).is_ok() {
-            let shifter = Shifter::new(problem, &plan.dual, head, settings.margin)?;
+        if worthwhile && shift.dual.check(problem).is_ok() {
+            let shifter = Shifter::new(problem, &shift.dual, head, settings.margin)?;
             let grace = settings.grace;
             let mut search = Search { shifter: &shifter, worth, settings, control, grace, best: None };
-            search.run(problem, &plan.dual);
+            search.run(problem, &shift.dual);
             let best = search.best;
-            plan.found = best.map(|Best { eta, least, .. }| Found { shifter, eta, least });
+            shift.found = best.map(|Best { eta, least, .. }| Found { shifter, eta, least });
         }
-        Ok(plan)
+        Ok(shift)
     }
 
     /// The repaired point with this margin for the rounding of a proof, and with τ lowered by a further part: that adds

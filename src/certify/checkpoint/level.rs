@@ -16,13 +16,17 @@ pub(crate) struct LevelState {
     pub(crate) dual: DualPoint,
     /// The figures so far.
     pub(crate) relaxed: Relaxed,
-    /// Levels so far.
+    pub(crate) count: LevelCount,
+}
+
+/// Levels of a round of cuts so far, and those since the bound was last improved.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct LevelCount {
     pub(crate) levels: usize,
-    /// Levels since the bound was last improved.
     pub(crate) since_better: usize,
-    /// Rounds of cuts begun so far.
+    /// Rounds of cuts begun.
     pub(crate) round: usize,
-    /// The bound with which the last of them began.
+    /// The bound with which this one began.
     pub(crate) before: f64,
 }
 
@@ -43,5 +47,6 @@ pub(super) fn take<R: Read + Seek>(
     ) else {
         return Ok(None);
     };
-    Ok(solver.map(|solver| LevelState { solver, dual, relaxed, levels, since_better, round, before }))
+    let count = LevelCount { levels, since_better, round, before };
+    Ok(solver.map(|solver| LevelState { solver, dual, relaxed, count }))
 }

@@ -13,8 +13,8 @@ mod whole;
 mod writer;
 
 pub(crate) use blocks::BlockCheckpoint;
-pub(crate) use level::LevelState;
+pub(crate) use level::{LevelCount, LevelState};
 #[cfg(feature = "serde")]
 pub(crate) use state::{STATE, put_state, take_state};
 pub(crate) use whole::WholeCheckpoint;
-pub(crate) use writer::{CheckpointWriter, Stage};
+pub(crate) use writer::{CheckpointWriter, Saved, Stage};

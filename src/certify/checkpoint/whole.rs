@@ -1,7 +1,7 @@
 //! The state of a run in one piece.
 
 use super::figures;
-use super::level::LevelState;
+use super::level::{LevelCount, LevelState};
 use super::state::put_state;
 use super::writer::{CheckpointWriter, Stage};
 use crate::certificate::Certificate;
@@ -38,7 +38,8 @@ impl WholeCheckpoint {
     /// Writes the state down.
     pub(crate) fn record(&mut self, state: &LevelState) {
         let certificate = Certificate::new(state.dual.clone());
-        let counts = [state.levels as f64, state.since_better as f64, state.round as f64, state.before];
+        let LevelCount { levels, since_better, round, before } = state.count;
+        let counts = [levels as f64, since_better as f64, round as f64, before];
         self.writer.write(|out| {
             put_certificate(out, &certificate)?;
             array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(&state.relaxed).into_iter())?;

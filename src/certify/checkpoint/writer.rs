@@ -67,7 +67,7 @@ impl CheckpointWriter {
         Ok(blocks.filter(|&blocks| Blocks::Count(blocks).count(problem.samples()).is_ok()))
     }
 
-    /// Reads what there is; where there is nothing, tries whether the file can be written.
+    /// Reads the file; where there is none, tries whether one can be written.
     ///
     /// Errors: a damaged file, one of another run, a place that cannot be written.
     pub(crate) fn open(

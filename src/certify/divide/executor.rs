@@ -1,6 +1,6 @@
 //! Where the blocks of a round are solved: in this process, or wherever an executor of the caller's sends them.
 
-use super::task::RoundId;
+use super::outcome::RoundId;
 use super::{BlockOutcome, BlockTask, Division};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// A task is [`BlockTask`], what comes of it [`BlockOutcome`]; with the feature `serde` both go through bytes and back
 /// (`to_bytes`, `from_bytes`), and a worker needs nothing but those of its task. An executor is trusted with nothing:
 /// what has been bytes is proved again before it counts, so that a worker's lie or a damaged byte is an error, never a
-/// bound.
+/// bound. Values, estimates and the reason why a solver ended are taken as they are told.
 ///
 /// A round depends on the one before it, and one run has up to three kinds: the blocks, the parts of a block by which the
 /// loss of dividing is estimated, and the blocks at their prices.

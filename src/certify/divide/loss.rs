@@ -18,7 +18,7 @@ impl Division<'_> {
         control: &Control,
     ) -> Result<Option<f64>> {
         let samples = self.samples(0);
-        if control.should_stop() || samples.len() < 8 || whole.value <= 0.0 {
+        if control.should_stop() || samples.len() < 8 || whole.solver.value <= 0.0 {
             return Ok(None);
         }
         let parts: Vec<(usize, &[usize])> = [2, 4]
@@ -33,14 +33,16 @@ impl Division<'_> {
         let tasks = BlockTasks::new(self, vec![0; parts.len()], &make, &|_| ());
         let values: Vec<Relaxed> =
             tasks.run(executor, control, &mut || ())?.iter().map(|part| part.figures.relaxed()).collect();
-        if whole.status != Status::Converged || values.iter().any(|part| part.status != Status::Converged) {
+        if whole.solver.status != Status::Converged
+            || values.iter().any(|part| part.solver.status != Status::Converged)
+        {
             return Ok(None);
         }
         let sum = |wanted: usize| -> f64 {
             let chosen = parts.iter().zip(&values).filter(|((parts, _), _)| *parts == wanted);
-            chosen.map(|(_, part)| part.value).sum()
+            chosen.map(|(_, part)| part.solver.value).sum()
         };
-        Ok(Some(extrapolated_loss(whole.value, sum(2), sum(4), self.blocks())))
+        Ok(Some(extrapolated_loss(whole.solver.value, sum(2), sum(4), self.blocks())))
     }
 }
 

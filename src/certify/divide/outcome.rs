@@ -1,11 +1,14 @@
 //! What came of a block, and the proof that it has to stand up to where it is gathered.
 
-use super::task::RoundId;
 use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::relax::WarmStart;
 use crate::certify::report::BlockFigures;
 use crate::error::{Error, Result};
 use crate::problem::TrainingProblem;
+
+/// A round of tasks in this process. An outcome of the same round has been proved here, for the samples that were meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RoundId(pub(super) u64);
 
 /// What came of a block: its certificate, and the figures of its run.
 #[derive(Clone, Debug)]

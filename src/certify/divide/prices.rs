@@ -1,4 +1,5 @@
-//! Prices on the head: blocks trade weight decay of (u, v) until what it wins is not worth a round.
+//! Prices, the multipliers of a Lagrangian decomposition: blocks trade weight decay of (u, v), round after round, until a
+//! round raises the bound by too little.
 
 use super::master::Master;
 use super::task::Work;
@@ -44,7 +45,7 @@ impl Division<'_> {
         if !unknown.is_empty() && !control.should_stop() {
             let zeros = vec![Mat::zeros(order, order); count];
             for outcome in self.solve_priced(&unknown, &zeros, &ended, executor, control)? {
-                let value = outcome.figures.value;
+                let value = outcome.figures.solver.value;
                 ended[outcome.block] = Ended { warm_start: outcome.warm_start, value };
             }
         }
@@ -93,7 +94,7 @@ impl Division<'_> {
             round.bound += outcome.price_bound;
             round.relaxed.add(&outcome.figures.relaxed());
             round.duals.push(outcome.certificate.into_dual());
-            ended.push(Ended { warm_start: outcome.warm_start, value: outcome.figures.value });
+            ended.push(Ended { warm_start: outcome.warm_start, value: outcome.figures.solver.value });
         }
         Ok(Some(round))
     }
@@ -128,7 +129,7 @@ impl Division<'_> {
     }
 }
 
-/// What the blocks tell the master; none where one of them has nothing to tell.
+/// Value and moments of each block, which the master makes a linear model of; none where one of them has not ended.
 fn models(ended: &[Ended]) -> Option<Vec<(f64, Mat<f64>)>> {
     ended.iter().map(|block| Some((block.value, block.warm_start.as_ref()?.moments.clone()))).collect()
 }

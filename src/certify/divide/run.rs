@@ -50,6 +50,50 @@ impl DividedRun<'_> {
     /// The bound of the blocks; `least` is one that is known before.
     fn solve(&self, least: f64, observer: &mut dyn Observer, seconds: &mut Seconds) -> Result<Divided> {
         let division = self.division;
+        let outcomes = self.outcomes(least, observer, seconds)?;
+        let (mut total, mut ended) = (division.nothing(), Vec::with_capacity(outcomes.len()));
+        let mut solved = Vec::with_capacity(outcomes.len());
+        let mut worst: Option<(usize, f64, f64)> = None;
+        let first = outcomes.first().map(|outcome| outcome.figures.relaxed());
+        for outcome in outcomes {
+            let Some(proof) = outcome.proof else { return Err(outcome.refused("it was not proved")) };
+            let figures = outcome.figures;
+            total.add(&figures.relaxed());
+            ended.push(Ended { warm_start: outcome.warm_start, value: figures.solver.value });
+            let lost = figures.solver.estimated_bound - proof.lower_bound().value();
+            if worst.is_none_or(|(_, estimated, proved)| lost > estimated - proved) {
+                worst = Some((outcome.block, figures.solver.estimated_bound, proof.lower_bound().value()));
+            }
+            solved.push((outcome.certificate, proof));
+        }
+        if let Some(first) = first {
+            total.dividing_loss = self.loss(&first, observer, seconds)?;
+        }
+        let cause = match worst {
+            Some((block, estimated, proved)) if proved < (1.0 - LOSS) * estimated => {
+                let dual = solved[block].0.dual();
+                let problem = division.block_problem(block)?;
+                let why = cause(&problem, dual, &division.settings.making(0, 1, self.control));
+                Some(format!("block {block}: {why}"))
+            }
+            _ => None,
+        };
+        let (certificate, proof) = stack_proved(division.problem, division.partition.clone(), solved)?;
+        let divided = Divided { certificate, proof, relaxed: total, cause };
+        if division.settings.prices == Prices::None || divided.relaxed.unsolved_blocks > 0 {
+            return Ok(divided);
+        }
+        self.price(divided, ended, observer, seconds)
+    }
+
+    /// Every block, solved and proved: those of an earlier run, and the others by the executor.
+    fn outcomes(
+        &self,
+        least: f64,
+        observer: &mut dyn Observer,
+        seconds: &mut Seconds,
+    ) -> Result<Vec<BlockOutcome>> {
+        let division = self.division;
         let upper = division.network.objective(division.problem);
         let (count, begun) = (division.blocks(), Instant::now());
         let known = self.recalled()?;
@@ -72,12 +116,12 @@ impl DividedRun<'_> {
             let solved = done.iter().flatten().count();
             observer.progress(&Progress {
                 iteration: solved,
-                value: total.value,
-                lower_bound: total.bound.max(least),
+                value: total.solver.value,
+                lower_bound: total.solver.estimated_bound.max(least),
                 upper_bound: upper,
-                infeasibility: total.infeasibility,
-                rank: total.rank,
-                pairs: total.pairs,
+                infeasibility: total.solver.infeasibility,
+                rank: total.solver.rank,
+                pairs: total.solver.pairs,
                 seconds: self.started.elapsed().as_secs_f64(),
                 blocks: Some((solved, count)),
                 price_round: None,
@@ -95,54 +139,31 @@ impl DividedRun<'_> {
         let new = tasks.run(self.executor, self.control, &mut || tell(&locked(&done)))?;
         let mut outcomes: Vec<BlockOutcome> = known.into_iter().flatten().chain(new).collect();
         outcomes.sort_by_key(BlockOutcome::block);
+        Ok(outcomes)
+    }
 
-        let (mut total, mut ended) = (division.nothing(), Vec::with_capacity(count));
-        let mut solved = Vec::with_capacity(count);
-        let mut worst: Option<(usize, f64, f64)> = None;
-        let first = outcomes.first().map(|outcome| outcome.figures.relaxed());
-        for outcome in outcomes {
-            let Some(proof) = outcome.proof else { return Err(outcome.refused("it was not proved")) };
-            let figures = outcome.figures;
-            total.add(&figures.relaxed());
-            ended.push(Ended { warm_start: outcome.warm_start, value: figures.value });
-            let lost = figures.estimated_bound - proof.lower_bound().value();
-            if worst.is_none_or(|(_, estimated, proved)| lost > estimated - proved) {
-                worst = Some((outcome.block, figures.estimated_bound, proof.lower_bound().value()));
-            }
-            solved.push((outcome.certificate, proof));
-        }
-        if let Some(first) = first {
-            let estimating = Instant::now();
-            let known = self.with_checkpoint(|checkpoint| checkpoint.loss()).flatten();
-            total.dividing_loss = match known {
-                Some(loss) => loss,
-                None => division.loss(&first, self.executor, self.control)?,
-            };
-            seconds.solve += estimating.elapsed().as_secs_f64();
-            self.with_checkpoint(|checkpoint| {
-                checkpoint.spent(*seconds);
-                // A run that was stopped is not at its end.
-                checkpoint.finish((!self.control.should_stop()).then_some(total.dividing_loss));
-                if let Some(trouble) = checkpoint.trouble() {
-                    observer.warning(&trouble);
-                }
-            });
-        }
-        let cause = match worst {
-            Some((block, estimated, proved)) if proved < (1.0 - LOSS) * estimated => {
-                let dual = solved[block].0.dual();
-                let problem = division.block_problem(block)?;
-                let why = cause(&problem, dual, &division.settings.making(0, 1, self.control));
-                Some(format!("block {block}: {why}"))
-            }
-            _ => None,
+    /// The estimate of what dividing lost, from an earlier run where it came so far; that run's end.
+    fn loss(
+        &self,
+        first: &Relaxed,
+        observer: &mut dyn Observer,
+        seconds: &mut Seconds,
+    ) -> Result<Option<f64>> {
+        let estimating = Instant::now();
+        let loss = match self.with_checkpoint(|checkpoint| checkpoint.loss()).flatten() {
+            Some(loss) => loss,
+            None => self.division.loss(first, self.executor, self.control)?,
         };
-        let (certificate, proof) = stack_proved(division.problem, division.partition.clone(), solved)?;
-        let divided = Divided { certificate, proof, relaxed: total, cause };
-        if division.settings.prices == Prices::None || divided.relaxed.unsolved_blocks > 0 {
-            return Ok(divided);
-        }
-        self.price(divided, ended, observer, seconds)
+        seconds.solve += estimating.elapsed().as_secs_f64();
+        self.with_checkpoint(|checkpoint| {
+            checkpoint.spent(*seconds);
+            // A run that was stopped is not at its end.
+            checkpoint.finish((!self.control.should_stop()).then_some(loss));
+            if let Some(trouble) = checkpoint.trouble() {
+                observer.warning(&trouble);
+            }
+        });
+        Ok(loss)
     }
 
     /// Rounds of prices; what was there before if they do not win.
@@ -160,12 +181,12 @@ impl DividedRun<'_> {
         let mut tell = |round: usize, relaxed: &Relaxed, bound: f64| {
             observer.progress(&Progress {
                 iteration: round,
-                value: relaxed.value,
+                value: relaxed.solver.value,
                 lower_bound: bound,
                 upper_bound: upper,
-                infeasibility: relaxed.infeasibility,
-                rank: relaxed.rank,
-                pairs: relaxed.pairs,
+                infeasibility: relaxed.solver.infeasibility,
+                rank: relaxed.solver.rank,
+                pairs: relaxed.solver.pairs,
                 seconds: self.started.elapsed().as_secs_f64(),
                 price_round: Some(round),
                 ..Progress::default()
@@ -191,7 +212,7 @@ impl DividedRun<'_> {
             }
         };
         // The estimate of the whole does not change, the part of it that is reached does.
-        let loss = |loss: f64| 1.0 - best.relaxed.value / divided.relaxed.value * (1.0 - loss);
+        let loss = |loss: f64| 1.0 - best.relaxed.solver.value / divided.relaxed.solver.value * (1.0 - loss);
         let dividing_loss = divided.relaxed.dividing_loss.map(|before| loss(before).max(0.0));
         let relaxed = Relaxed { dividing_loss, blocks: division.blocks(), ..best.relaxed };
         Ok(Divided { certificate, proof, relaxed, cause: divided.cause })

@@ -1,10 +1,12 @@
 //! One block of a divided problem: its solve and its proof are one call, whose input and output can be sent anywhere.
 
-use super::BlockOutcome;
+use super::outcome::{BlockOutcome, RoundId};
 use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, prove_with};
-use crate::certify::relax::{PricedSolution, WarmStart, better, certify_free, relax, relax_priced};
-use crate::certify::report::{BlockFigures, Relaxed, Status};
+use crate::certify::relax::{
+    PricedSolution, WarmStart, better, certify_free, relax, relax_priced, stop_status,
+};
+use crate::certify::report::{BlockFigures, Relaxed};
 use crate::certify::settings::{CertifySettings, Prices};
 use crate::control::Control;
 use crate::dual::DualPoint;
@@ -40,10 +42,6 @@ pub(super) enum Work {
     /// The value of the relaxation alone, of some of the block's samples.
     Value,
 }
-
-/// A round of tasks in this process. An outcome of the same round has been proved here, for the samples that were meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RoundId(pub(super) u64);
 
 impl BlockTask {
     /// Number of the block, from 0.
@@ -86,13 +84,10 @@ impl BlockTask {
         if control.should_stop() {
             let zero = Certificate::new(self.zero());
             let proof = prove_with(problem, &zero, &self.settings.proof)?;
-            let relaxed = Relaxed {
-                // The network is a point of the block's relaxation.
-                value: self.network.objective(problem),
-                status: if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit },
-                unsolved_blocks: 1,
-                ..Relaxed::nothing()
-            };
+            // The network is a point of the block's relaxation.
+            let mut relaxed = Relaxed::of_network(self.network.objective(problem));
+            relaxed.solver.status = stop_status(control);
+            relaxed.unsolved_blocks = 1;
             return Ok((self.proved(zero, &relaxed, &proof, [0.0; 2], None), proof));
         }
         // Its proof is one more factorisation, beside that of another block.

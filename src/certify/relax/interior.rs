@@ -1,7 +1,7 @@
 //! The relaxation by the dense interior-point method, which gives the multipliers directly.
 
 use super::{ROUNDS, RelaxationRun, stop_status};
-use crate::certify::report::{Relaxed, Road, Status};
+use crate::certify::report::{Road, SolverFigures, Status};
 use crate::certify::settings::ROWS_WITH_CUTS;
 use crate::error::{Error, Result};
 use crate::interior_point::{
@@ -19,7 +19,7 @@ const ROUGH: f64 = 10.0;
 /// Solves by the interior-point method and says whether that ended as it should; stalled is what it did not bring to the
 /// tolerance.
 pub(super) fn solve(run: &mut RelaxationRun<'_>) -> Result<bool> {
-    run.relaxed.status = Status::Stalled;
+    run.relaxed.solver.status = Status::Stalled;
     for part in PARTS {
         let settings = ReferenceSettings {
             tolerance: part * run.tolerance,
@@ -34,21 +34,21 @@ pub(super) fn solve(run: &mut RelaxationRun<'_>) -> Result<bool> {
         take_over(run, &solution)?;
         match solution.status {
             ReferenceStatus::TimeLimit | ReferenceStatus::Cancelled => {
-                run.relaxed.status = stop_status(run.control);
+                run.relaxed.solver.status = stop_status(run.control);
                 return Ok(true);
             }
             status if !status.is_solved() => {
                 // The value of a point that did not converge says nothing; the network is a feasible one.
                 if run.network_is_close() {
-                    run.relaxed.value = run.upper;
-                    run.relaxed.infeasibility = 0.0;
-                    run.relaxed.status = Status::Converged;
+                    run.relaxed.solver.value = run.upper;
+                    run.relaxed.solver.infeasibility = 0.0;
+                    run.relaxed.solver.status = Status::Converged;
                     return Ok(true);
                 }
                 return Ok(false);
             }
             _ if run.is_close(solution.value) || run.network_is_close() => {
-                run.relaxed.status = Status::Converged;
+                run.relaxed.solver.status = Status::Converged;
                 tighten(run, &settings, solution)?;
                 return Ok(true);
             }
@@ -98,10 +98,10 @@ fn tighten(
         solution = next;
     }
     if run.control.should_stop() {
-        run.relaxed.status = stop_status(run.control);
+        run.relaxed.solver.status = stop_status(run.control);
     }
     // A bound above the value of the last relaxation that was solved belongs to a tighter one.
-    run.relaxed.value = run.relaxed.value.max(run.best_bound);
+    run.relaxed.solver.value = run.relaxed.solver.value.max(run.best_bound);
     Ok(())
 }
 
@@ -143,14 +143,14 @@ fn attempt(
 
 /// Takes over the figures of a solution.
 fn note(run: &mut RelaxationRun<'_>, solution: &ReferenceSolution) {
-    run.relaxed = Relaxed {
+    run.relaxed.road = Some(Road::InteriorPoint);
+    run.relaxed.solver = SolverFigures {
         value: solution.value,
         infeasibility: solution.primal_infeasibility,
         rank: solution.rank,
         pairs: solution.pairs.len(),
         active_pairs: solution.active_pairs,
-        road: Some(Road::InteriorPoint),
-        ..run.relaxed
+        ..run.relaxed.solver
     };
     let (order, hidden) = (run.lifting.order(), run.lifting.hidden_dimension());
     // The factor is triangular: its first rows have no more columns than that.

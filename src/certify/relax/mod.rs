@@ -100,38 +100,18 @@ fn relax_dense(
     let finer: Lifting;
     let upper = network.objective(problem);
     let earlier = checkpoint.as_mut().and_then(|checkpoint| checkpoint.earlier());
-    let zero = DualPoint::zero(problem.samples(), problem.outputs());
-    let mut run = RelaxationRun {
-        problem,
-        head: None,
-        lifting: &lifting,
-        tolerance: settings.tolerance,
-        cuts: settings.cuts,
-        seed: settings.seed,
-        control,
-        observer,
-        started,
-        upper,
-        best_dual: zero.clone(),
-        best_bound: 0.0,
-        relaxed: Relaxed { value: upper, ..Relaxed::nothing() },
-        hidden: None,
-        checkpoint,
-        factor: None,
-        warm_start: None,
-    };
-    run.relaxed.status = Status::Converged;
+    let mut run = RelaxationRun::new(problem, &lifting, settings, control, observer, started, upper);
+    run.checkpoint = checkpoint;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
-    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
-    run.consider(targets, &RepairSettings::default())?;
+    run.consider_targets()?;
     let free_bound = run.best_bound;
     if let Some(state) = &earlier {
         run.go_on_from(state.dual.clone(), &state.relaxed);
     }
     if lifting.groups() > 0 && !run.network_is_close() {
         solve(&mut run, network, settings, earlier)?;
-        if run.relaxed.status == Status::Stalled && !control.should_stop() {
+        if run.relaxed.solver.status == Status::Stalled && !control.should_stop() {
             finer = Lifting::merging(problem, MERGED[1] * settings.tolerance)?;
             if finer.groups() > lifting.groups() {
                 // A state of these directions would not fit those that another run begins with.
@@ -141,7 +121,7 @@ fn relax_dense(
             }
         }
     }
-    run.relaxed.bound = run.best_bound;
+    run.relaxed.solver.estimated_bound = run.best_bound;
     Ok(Relaxation {
         dual: run.best_dual,
         free_bound,
@@ -164,7 +144,7 @@ fn stopped(
     let margin = proof_margin(problem.inputs() + problem.samples());
     let free = repair(problem, &targets, &RepairSettings { margin, ..RepairSettings::default() }, control)?;
     let (mut dual, mut bound) = (free.dual, free.estimated_bound);
-    let mut relaxed = Relaxed { value: network.objective(problem), ..Relaxed::nothing() };
+    let mut relaxed = Relaxed::of_network(network.objective(problem));
     if let Some(state) = checkpoint.and_then(|checkpoint| checkpoint.earlier()) {
         relaxed = state.relaxed;
         let (inner, square) = state.dual.inner_products(problem);
@@ -172,7 +152,8 @@ fn stopped(
             (dual, bound) = (state.dual, inner - 0.5 * square);
         }
     }
-    let relaxed = Relaxed { bound, status: stop_status(control), ..relaxed };
+    relaxed.solver.estimated_bound = bound;
+    relaxed.solver.status = stop_status(control);
     let free_bound = free.estimated_bound;
     Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm_start: None })
 }
@@ -194,7 +175,7 @@ fn solve(
     Ok(())
 }
 
-fn stop_status(control: &Control) -> Status {
+pub(crate) fn stop_status(control: &Control) -> Status {
     if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit }
 }
 
@@ -248,7 +229,45 @@ struct RelaxationRun<'a> {
     warm_start: Option<WarmStart>,
 }
 
-impl RelaxationRun<'_> {
+impl<'a> RelaxationRun<'a> {
+    /// Before anything is known but a network of this objective.
+    fn new(
+        problem: &'a TrainingProblem,
+        lifting: &'a Lifting,
+        settings: &CertifySettings,
+        control: &'a Control,
+        observer: &'a mut dyn Observer,
+        started: Instant,
+        upper: f64,
+    ) -> Self {
+        Self {
+            problem,
+            head: None,
+            lifting,
+            tolerance: settings.tolerance,
+            cuts: settings.cuts,
+            seed: settings.seed,
+            control,
+            observer,
+            started,
+            upper,
+            best_dual: DualPoint::zero(problem.samples(), problem.outputs()),
+            best_bound: 0.0,
+            relaxed: Relaxed::of_network(upper),
+            hidden: None,
+            checkpoint: None,
+            factor: None,
+            warm_start: None,
+        }
+    }
+
+    /// The bound that takes no solver, from the targets as the dual variable.
+    fn consider_targets(&mut self) -> Result<bool> {
+        let zero = DualPoint::zero(self.problem.samples(), self.problem.outputs());
+        let targets = DualPoint { w: self.problem.targets().to_owned(), ..zero };
+        self.consider(targets, &RepairSettings::default())
+    }
+
     /// The cuts worth another round, beside those held; none where enough are held or the bound is good enough.
     fn more_cuts(&self, round: usize, rows: &[f64], columns: usize, held: &[Cut]) -> Vec<Cut> {
         if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
@@ -270,7 +289,9 @@ impl RelaxationRun<'_> {
         if bound > self.best_bound {
             (self.best_bound, self.best_dual) = (bound, dual);
         }
-        self.relaxed = Relaxed { status: self.relaxed.status, ..*relaxed };
+        let status = self.relaxed.solver.status;
+        self.relaxed = *relaxed;
+        self.relaxed.solver.status = status;
     }
 
     /// The error for a state that does not fit.
@@ -286,7 +307,8 @@ impl RelaxationRun<'_> {
         else {
             return;
         };
-        let relaxed = Relaxed { bound: self.best_bound, ..self.relaxed };
+        let mut relaxed = self.relaxed;
+        relaxed.solver.estimated_bound = self.best_bound;
         checkpoint.record(&state(self.best_dual.clone(), relaxed));
         if let Some(trouble) = checkpoint.trouble() {
             self.observer.warning(&trouble);

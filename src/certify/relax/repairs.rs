@@ -34,7 +34,7 @@ impl Repairs {
             return Ok(false);
         }
         // Another level costs far more than a thorough search for the shifts of this one, where that may be the last.
-        let (value, tolerance) = (run.relaxed.value, run.tolerance);
+        let (value, tolerance) = (run.relaxed.solver.value, run.tolerance);
         let worst = |tolerances: f64| value * (1.0 + error - tolerances * tolerance);
         consider(run, level, guess(level), worst(NEARLY)..worst(CLOSE))
     }
