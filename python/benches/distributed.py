@@ -1,4 +1,4 @@
-"""One run of teacher data in one process, over Dask (one of two workers killed half-way) or over MPI: bits, seconds, bytes.
+"""Teacher data in one process, over Dask (one of two workers killed half-way) or over MPI: bits, seconds, bytes.
 
     python python/benches/distributed.py alone 20000
     python python/benches/distributed.py dask 20000
