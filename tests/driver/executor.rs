@@ -9,6 +9,7 @@ use relucert::{
 };
 use std::io::{Cursor, Read, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use zip::write::FileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
@@ -181,6 +182,7 @@ fn forged_claims_and_damaged_bytes_make_no_bound() {
     // The claim is read, and proved away.
     let found = run(&problem, Prices::None, &Liar(claim)).unwrap();
     assert_eq!(found.report.lower_bound, honest);
+    assert_eq!(FORGED.load(Ordering::Relaxed), 3);
     let task = relucert::Division::new(&problem, &trained(&problem), &settings(Prices::None))
         .unwrap()
         .task(0)
@@ -202,6 +204,9 @@ fn forged_claims_and_damaged_bytes_make_no_bound() {
     assert!(refused > 40, "{refused}");
 }
 
+/// Claims forged so far.
+static FORGED: AtomicUsize = AtomicUsize::new(0);
+
 /// An outcome whose figures claim a bound a thousand times too high or more, in an archive without a fault.
 fn with_a_greater_claim(bytes: &[u8]) -> Vec<u8> {
     let mut whole = ZipArchive::new(Cursor::new(bytes)).unwrap();
@@ -215,10 +220,13 @@ fn with_a_greater_claim(bytes: &[u8]) -> Vec<u8> {
             let key = b"\"lower_bound\":";
             let place = content.windows(key.len()).position(|part| part == key).unwrap() + key.len();
             let point = place + content[place..].iter().position(|byte| *byte == b'.').unwrap();
-            // As long as before: the header of the array says how long that is.
-            content[place] = b'9';
-            content[point] = b'0';
-            content[point + 3] = b'.';
+            // As long as before: the header of the array says how long that is. The values of parts claim no bound.
+            if content[point + 1..point + 4].iter().all(u8::is_ascii_digit) {
+                content[place] = b'9';
+                content[point] = b'0';
+                content[point + 3] = b'.';
+                FORGED.fetch_add(1, Ordering::Relaxed);
+            }
         }
         forged
             .start_file(name, FileOptions::default().compression_method(CompressionMethod::Stored))
