@@ -11,7 +11,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 from files import write
-from measure import PEERS, RELUCERT
+from measure import PEERS, RELAXATION, RELUCERT
 
 # Smaller errors, 0 among them, are drawn here.
 FLOOR = 1e-9
@@ -21,11 +21,13 @@ def draw(rows):
     matplotlib.rcParams["svg.hashsalt"] = RELUCERT
     cases = list(dict.fromkeys(case(row) for row in rows))
     figure, (time, error) = plt.subplots(1, 2, figsize=(12, 1.5 + 0.35 * len(cases)), sharey=True)
-    for solver, marker in zip([RELUCERT, *PEERS], "o^sD"):
+    for solver, marker in zip([RELUCERT, RELAXATION, *PEERS], "*o^sD"):
         own = [row for row in rows if row["solver"] == solver]
         points(time, cases, own, "seconds", marker, solver)
-        points(error, cases, own, "error", marker, solver)
-    points(error, cases, rows, "shortfall", "k|", "verified bound")
+        if solver != RELUCERT:
+            points(error, cases, own, "error", marker, solver)
+    relaxed = [row for row in rows if row["solver"] == RELAXATION]
+    points(error, cases, relaxed, "shortfall", "k|", "verified bound")
     time.set_yticks(range(len(cases)), [f"{name}, γ = {gamma}" for name, gamma in cases])
     time.invert_yaxis()
     titles = ["seconds, whole process", f"relative error of the claimed value, or the bound (at least {FLOOR:.0e})"]
@@ -33,7 +35,10 @@ def draw(rows):
         axes.set_xscale("log")
         axes.set_xlabel(title)
         axes.grid(alpha=0.3)
-    handles, labels = error.get_legend_handles_labels()
+    known = {}
+    for axes in (time, error):
+        known |= dict(zip(*reversed(axes.get_legend_handles_labels())))
+    handles, labels = known.values(), known.keys()
     figure.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False)
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.4 / figure.get_figheight()))
     picture = io.StringIO()

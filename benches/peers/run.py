@@ -12,12 +12,12 @@ import environment
 import instances
 import table
 from files import write
-from measure import PEERS, RELUCERT, Contest
+from measure import PEERS, RELAXATION, RELUCERT, Contest
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parents[1]
 TARGET = REPOSITORY / "target" / "peers"
-ALL = [RELUCERT, *PEERS]
+ALL = [RELUCERT, RELAXATION, *PEERS]
 
 
 def arguments():

@@ -3,12 +3,13 @@
 import csv
 import io
 import statistics
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
-from measure import PEERS, RELUCERT, TIME_LIMIT
+from measure import PEERS, RELAXATION, RELUCERT, TIME_LIMIT
 
 COLUMNS = [
     *("instance", "gamma", "solver", "status", "seconds", "cpu", "solver_seconds", "iterations"),
-    *("value", "lower", "upper", "error", "bound", "certified_gap", "shortfall"),
+    *("value", "lower", "upper", "error", "bound", "upper_bound", "certified_gap", "shortfall"),
 ]
 # Everything else is told beside the error.
 SUCCESS = ["optimal", "solved", "Solved", "converged, verified"]
@@ -26,11 +27,12 @@ def as_markdown(rows):
     cases = {}
     for row in rows:
         cases.setdefault((row["instance"], row["gamma"]), {})[row["solver"]] = row
-    peers = [peer for peer in PEERS if any(peer in solvers for solvers in cases.values())]
+    peers = [peer for peer in [RELAXATION, *PEERS] if any(peer in solvers for solvers in cases.values())]
     parts = [
         ("Seconds of the whole process, and their ratio to relucert's:", times(cases, peers, "seconds")),
         ("CPU seconds of the whole process, and their ratio to relucert's:", times(cases, peers, "cpu")),
-        ("Relative error of the claimed value against the bracket:", errors(cases, peers)),
+        ("What is proved of the training problem itself, and how far the relaxation is from it:", proved(cases)),
+        ("Relative error of the claimed value of the relaxation against the bracket:", errors(cases)),
     ]
     return "\n\n".join(f"{title}\n\n" + "\n".join(lines) for title, lines in parts) + "\n"
 
@@ -48,7 +50,7 @@ def times(cases, peers, key):
         for peer in peers:
             other = solvers.get(peer, {})
             ended = other.get("value") is not None or other.get("status") == TIME_LIMIT
-            ratio = other[key] / own[key] if ended and own.get("value") is not None else None
+            ratio = other[key] / own[key] if ended and own.get("status") in SUCCESS else None
             if ratio is not None:
                 ratios[peer].append(ratio)
             cells += [number(other.get(key), ".2f"), number(ratio, ".1f")]
@@ -61,10 +63,24 @@ def times(cases, peers, key):
     return lines
 
 
-def errors(cases, peers):
-    lines = heading(["instance", "γ", "value", RELUCERT, "certified gap", "bound short by", *peers])
+def proved(cases):
+    """The bracket of the optimum by branch and bound; the relaxation's value is a bound below it."""
+    lines = heading(["instance", "γ", "network", "lower bound", "gap", "relaxation", "short by"])
     for case, solvers in cases.items():
-        own = solvers.get(RELUCERT, {})
+        own, value = (solvers.get(RELUCERT, {}), next(iter(solvers.values())).get("upper"))
+        network = own.get("upper_bound")
+        cells = [*case, outwards(network, 7, ROUND_CEILING), outwards(own.get("bound"), 7, ROUND_FLOOR)]
+        cells.append(outwards(own.get("certified_gap"), 2, ROUND_CEILING))
+        short = (network - value) / network if network and value else None
+        lines.append(line([*cells, number(value, ".7g"), number(short, ".1%")]))
+    return lines
+
+
+def errors(cases):
+    peers = [peer for peer in PEERS if any(peer in solvers for solvers in cases.values())]
+    lines = heading(["instance", "γ", "value", RELAXATION, "certified gap", "bound short by", *peers])
+    for case, solvers in cases.items():
+        own = solvers.get(RELAXATION, {})
         value = next(iter(solvers.values())).get("upper")
         cells = [*case, number(value, ".7g"), outcome(own)]
         cells += [number(own.get(key), ".1e") for key in ("certified_gap", "shortfall")]
@@ -86,6 +102,11 @@ def progress(row):
 
 def number(value, style):
     return "" if value is None else format(value, style)
+
+
+def outwards(value, digits, rounding):
+    """So many digits of a bound, never beyond it."""
+    return "" if value is None else f"{Context(digits, rounding).create_decimal(Decimal(value)):.{digits}g}"
 
 
 def heading(names):
