@@ -21,7 +21,6 @@ CASES = {
     # gamma, settings of the command line, the same as keywords
     "iris": (5.0, ["--tolerance", "1e-4"], {"tolerance": 1e-4}),
     "100,000 x 10": (1e7, ["--tolerance", "1e-2"], {"tolerance": 1e-2}),
-    "20,000 x 500": (1e7, ["--tolerance", "1e-2"], {"tolerance": 1e-2}),
 }
 
 

@@ -319,17 +319,6 @@ impl<'a> BranchAndBound<'a> {
         let search = claim.search(level, &budget, control, &mut |search| {
             progress(BranchProgress { search, epsilon, lower_bound, upper_bound });
         });
-        eprintln!(
-            "TRACE eps {epsilon:.3e} proved {} viol {} largest {:.6} cells {} visits {} lb {:.8} ub {:.8} share {}",
-            search.proved.is_some(),
-            search.violators.len(),
-            search.largest / self.problem.weight_decay(),
-            search.cells,
-            search.visits,
-            lower_bound.value(),
-            upper_bound.value(),
-            search.share
-        );
         self.best.cells += search.cells;
         self.best.visits += search.visits;
         if let Some(proved) = search.proved {
@@ -362,14 +351,6 @@ impl<'a> BranchAndBound<'a> {
         let trained = insert(self.problem, network, directions.as_ref(), enough, self.training, control);
         self.best.training_seconds += started.elapsed().as_secs_f64();
         let after = trained.objective(self.problem);
-        eprintln!(
-            "TRACE insert {} {:.10} -> {:.10} {:.2}s neurons {}",
-            directions.ncols(),
-            before,
-            after,
-            started.elapsed().as_secs_f64(),
-            trained.hidden().ncols()
-        );
         if after < before {
             self.best.network = trained;
         }
