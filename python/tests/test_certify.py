@@ -237,7 +237,9 @@ def test_time_limit_ends_with_a_bound(teacher):
 
 
 SLOW = """
-    import numpy as np, relucert
+    import signal, numpy as np, relucert
+    # What runs in the background of a shell has been told to ignore it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     random = np.random.default_rng(0)
     x = random.standard_normal((500, 8))
     y = np.maximum(x @ random.standard_normal((8, 3)), 0).sum(axis=1) + random.standard_normal(500)
