@@ -6,7 +6,7 @@ use relucert::data::{TeacherSettings, teacher};
 use relucert::low_rank::SolverSettings;
 use relucert::training::TrainingSettings;
 use relucert::{
-    Blocks, CertifySettings, Control, Cuts, Division, Error, Network, Prices, Result, Silent, certify,
+    Blocks, CertifySettings, Control, Cuts, Division, Error, Method, Network, Prices, Result, Silent, certify,
 };
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -59,6 +59,15 @@ fn one_wrong_setting_anywhere_costs_nothing() {
     assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     let both = CertifySettings { prices: Prices::Auto, cuts: Cuts::Auto, ..CertifySettings::default() };
     assert!(matches!(both.validate(), Err(Error::Input(_))));
+    let branch = CertifySettings { method: Method::Branch, ..CertifySettings::default() };
+    assert!(branch.validate().is_ok());
+    for settings in [
+        CertifySettings { blocks: Blocks::Count(2), ..branch.clone() },
+        CertifySettings { prices: Prices::Auto, ..branch.clone() },
+        CertifySettings { cuts: Cuts::Auto, ..branch },
+    ] {
+        assert!(matches!(settings.validate(), Err(Error::Input(_))));
+    }
     assert!(CertifySettings::default().validate().is_ok());
 }
 

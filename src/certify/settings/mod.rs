@@ -192,6 +192,13 @@ impl CertifySettings {
         if self.prices != Prices::None && self.cuts != Cuts::None {
             return Err(Error::Input("prices and cuts do not go together; leave out one of the two".into()));
         }
+        let divided = !matches!(self.blocks, Blocks::Auto | Blocks::Count(1));
+        if self.method == Method::Branch
+            && (divided || self.prices != Prices::None || self.cuts != Cuts::None)
+        {
+            let text = "branch and bound takes no blocks, prices or cuts; leave them out or take --method relaxation";
+            return Err(Error::Input(text.into()));
+        }
         Ok(())
     }
 }
