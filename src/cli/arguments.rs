@@ -1,5 +1,7 @@
 //! What may be said on the command line.
 
+use super::predict::PredictOptions;
+use super::version::VERSION;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use relucert::data::Task;
@@ -19,7 +21,7 @@ Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interr
 
 /// Trains two-layer ReLU networks and proves how far from globally optimal they can still be.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(version = VERSION, after_help = EXIT_STATUS)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -40,6 +42,8 @@ pub(super) enum Command {
     /// Certify by the dense interior-point solver: slower, for a few hundred samples, and an independent check
     #[command(after_help = EXIT_STATUS)]
     Reference(CertifyOptions),
+    /// Apply a saved network to other data: the same columns by name, prepared as the training set was
+    Predict(PredictOptions),
     /// Prove a saved certificate again, from its files alone
     #[command(after_help = EXIT_STATUS)]
     Verify(VerifyOptions),
@@ -47,9 +51,11 @@ pub(super) enum Command {
     Synth(SynthOptions),
 }
 
+/// A data set, and what is done to it.
 #[derive(Debug, Args)]
-pub(super) struct CertifyOptions {
-    /// CSV, TSV, svmlight (.svm), .npz or .npy file, or a built-in data set: iris, wine, breast-cancer, digits
+pub(super) struct DataOptions {
+    /// CSV, TSV, svmlight (.svm), .npz, .npy or .parquet file, gzip or zstd allowed; - for standard input; or a built-in data
+    /// set: iris, wine, breast-cancer, digits
     pub(super) data: String,
     /// Names of the target columns [default: the last column that is not left out]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
@@ -63,15 +69,21 @@ pub(super) struct CertifyOptions {
     /// Meaning of the target; auto takes one column of text, or of at most 20 whole numbers with five samples each, for a class
     #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
     pub(super) task: TaskChoice,
-    /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²
-    #[arg(long, value_name = "G", value_parser = positive, allow_hyphen_values = true)]
-    pub(super) gamma: f64,
     /// Give every feature mean 0 and standard deviation 1
     #[arg(long)]
     pub(super) standardize: bool,
     /// Append a feature that is 1 for every sample
     #[arg(long)]
     pub(super) bias: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CertifyOptions {
+    #[command(flatten)]
+    pub(super) input: DataOptions,
+    /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²
+    #[arg(long, value_name = "G", value_parser = positive, allow_hyphen_values = true)]
+    pub(super) gamma: f64,
     /// Good enough: the relative gap between network and bound, or between relaxation and bound
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
@@ -99,7 +111,8 @@ pub(super) struct CertifyOptions {
     /// Threads [default: one for each core]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub(super) threads: Option<usize>,
-    /// Write problem.npz, network.npz, certificate.npz, report.json and two pictures (SVG) into this new or empty folder
+    /// Write problem.npz, network.npz, certificate.npz, model.json, report.json, report.html and pictures (SVG) into this
+    /// new or empty folder
     #[arg(long, value_name = "DIR")]
     pub(super) save: Option<PathBuf>,
     /// Print the result as one JSON object

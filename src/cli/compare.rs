@@ -1,7 +1,7 @@
 //! `relucert compare`.
 
 use super::arguments::CompareOptions;
-use super::certify::{load_as, load_data, start_threads};
+use super::certify::{prepared, reading, start_threads};
 use super::files::SaveFolder;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print};
 use crate::render::pictures::comparison;
@@ -11,7 +11,7 @@ use relucert::baselines::descent::DescentSettings;
 use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
 use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compare};
-use relucert::data::{Dataset, Task};
+use relucert::data::{Dataset, Task, load};
 use relucert::training::TrainingSettings;
 use relucert::{CertifySettings, Control, Error, Result, write_whole};
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub(super) fn run(options: &CompareOptions) -> Result<u8> {
         let bar = Bar::new(common.quiet);
         let comparison =
             compare(&training, test.as_ref(), common.gamma, &settings, &control, &mut |row| bar.show(row))
-                .map_err(|error| Error::Input(format!("{}: {error}", common.data)));
+                .map_err(|error| Error::Input(format!("{}: {error}", common.input.data)));
         bar.0.finish_and_clear();
         finish(options, &training.description(), &comparison?, folder.as_ref())
     });
@@ -71,12 +71,12 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
 /// The training set, and the test set if there is one, prepared alike.
 fn sets(options: &CompareOptions) -> Result<(Dataset, Option<Dataset>)> {
     let common = &options.common;
-    let whole = load_data(common, &common.data)?;
+    let whole = load(&common.input.data, &reading(&common.input, common.input.task.into()))?;
     let (mut training, mut test) = match (&options.test, options.test_share) {
         (Some(name), _) => {
             // A few test samples may not show by themselves what the target means.
             let task = if whole.is_classification() { Task::Classification } else { Task::Regression };
-            let test = load_as(common, name, task)?
+            let test = load(name, &reading(&common.input, task))?
                 .aligned_with(&whole)
                 .map_err(|error| Error::Input(format!("{name}: {error}")))?;
             (whole, Some(test))
@@ -84,18 +84,18 @@ fn sets(options: &CompareOptions) -> Result<(Dataset, Option<Dataset>)> {
         (None, Some(share)) => {
             let (training, test) = whole
                 .split(share, common.seed)
-                .map_err(|error| Error::Input(format!("{}: {error}", common.data)))?;
+                .map_err(|error| Error::Input(format!("{}: {error}", common.input.data)))?;
             (training, Some(test))
         }
         (None, None) => (whole, None),
     };
-    if common.standardize {
+    if common.input.standardize {
         test = test.map(|test| test.standardized_like(&training)).transpose()?;
-        training = training.standardized();
     }
-    if common.bias {
-        (training, test) = (training.with_bias(), test.map(Dataset::with_bias));
+    if common.input.bias {
+        test = test.map(Dataset::with_bias);
     }
+    training = prepared(&common.input, training);
     Ok((training, test))
 }
 
@@ -107,7 +107,7 @@ fn finish(
 ) -> Result<u8> {
     let object = json(comparison)?;
     if let Some(folder) = folder {
-        let picture = comparison::draw(&options.common.data, comparison)?;
+        let picture = comparison::draw(&options.common.input.data, comparison)?;
         interrupt::undisturbed(|| {
             for (name, text) in [("compare.json", &object), ("compare.svg", &picture)] {
                 write_whole(&folder.path().join(name), |file| file.write_all(text.as_bytes()))?;

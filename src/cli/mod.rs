@@ -5,10 +5,14 @@ mod certify;
 mod compare;
 mod files;
 mod interrupt;
+mod model;
+mod predict;
 mod progress;
+mod provenance;
 mod reference;
 mod synth;
 mod verify;
+mod version;
 mod weights;
 
 use arguments::{Arguments, Command};
@@ -35,6 +39,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Certify(options) => certify::run(options),
         Command::Compare(options) => compare::run(options),
         Command::Reference(options) => reference::run(options),
+        Command::Predict(options) => predict::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Synth(options) => synth::run(options),
     };

@@ -6,7 +6,7 @@ use crate::render::pictures::Moment;
 use relucert::certify_by_interior_point;
 use relucert::interior_point::{ReferenceIteration, ReferenceSettings};
 use relucert::training::TrainingSettings;
-use relucert::{Blocks, Error, Result};
+use relucert::{Blocks, Error, Method, Result};
 use std::io::{IsTerminal, Write};
 
 pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
@@ -15,7 +15,7 @@ pub(super) fn run(options: &CertifyOptions) -> Result<u8> {
             "--blocks: the dense solver takes all samples at once; leave it out".into(),
         ));
     }
-    run_with(options, |problem, control| {
+    run_with(options, Method::InteriorPoint, |problem, control| {
         let training =
             TrainingSettings { effort: options.effort, seed: options.seed, ..TrainingSettings::default() };
         let mut log = Log { shown: !options.quiet && std::io::stderr().is_terminal(), headed: false };

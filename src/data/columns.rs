@@ -68,6 +68,13 @@ impl Columns {
     }
 }
 
+impl Columns {
+    /// The features of these names, for a table without targets.
+    pub(super) fn named(name: &str, header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
+        found(name, header, wanted, "feature")
+    }
+}
+
 /// The columns of these names.
 fn found(name: &str, header: &[String], wanted: &[String], what: &str) -> Result<Vec<usize>> {
     let mut columns = Vec::with_capacity(wanted.len());
