@@ -49,6 +49,7 @@ pub mod interior_point;
 pub mod io;
 pub mod linalg;
 pub mod low_rank;
+pub mod path;
 mod problem;
 mod progress;
 pub mod relaxation;

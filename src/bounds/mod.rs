@@ -53,6 +53,27 @@ impl LowerBound {
         Self(0.0)
     }
 
+    /// A bound at a weight decay from bounds proved at others, which rise in their weight decay and begin with (0, 0).
+    ///
+    /// The optimum is concave in the weight decay, since it is the least of affine functions of it, and rises with it: between
+    /// two bounds it is above the line through them, and beyond the last one above that.
+    pub(crate) fn on_path(weight_decay: f64, known: &[(f64, Self)]) -> Self {
+        let after = known.partition_point(|(at, _)| *at < weight_decay);
+        let below = known[..after].iter().map(|(_, bound)| bound.0).fold(0.0, f64::max);
+        let before = after.checked_sub(1).map(|k| known[k]);
+        let (Some((a, low)), Some((b, high))) = (before, known.get(after)) else { return Self(below) };
+        if *b == weight_decay {
+            return Self(high.0.max(below));
+        }
+        if high.0 <= low.0 {
+            return Self(below);
+        }
+        // Every operation on numbers that are not negative is rounded to nearest and then moved one step down, a divisor up.
+        let part = ((weight_decay - a).next_down().max(0.0) / (b - a).next_up()).next_down().max(0.0);
+        let rise = (part * (high.0 - low.0).next_down().max(0.0)).next_down().max(0.0);
+        Self((low.0 + rise).next_down().max(below))
+    }
+
     /// For what a file says, which has to be proved again.
     pub(crate) fn claimed(value: f64) -> Self {
         Self(value)

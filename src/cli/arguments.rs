@@ -1,6 +1,10 @@
 //! What may be said on the command line.
 
+use super::export::ExportOptions;
+use super::path::PathOptions;
 use super::predict::PredictOptions;
+use super::progress::ProgressOptions;
+use super::shell::{CompletionsOptions, ManOptions};
 use super::version::VERSION;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -15,9 +19,41 @@ const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved
 1 read but not proved (verify only: a refuted certificate, or a report that claims more than the files prove), \
 2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, 130 interrupted twice.";
 
+const CERTIFY: &str = "\
+Exit status: 0 certified to tolerance, 2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, \
+130 interrupted twice.
+
+Examples:
+  relucert certify iris --gamma 5 --standardize --bias --save out           network, bound, report and pictures
+  relucert certify data.csv --target price --gamma 2 --network w.safetensors   how far is this network from optimal?";
+
+const REFERENCE: &str = "\
+Exit status: 0 certified to tolerance, 2 usage or input error, 3 a valid bound that missed the tolerance, 130 interrupted twice.
+
+Examples:
+  relucert reference iris --gamma 5 --standardize --bias
+  relucert reference data.csv --target price --gamma 2 --save out";
+
+const VERIFY: &str = "\
+Exit status: 0 proved, and the report claims no more, 1 read but not proved (a refuted certificate, or a report that claims more \
+than the files prove), 2 usage or input error (a missing file among them).
+
+Examples:
+  relucert verify out
+  relucert verify out --json";
+
+const SYNTH: &str = "\
+Examples:
+  relucert synth teacher --samples 500 --features 6 --output teacher.csv
+  relucert synth spiral --samples 100 --classes 3 --seed 1";
+
 const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
 A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \
-Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interrupted twice.";
+Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interrupted twice.
+
+Examples:
+  relucert compare iris --gamma 5 --standardize --bias --test-share 0.3
+  relucert compare data.csv --target price --gamma 2 --methods certify,adam,gated --csv";
 
 /// Trains two-layer ReLU networks and proves how far from globally optimal they can still be.
 #[derive(Debug, Parser)]
@@ -30,25 +66,34 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Find a network and a certified lower bound on the objective of every network
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = CERTIFY)]
     Certify(NetworkOptions),
     /// Run every method on the same data and print one table: bounds, objectives, accuracies, seconds
     #[command(
         after_help = METHODS,
-        mut_arg("save", |save| save.help("Write compare.json and compare.svg into this new or empty folder")),
+        mut_arg("save", |save| save.help("Write compare.json, compare.csv and compare.svg into this new or empty folder")),
         mut_arg("json", |json| json.help("Print the rows as one JSON object"))
     )]
     Compare(CompareOptions),
     /// Certify by the dense interior-point solver: slower, for a few hundred samples, and an independent check
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = REFERENCE)]
     Reference(CertifyOptions),
+    /// Choose the weight decay: networks along a grid of them, with bounds and cross-validated errors
+    Path(PathOptions),
     /// Apply a saved network to other data: the same columns by name, prepared as the training set was
     Predict(PredictOptions),
+    /// Write a saved network for PyTorch (safetensors) or for ONNX
+    Export(ExportOptions),
     /// Prove a saved certificate again, from its files alone
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = VERIFY)]
     Verify(VerifyOptions),
     /// Write a synthetic data set as CSV
+    #[command(after_help = SYNTH)]
     Synth(SynthOptions),
+    /// Write the completions of a shell
+    Completions(CompletionsOptions),
+    /// Write the manual page
+    Man(ManOptions),
 }
 
 /// A data set, and what is done to it.
@@ -118,9 +163,8 @@ pub(super) struct CertifyOptions {
     /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,
-    /// No progress on standard error
-    #[arg(long)]
-    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressOptions,
 }
 
 #[derive(Debug, Args)]
@@ -158,6 +202,9 @@ pub(super) struct CompareOptions {
     /// Set this part of DATA aside for the test, at random from the seed
     #[arg(long, value_name = "S", value_parser = fraction, allow_hyphen_values = true)]
     pub(super) test_share: Option<f64>,
+    /// Print the rows as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(super) csv: bool,
     /// Also the test accuracy as published: threshold and iterate chosen on the labels of the test set
     #[arg(long)]
     pub(super) published_protocol: bool,
@@ -254,6 +301,17 @@ pub(super) enum TaskChoice {
     Classification,
 }
 
+impl TaskChoice {
+    /// Its name, unless it is the default.
+    pub(super) fn asked(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::Regression => Some("regression"),
+            Self::Classification => Some("classification"),
+        }
+    }
+}
+
 impl From<TaskChoice> for Task {
     fn from(choice: TaskChoice) -> Self {
         match choice {
@@ -269,7 +327,7 @@ fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=10_000_000)
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("it must be a positive number".into()),
@@ -277,14 +335,14 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 /// A setting that the library can read, and what it must be where this is not it.
-fn setting<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+pub(super) fn setting<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| match error {
         Error::Parameter { range, .. } => format!("it must be {range}"),
         other => other.to_string(),
     })
 }
 
-fn effort(text: &str) -> Result<Effort, String> {
+pub(super) fn effort(text: &str) -> Result<Effort, String> {
     let found = Effort::ALL.iter().find(|(_, name)| *name == text);
     found.map(|(effort, _)| *effort).ok_or_else(|| "it must be low, normal or high".into())
 }
@@ -324,7 +382,7 @@ fn probability(text: &str) -> Result<f64, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "ms" => 1e-3,

@@ -42,7 +42,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             checkpoint,
             ..CertifySettings::default()
         };
-        let mut line = LiveLine::new(options.quiet);
+        let mut line = LiveLine::new(&options.progress)?;
         let outcome = match &network {
             Some(network) => certify_network(problem, network, &settings, control, &mut line),
             None => certify(problem, &settings, control, &mut line),

@@ -3,10 +3,10 @@
 use super::arguments::CompareOptions;
 use super::certify::{prepared, reading, start_threads};
 use super::files::SaveFolder;
+use super::progress::Plain;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print};
 use crate::render::pictures::comparison;
 use crate::render::table;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::baselines::descent::DescentSettings;
 use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
@@ -14,7 +14,6 @@ use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compa
 use relucert::data::{Dataset, Task, load};
 use relucert::training::TrainingSettings;
 use relucert::{CertifySettings, Control, Error, Result, write_whole};
-use std::time::Duration;
 
 pub(super) fn run(options: &CompareOptions) -> Result<u8> {
     let common = &options.common;
@@ -28,11 +27,12 @@ pub(super) fn run(options: &CompareOptions) -> Result<u8> {
     let folder = common.save.as_deref().map(SaveFolder::prepare).transpose()?;
     training.notes().iter().for_each(|note| complain(note));
     let outcome = interrupt::install(&control, folder.as_ref()).and_then(|()| {
-        let bar = Bar::new(common.quiet);
-        let comparison =
-            compare(&training, test.as_ref(), common.gamma, &settings, &control, &mut |row| bar.show(row))
-                .map_err(|error| Error::Input(format!("{}: {error}", common.input.data)));
-        bar.0.finish_and_clear();
+        let mut shown = Plain::new(&common.progress, "train")?;
+        let comparison = compare(&training, test.as_ref(), common.gamma, &settings, &control, &mut |row| {
+            shown.say(&told(row))
+        })
+        .map_err(|error| Error::Input(format!("{}: {error}", common.input.data)));
+        shown.finish();
         finish(options, &training.description(), &comparison?, folder.as_ref())
     });
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
@@ -106,16 +106,20 @@ fn finish(
     folder: Option<&SaveFolder>,
 ) -> Result<u8> {
     let object = json(comparison)?;
+    let rows = table::csv(comparison)?;
     if let Some(folder) = folder {
         let picture = comparison::draw(&options.common.input.data, comparison)?;
         interrupt::undisturbed(|| {
-            for (name, text) in [("compare.json", &object), ("compare.svg", &picture)] {
+            for (name, text) in [("compare.json", &object), ("compare.csv", &rows), ("compare.svg", &picture)]
+            {
                 write_whole(&folder.path().join(name), |file| file.write_all(text.as_bytes()))?;
             }
             Ok(())
         })?;
     }
-    if options.common.json {
+    if options.csv {
+        print(&rows)?;
+    } else if options.common.json {
         print(&object)?;
     } else {
         let mut text = table::comparison(comparison, understood);
@@ -128,23 +132,7 @@ fn finish(
     Ok(if any { SUCCESS } else { MISSED })
 }
 
-/// Which method has ended, on standard error where that is a terminal.
-struct Bar(ProgressBar);
-
-impl Bar {
-    fn new(quiet: bool) -> Self {
-        let target = if quiet { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-        let bar = ProgressBar::with_draw_target(None, target);
-        if !bar.is_hidden() {
-            if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed:>4} {wide_msg}") {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(200));
-        }
-        Self(bar)
-    }
-
-    fn show(&self, row: &Row) {
-        self.0.set_message(format!("{}: {} after {:.1} s", row.method, row.status.as_str(), row.seconds));
-    }
+/// Which method has ended.
+fn told(row: &Row) -> String {
+    format!("{}: {} after {:.1} s", row.method, row.status.as_str(), row.seconds)
 }

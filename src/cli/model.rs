@@ -22,8 +22,9 @@ impl Model {
             )),
             _ => Error::Io { path: path.clone(), source },
         })?;
-        let preparation: Preparation = serde_json::from_str(&text)
-            .map_err(|error| Error::Input(format!("{}: not a model: {error}; save the run again", path.display())))?;
+        let preparation: Preparation = serde_json::from_str(&text).map_err(|error| {
+            Error::Input(format!("{}: not a model: {error}; save the run again", path.display()))
+        })?;
         preparation.check().map_err(|error| Error::Input(format!("{}: {error}", path.display())))?;
         let network = load_network(&folder.join("network.npz"))?;
         let shape = (network.hidden().nrows(), network.output().nrows());

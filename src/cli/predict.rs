@@ -35,7 +35,11 @@ pub(super) fn run(options: &PredictOptions) -> Result<u8> {
         Some(path) => {
             write_whole(path, |file| file.write_all(&table))?;
             let error = error.unwrap_or_else(|| "no targets to compare with".into());
-            print(&format!("predicted     {} samples into {}\nerror         {error}\n", data.samples(), path.display()))?;
+            print(&format!(
+                "predicted     {} samples into {}\nerror         {error}\n",
+                data.samples(),
+                path.display()
+            ))?;
         }
         None => {
             print(&String::from_utf8_lossy(&table))?;
@@ -50,7 +54,8 @@ pub(super) fn run(options: &PredictOptions) -> Result<u8> {
 /// A row a sample: the class and the outputs behind it, or the values.
 fn table(model: &Model, outputs: MatRef<'_, f64>) -> Result<Vec<u8>> {
     let (targets, classes) = (model.preparation.targets(), model.preparation.classes());
-    let failed = |error: csv::Error| Error::Input(format!("the predictions cannot be written as CSV: {error}"));
+    let failed =
+        |error: csv::Error| Error::Input(format!("the predictions cannot be written as CSV: {error}"));
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut header: Vec<String> = targets.iter().map(|target| format!("predicted_{target}")).collect();
     header.extend(classes.unwrap_or_default().iter().map(|class| format!("output_{class}")));
@@ -78,6 +83,8 @@ fn error(data: &Dataset, outputs: &Mat<f64>) -> String {
     let squared = (outputs - data.targets()).squared_norm_l2();
     let means: Vec<f64> = data.targets().col_iter().map(|y| y.iter().sum::<f64>() / n as f64).collect();
     let relative = score(Score::RelativeSquaredError, outputs.as_ref(), data.targets(), &means)
-        .map_or(String::new(), |share| format!("; {share:.4} of the squared error of the mean of these targets"));
+        .map_or(String::new(), |share| {
+            format!("; {share:.4} of the squared error of the mean of these targets")
+        });
     format!("root mean square {:.6}{relative}", (squared / (n * c) as f64).sqrt())
 }

@@ -27,8 +27,9 @@ pub(super) fn unpacked(bytes: &[u8], name: &str) -> Result<Option<Vec<u8>>> {
     let mut whole = Vec::new();
     // Frame by frame, as `zstd -d` does.
     while !rest.is_empty() {
-        let mut frame = ruzstd::decoding::StreamingDecoder::new(&mut rest)
-            .map_err(|error| Error::Input(format!("{name}: not readable as zstd ({error}); write it again")))?;
+        let mut frame = ruzstd::decoding::StreamingDecoder::new(&mut rest).map_err(|error| {
+            Error::Input(format!("{name}: not readable as zstd ({error}); write it again"))
+        })?;
         whole.append(&mut read(&mut frame, name, "zstd")?);
     }
     Ok(Some(whole))

@@ -3,8 +3,8 @@
 use super::columns::Columns;
 use super::encoding::{Cell, Column, decode};
 use super::options::CsvOptions;
-use super::text::{abbreviated, decoded, line_number, listed};
 use super::preparation::Preparation;
+use super::text::{abbreviated, decoded, line_number, listed};
 use super::{Dataset, Task};
 use crate::error::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
@@ -80,12 +80,7 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    fn new(
-        text: &'a [u8],
-        name: &'a str,
-        options: &CsvOptions,
-        like: Option<&Preparation>,
-    ) -> Result<Self> {
+    fn new(text: &'a [u8], name: &'a str, options: &CsvOptions, like: Option<&Preparation>) -> Result<Self> {
         let content = decoded(text, name)?;
         let separator = separator(content, name);
         let mut reader = reader(text, separator);
@@ -346,7 +341,9 @@ impl Decimals {
         let commas = matches!(plain, Cow::Owned(_));
         if self.comma && (commas || text.contains('.') && text.parse::<f64>().is_ok()) {
             if self.seen.is_some_and(|seen| seen != commas) {
-                return Err("is in a file with decimal points and decimal commas; use one of them throughout");
+                return Err(
+                    "is in a file with decimal points and decimal commas; use one of them throughout",
+                );
             }
             self.seen = Some(commas);
         }

@@ -26,7 +26,11 @@ pub(super) fn as_text(bytes: &[u8], name: &str) -> Result<Vec<u8>> {
         .get_fields()
         .iter()
         // What pandas calls an index without a name.
-        .map(|field| if field.name().starts_with("__index_level_") { String::new() } else { field.name().into() })
+        .map(
+            |field| {
+                if field.name().starts_with("__index_level_") { String::new() } else { field.name().into() }
+            },
+        )
         .collect();
     let damaged = |error: csv::Error| Error::Input(format!("{name}: {error}"));
     writer.write_record(&header).map_err(damaged)?;
@@ -34,7 +38,9 @@ pub(super) fn as_text(bytes: &[u8], name: &str) -> Result<Vec<u8>> {
         let row = row.map_err(wrong)?;
         let cells = row.get_column_iter().map(|(column, field)| {
             cell(field).ok_or_else(|| {
-                Error::Input(format!("{name}: column '{column}' is neither numbers nor text; drop it before it is written"))
+                Error::Input(format!(
+                    "{name}: column '{column}' is neither numbers nor text; drop it before it is written"
+                ))
             })
         });
         writer.write_record(cells.collect::<Result<Vec<String>>>()?).map_err(damaged)?;

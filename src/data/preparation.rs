@@ -98,7 +98,11 @@ impl Preparation {
     pub fn check(&self) -> Result<()> {
         let wrong = |what: &str| Err(Error::Input(format!("the model {what}; save the run again")));
         if self.schema != Self::SCHEMA {
-            return wrong(&format!("has layout {}, and this program reads layout {}", self.schema, Self::SCHEMA));
+            return wrong(&format!(
+                "has layout {}, and this program reads layout {}",
+                self.schema,
+                Self::SCHEMA
+            ));
         }
         if self.features.is_empty() || self.outputs() == 0 {
             return wrong("has no features or no outputs");
