@@ -171,7 +171,8 @@ pub(super) struct CertifyOptions {
 pub(super) struct NetworkOptions {
     #[command(flatten)]
     pub(super) common: CertifyOptions,
-    /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons)
+    /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons),
+    /// or .safetensors of two layers of torch.nn.Linear (fc1.weight, fc1.bias, …)
     #[arg(long, value_name = "FILE")]
     pub(super) network: Option<PathBuf>,
     /// Keep what is done in this file (.npz), and go on from it if it is there: the same command again after an interruption

@@ -6,7 +6,7 @@ use super::progress::LiveLine;
 use super::provenance::Provenance;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, weights};
 use crate::render::pictures::{self, Moment};
-use crate::render::summary;
+use crate::render::{page, summary};
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, Dataset, Source, Task};
 use relucert::training::TrainingSettings;
@@ -25,7 +25,8 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
         .map(|path| Checkpoint { interval: options.checkpoint_interval, ..Checkpoint::new(path) });
     let (method, memory_limit, options) = (options.method, options.memory_limit, &options.common);
     run_with(options, method, |problem, control| {
-        let network = given.map(weights::load).transpose()?;
+        let bias = options.input.bias;
+        let network = given.map(|path| weights::load(path, problem.inputs(), bias)).transpose()?;
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
@@ -144,6 +145,7 @@ impl Run<'_> {
         let object = json(&Told { report, provenance: &provenance })?;
         if let Some(folder) = folder {
             let mut texts = pictures::draw(self.source.name(), self.problem, certified, history)?;
+            texts.push(("report.html", page::draw(&provenance, self.dataset, certified, history)?));
             texts.push(("model.json", json(&self.dataset.preparation())?));
             texts.push(("report.json", object.clone()));
             interrupt::undisturbed(|| {

@@ -258,8 +258,7 @@ fn bound(
     control: &Control,
     progress: &mut dyn FnMut(PathProgress),
 ) -> Result<()> {
-    // No objective is negative, also without weight decay.
-    let mut known = vec![(0.0, LowerBound::trivial())];
+    let mut proved: Vec<Proved> = Vec::new();
     let (count, last) = (settings.bounds.min(path.points.len()), path.points.len() - 1);
     let certify = CertifySettings { seed: settings.seed, ..settings.certify.clone() };
     // From the smallest weight decay to the largest.
@@ -272,20 +271,56 @@ fn bound(
         let found = certify_network(&problem, &point.network, &certify, control, &mut Silent)?;
         if found.proof.grade() == Grade::Verified {
             point.is_certified = true;
-            known.push((point.gamma, found.proof.lower_bound()));
+            proved.push(Proved {
+                gamma: point.gamma,
+                bound: found.proof.lower_bound(),
+                squared: squared_below(found.certificate.dual().w.as_ref()),
+            });
         }
         progress(PathProgress {
             trained: path.points.len(),
             of: path.asked,
-            proved: known.len() - 1,
+            proved: proved.len(),
             gamma: path.points[k].gamma,
             error: None,
         });
     }
-    if known.len() > 1 {
-        for point in &mut path.points {
-            point.lower_bound = Some(LowerBound::on_path(point.gamma, &known));
-        }
+    if !proved.is_empty() {
+        spread(&mut path.points, &proved);
     }
     Ok(())
+}
+
+/// What a certificate says: the weight decay that its W was proved at, the bound, and ‖W‖² rounded downwards.
+struct Proved {
+    gamma: f64,
+    bound: LowerBound,
+    squared: f64,
+}
+
+/// ‖W‖² from below: every square and every sum is moved one step down.
+fn squared_below(w: MatRef<'_, f64>) -> f64 {
+    let entries = w.col_iter().flat_map(|column| column.iter().copied().collect::<Vec<_>>());
+    entries.fold(0.0, |sum: f64, value| (sum + (value * value).next_down().max(0.0)).next_down().max(0.0))
+}
+
+/// The best bound at every point: that of a certificate scaled down from a larger weight decay, or one between two of those.
+fn spread(points: &mut [Point], proved: &[Proved]) {
+    let better = |a: LowerBound, b: LowerBound| if b > a { b } else { a };
+    let at = |gamma: f64| {
+        let scaled = proved.iter().map(|known| known.bound.scaled(gamma, known.gamma, known.squared));
+        (gamma, scaled.fold(LowerBound::trivial(), better))
+    };
+    // No objective is negative, also without weight decay.
+    let mut known = vec![(0.0, LowerBound::trivial())];
+    known.extend(points.iter().map(|point| at(point.gamma)));
+    for point in points {
+        let own = at(point.gamma).1;
+        let below = known.iter().filter(|(gamma, _)| *gamma < point.gamma);
+        let lines = below.flat_map(|low| {
+            let above = known.iter().filter(|(gamma, _)| *gamma > point.gamma);
+            above.map(|high| LowerBound::between(point.gamma, *low, *high))
+        });
+        point.lower_bound = Some(lines.fold(own, better));
+    }
 }

@@ -12,6 +12,7 @@ mod divide;
 mod limits;
 mod memory;
 mod odd_input;
+mod path;
 #[cfg(feature = "cli")]
 mod road;
 #[cfg(feature = "serde")]
