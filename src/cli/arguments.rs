@@ -212,6 +212,13 @@ pub(super) struct CompareOptions {
     /// Activation patterns drawn for the gated networks
     #[arg(long, value_name = "M", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) patterns: usize,
+    /// Cells of the arrangement of activation patterns that exact, frank-wolfe and copositive may list [default: 500000, and
+    /// 20000 for copositive]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000_000))]
+    pub(super) max_cells: Option<usize>,
+    /// Samples times outputs that copositive takes [default: 1000]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    pub(super) max_unknowns: Option<usize>,
     /// Neurons of the networks of sgd and adam
     #[arg(long, value_name = "M", default_value_t = 300, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) width: usize,

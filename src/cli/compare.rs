@@ -48,6 +48,14 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
     } else {
         options.methods.iter().map(|name| name.parse()).collect::<Result<_>>()?
     };
+    let mut given = CompareSettings::default();
+    if let Some(cells) = options.max_cells {
+        (given.exact.max_cells, given.frank_wolfe.max_cells, given.copositive.max_cells) =
+            (cells, cells, cells);
+    }
+    if let Some(unknowns) = options.max_unknowns {
+        given.copositive.max_unknowns = unknowns;
+    }
     Ok(CompareSettings {
         methods,
         seed: common.seed,
@@ -64,7 +72,7 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
         descent: DescentSettings { width: options.width, ..DescentSettings::default() },
         gated: GatedSettings { patterns: options.patterns, ..GatedSettings::default() },
         published_protocol: options.published_protocol,
-        ..CompareSettings::default()
+        ..given
     })
 }
 

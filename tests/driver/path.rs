@@ -74,7 +74,7 @@ fn bounds_stay_below_every_network_and_follow_from_each_other() {
     // In three dimensions the certified ones are within their tolerance, and those between not far from it.
     for point in &path.points {
         let gap = 1.0 - point.lower_bound.unwrap().value() / point.upper_bound.value();
-        assert!(gap < if point.is_certified { 0.011 } else { 0.35 }, "{} {gap}", point.gamma);
+        assert!(gap < if point.is_certified { 0.021 } else { 0.35 }, "{} {gap}", point.gamma);
     }
     assert!(path.least_error().is_none() && path.one_standard_error().is_none());
 }

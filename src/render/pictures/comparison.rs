@@ -31,6 +31,15 @@ fn methods(area: &Area<'_>, data: &str, comparison: &Comparison) -> Drawn {
         summary::plain(comparison.gamma)
     );
     let area = titled(area, "Methods compared", &[&heading])?;
+    // Above both parts, whose lines must stay level.
+    let entries = [
+        ("objective of a ReLU network", BLUE, Mark::Circle),
+        ("estimate, not proved", RED, Mark::Cross),
+        ("proved lower bound", GREEN, Mark::Triangle),
+        ("to the right: training data", BLUE, Mark::Ring),
+        ("test data", BLUE, Mark::Circle),
+    ];
+    let area = legend(&area, &entries)?;
     let (left, right) = area.split_horizontally(640);
     objectives(&left, comparison)?;
     scores(&right, comparison)
@@ -61,13 +70,7 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     let range = span(figures.flatten().map(|value| value.min(most)));
     let (edge, width) = (range.end, range.end - range.start);
     let count = comparison.rows.len() as i32;
-    let entries = [
-        ("objective of a ReLU network", BLUE, Mark::Circle),
-        ("estimate, not proved", RED, Mark::Cross),
-        ("proved lower bound", GREEN, Mark::Triangle),
-    ];
-    let area = legend(area, &entries)?;
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(area)
         .margin(10)
         .x_label_area_size(46)
         .y_label_area_size(90)
@@ -110,9 +113,7 @@ fn scores(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     let values = comparison.rows.iter().flat_map(|row| [row.train_score, row.test_score]).flatten();
     let range = span(values);
     let count = comparison.rows.len() as i32;
-    let entries = [("training data", BLUE, Mark::Ring), ("test data", BLUE, Mark::Circle)];
-    let area = legend(area, &entries)?;
-    let mut chart = ChartBuilder::on(&area)
+    let mut chart = ChartBuilder::on(area)
         .margin(10)
         .x_label_area_size(46)
         .y_label_area_size(12)
@@ -123,6 +124,7 @@ fn scores(area: &Area<'_>, comparison: &Comparison) -> Drawn {
         .label_style((FONT, 14))
         .x_desc(what)
         .x_labels(5)
+        .y_labels(comparison.rows.len())
         .y_label_formatter(&|_| String::new())
         .draw()?;
     for (index, row) in comparison.rows.iter().enumerate() {

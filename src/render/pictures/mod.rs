@@ -103,7 +103,7 @@ fn legend<'a>(
     let (mut x, mut y) = (left, 14);
     for (name, colour, mark) in entries {
         // A letter of this size is seldom wider.
-        let width = 40 + 8 * name.chars().count() as i32;
+        let width = 40 + 7 * name.chars().count() as i32;
         if x > left && x + width > right {
             (x, y) = (left, y + 20);
         }

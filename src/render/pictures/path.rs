@@ -29,7 +29,7 @@ fn objectives(area: &Area<'_>, rows: &[Row]) -> Drawn {
         area,
         &[
             ("objective of the network (upper bound)", RED, Mark::Line),
-            ("lower bound (filled: certified there)", GREEN, Mark::Triangle),
+            ("lower bound (triangle: certified there)", GREEN, Mark::Triangle),
         ],
     )?;
     let bounds = rows.iter().filter_map(|row| row.lower_bound.map(f64::from));
@@ -55,10 +55,13 @@ fn objectives(area: &Area<'_>, rows: &[Row]) -> Drawn {
     chart.draw_series(LineSeries::new(line, RED.stroke_width(2)))?;
     let proved = rows.iter().filter_map(|row| Some((row, row.lower_bound?.value().max(low / 1.3))));
     let line: Vec<(f64, f64)> = proved.clone().map(|(row, lower)| (row.gamma_per_sample, lower)).collect();
-    chart.draw_series(proved.map(|(row, lower)| {
-        let style = if row.certified { GREEN.filled() } else { GREEN.stroke_width(1) };
-        TriangleMarker::new((row.gamma_per_sample, lower), 5, style)
-    }))?;
+    for (row, lower) in proved {
+        let at = (row.gamma_per_sample, lower);
+        match row.certified {
+            true => chart.draw_series([TriangleMarker::new(at, 6, GREEN.filled())]).map(drop)?,
+            false => chart.draw_series([Circle::new(at, 2, GREEN.filled())]).map(drop)?,
+        }
+    }
     chart.draw_series(LineSeries::new(line, GREEN.stroke_width(2)))?;
     Ok(())
 }
