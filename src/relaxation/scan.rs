@@ -27,7 +27,7 @@ pub fn scan_violations(
     tolerance: f64,
     per_form: usize,
 ) -> Vec<Violation> {
-    let (groups, k) = (lifting.groups(), lifting.head());
+    let (groups, k) = (lifting.groups(), lifting.hidden_dimension());
     let forms = 2 * groups;
     let p = MatRef::from_row_major_slice(&rows[..forms * columns], forms, columns);
     let mut directions = Vec::with_capacity(groups * k);

@@ -40,12 +40,12 @@ fn seconds(order: usize) -> f64 {
 }
 
 /// The factorisations worth trying, the sparse one first.
-pub(crate) struct Methods {
+pub(crate) struct Factorisations {
     pub(super) sparse: Option<Elimination>,
     pub(crate) dense: bool,
 }
 
-impl Methods {
+impl Factorisations {
     /// For a dual point in d features; the dense matrix has `extra` rows besides the d + n.
     pub(crate) fn new(inputs: usize, dual: &DualPoint, extra: usize, limits: &Limits) -> Self {
         let (n, c) = (dual.y.len(), dual.w.ncols());
