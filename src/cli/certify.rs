@@ -3,9 +3,10 @@
 use super::arguments::{CertifyOptions, DataOptions, NetworkOptions};
 use super::files::SaveFolder;
 use super::progress::LiveLine;
-use super::provenance::Provenance;
+use super::provenance::of_run;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, weights};
 use crate::render::pictures::{self, Moment};
+use crate::render::provenance::Provenance;
 use crate::render::{page, summary};
 use relucert::certificate::ProofSettings;
 use relucert::data::{CsvOptions, Dataset, Source, Task};
@@ -141,7 +142,7 @@ impl Run<'_> {
     /// Saves and prints.
     fn finish(&self, certified: &Certified, history: &[Moment], folder: Option<&SaveFolder>) -> Result<u8> {
         let (options, report) = (self.options, &certified.report);
-        let provenance = Provenance::of(options, self.method, self.source);
+        let provenance = of_run(options, self.method, self.source);
         let object = json(&Told { report, provenance: &provenance })?;
         if let Some(folder) = folder {
             let mut texts = pictures::draw(self.source.name(), self.problem, certified, history)?;

@@ -3,10 +3,12 @@
 use super::arguments::{DataOptions, duration, effort, setting};
 use super::certify::{reading, start_threads};
 use super::files::SaveFolder;
-use super::provenance::Data;
+use super::progress::{Plain, ProgressOptions};
+use super::provenance::of_data;
 use super::version::{NUMBER, REVISION};
 use super::{SUCCESS, complain, interrupt, json, print};
-use crate::cli::progress::{Plain, ProgressOptions};
+use crate::render::path_table::Row;
+use crate::render::provenance::Data;
 use crate::render::{path_table, pictures};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
@@ -14,7 +16,7 @@ use relucert::data::{Dataset, Source};
 use relucert::io::save_network;
 use relucert::path::{Gammas, Path, PathProgress, PathSettings, Preparing, trace};
 use relucert::training::{Effort, TrainingSettings};
-use relucert::{Control, Error, Gap, LowerBound, Result, UpperBound, write_whole};
+use relucert::{Control, Error, Result, write_whole};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -84,42 +86,6 @@ struct Told<'a> {
     standardize: bool,
     bias: bool,
     data: &'a Data,
-}
-
-/// One weight decay.
-#[derive(Serialize)]
-pub(crate) struct Row {
-    pub(crate) gamma: f64,
-    pub(crate) gamma_per_sample: f64,
-    pub(crate) network_width: usize,
-    pub(crate) upper_bound: UpperBound,
-    pub(crate) lower_bound: Option<LowerBound>,
-    pub(crate) gap: Option<Gap>,
-    /// Whether a certificate was made at this weight decay; else the bound follows from those beside it.
-    pub(crate) certified: bool,
-    pub(crate) train_error: f64,
-    pub(crate) error: Option<f64>,
-    pub(crate) standard_error: Option<f64>,
-}
-
-impl Row {
-    pub(crate) fn all(path: &Path) -> Vec<Self> {
-        path.points
-            .iter()
-            .map(|point| Self {
-                gamma: point.gamma,
-                gamma_per_sample: point.gamma / path.samples as f64,
-                network_width: point.network.width(),
-                upper_bound: point.upper_bound,
-                lower_bound: point.lower_bound,
-                gap: point.lower_bound.map(|lower| Gap::between(point.upper_bound, lower)),
-                certified: point.is_certified,
-                train_error: point.train_error,
-                error: point.cross_validated().map(|(mean, _)| mean),
-                standard_error: point.cross_validated().map(|(_, error)| error),
-            })
-            .collect()
-    }
 }
 
 pub(super) fn run(options: &PathOptions) -> Result<u8> {
@@ -196,7 +162,7 @@ fn finish(
         seed: options.seed,
         standardize: options.input.standardize,
         bias: options.input.bias,
-        data: &Data::of(source),
+        data: &of_data(source),
     })?;
     if let Some(folder) = folder {
         let mut files = vec![("path.csv", table), ("path.svg", picture), ("path.json", object.clone())];

@@ -2,6 +2,7 @@
 
 use super::model::Model;
 use super::{SUCCESS, complain, print};
+use crate::render::page::largest;
 use clap::Args;
 use faer::{Mat, MatRef};
 use relucert::compare::{Score, score};
@@ -66,11 +67,6 @@ fn table(model: &Model, outputs: MatRef<'_, f64>) -> Result<Vec<u8>> {
         writer.write_record(class.into_iter().chain(values)).map_err(failed)?;
     }
     writer.into_inner().map_err(|error| failed(error.into_error().into()))
-}
-
-/// The first of the largest outputs of a sample.
-pub(crate) fn largest(outputs: MatRef<'_, f64>, row: usize) -> usize {
-    (1..outputs.ncols()).fold(0, |best, j| if outputs[(row, j)] > outputs[(row, best)] { j } else { best })
 }
 
 /// How far the outputs are from the targets of the data.

@@ -2,70 +2,35 @@
 
 use super::arguments::CertifyOptions;
 use super::version::{NUMBER, REVISION};
+use crate::render::provenance::{Data, Provenance};
 use relucert::Method;
 use relucert::data::Source;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// What somebody needs to repeat a run, and to know whether it is the same data.
-#[derive(Debug, Serialize)]
-pub(crate) struct Provenance {
-    pub(crate) version: &'static str,
-    /// Of the sources; null where it is not known.
-    pub(crate) revision: Option<&'static str>,
-    /// The command line, word by word, without the program.
-    pub(crate) command: Vec<String>,
-    /// The road asked for.
-    pub(crate) method: Method,
-    pub(crate) tolerance: f64,
-    pub(crate) seed: u64,
-    pub(crate) standardize: bool,
-    pub(crate) bias: bool,
-    pub(crate) data: Data,
-    /// Operating system and kind of processor, such as `linux x86_64`.
-    pub(crate) machine: String,
-    pub(crate) threads: usize,
-    /// When it ended: date and time, UTC.
-    pub(crate) date: String,
-}
-
-/// A data set as it was stored.
-#[derive(Debug, Serialize)]
-pub(crate) struct Data {
-    pub(crate) name: String,
-    pub(crate) bytes: usize,
-    /// SHA-256 of these bytes, as `sha256sum` prints it.
-    pub(crate) sha256: String,
-}
-
-impl Provenance {
-    pub(super) fn of(options: &CertifyOptions, method: Method, source: &Source) -> Self {
-        Self {
-            version: NUMBER,
-            revision: REVISION,
-            command: std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
-            method,
-            tolerance: options.tolerance,
-            seed: options.seed,
-            standardize: options.input.standardize,
-            bias: options.input.bias,
-            data: Data::of(source),
-            machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            threads: rayon::current_num_threads(),
-            date: now(),
-        }
+pub(super) fn of_run(options: &CertifyOptions, method: Method, source: &Source) -> Provenance {
+    Provenance {
+        version: NUMBER,
+        revision: REVISION,
+        command: std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect(),
+        method: method.to_string(),
+        tolerance: options.tolerance,
+        seed: options.seed,
+        standardize: options.input.standardize,
+        bias: options.input.bias,
+        data: of_data(source),
+        machine: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+        threads: rayon::current_num_threads(),
+        date: now(),
     }
 }
 
-impl Data {
-    pub(super) fn of(source: &Source) -> Self {
-        let hash = Sha256::digest(source.bytes());
-        Self {
-            name: source.name().into(),
-            bytes: source.bytes().len(),
-            sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-        }
+pub(super) fn of_data(source: &Source) -> Data {
+    let hash = Sha256::digest(source.bytes());
+    Data {
+        name: source.name().into(),
+        bytes: source.bytes().len(),
+        sha256: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
     }
 }
 

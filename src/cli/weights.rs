@@ -44,7 +44,7 @@ impl Layers {
         let mut names: Vec<&str> =
             tensors.names().into_iter().filter_map(|name| name.strip_suffix(".weight")).collect();
         names.sort_unstable();
-        if names.is_empty() {
+        if names.len() < 2 {
             return Ok(None);
         }
         let [first, second] = names[..] else {

@@ -390,7 +390,8 @@ fn separator(text: &str, name: &str) -> u8 {
     };
     let mut best = (b',', count(','));
     for (byte, separator) in [(b';', ';'), (b'\t', '\t')] {
-        if count(separator) > best.1 {
+        // As many of both: the commas may be decimal.
+        if count(separator) > 0 && count(separator) >= best.1 {
             best = (byte, count(separator));
         }
     }

@@ -3,5 +3,6 @@
 pub(crate) mod page;
 pub(crate) mod path_table;
 pub(crate) mod pictures;
+pub(crate) mod provenance;
 pub(crate) mod summary;
 pub(crate) mod table;

@@ -1,9 +1,45 @@
 //! A path of weight decays as a table, for people and for programs.
 
 use super::summary::figures;
-use crate::cli::path::Row;
 use relucert::path::Path;
-use relucert::{Error, Result};
+use relucert::{Error, Gap, LowerBound, Result, UpperBound};
+use serde::Serialize;
+
+/// One weight decay.
+#[derive(Serialize)]
+pub(crate) struct Row {
+    pub(crate) gamma: f64,
+    pub(crate) gamma_per_sample: f64,
+    pub(crate) network_width: usize,
+    pub(crate) upper_bound: UpperBound,
+    pub(crate) lower_bound: Option<LowerBound>,
+    pub(crate) gap: Option<Gap>,
+    /// Whether a certificate was made at this weight decay; else the bound follows from those beside it.
+    pub(crate) certified: bool,
+    pub(crate) train_error: f64,
+    pub(crate) error: Option<f64>,
+    pub(crate) standard_error: Option<f64>,
+}
+
+impl Row {
+    pub(crate) fn all(path: &Path) -> Vec<Self> {
+        path.points
+            .iter()
+            .map(|point| Self {
+                gamma: point.gamma,
+                gamma_per_sample: point.gamma / path.samples as f64,
+                network_width: point.network.width(),
+                upper_bound: point.upper_bound,
+                lower_bound: point.lower_bound,
+                gap: point.lower_bound.map(|lower| Gap::between(point.upper_bound, lower)),
+                certified: point.is_certified,
+                train_error: point.train_error,
+                error: point.cross_validated().map(|(mean, _)| mean),
+                standard_error: point.cross_validated().map(|(_, error)| error),
+            })
+            .collect()
+    }
+}
 
 /// A line a weight decay, and the two choices. `again` is the command that certifies, up to the weight decay.
 pub(crate) fn text(path: &Path, rows: &[Row], understood: &str, what: &str, again: &str) -> String {

@@ -151,7 +151,7 @@ fn other_data_are_prepared_as_the_training_set_was() {
         let value = [3.0, 5.0][j];
         assert!((factor * value + shift - known[(2, j)]).abs() < 1e-14);
     }
-    let again = read("a,b\n3,5\n", "u.csv");
+    let again = read("a,b\n3,5.5\n4,5.5\n", "u.csv");
     assert!(preparation.apply(again).is_err(), "one feature too few");
 }
 

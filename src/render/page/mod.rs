@@ -6,9 +6,10 @@ mod predictions;
 mod scale;
 
 use super::pictures::Moment;
+use super::provenance::Provenance;
 use super::summary;
-use crate::cli::provenance::Provenance;
 use chart::{Chart, Line, Mark};
+use faer::MatRef;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment};
@@ -84,7 +85,11 @@ pub(crate) fn draw(
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build().map_err(failed)?;
     environment.set_syntax(syntax);
     environment.add_template("report.html", TEMPLATE).map_err(failed)?;
-    environment.get_template("report.html").and_then(|template| template.render(Serde(&page))).map_err(failed)
+    environment
+        .get_template("report.html")
+        .and_then(|template| template.render(Serde(&page)))
+        .map(|text| text + "\n")
+        .map_err(failed)
 }
 
 fn verdict(report: &Report) -> String {
@@ -179,7 +184,7 @@ fn asked(provenance: &Provenance, dataset: &Dataset, report: &Report) -> Vec<(&'
             ),
         ),
         ("tolerance", format!("{:e}", provenance.tolerance)),
-        ("method", provenance.method.to_string()),
+        ("method", provenance.method.clone()),
         ("seed", provenance.seed.to_string()),
         (
             "program",
@@ -233,6 +238,11 @@ fn quoted(word: &str) -> String {
     } else {
         format!("'{}'", word.replace('\'', r"'\''"))
     }
+}
+
+/// The first of the largest outputs of a sample.
+pub(crate) fn largest(outputs: MatRef<'_, f64>, row: usize) -> usize {
+    (1..outputs.ncols()).fold(0, |best, j| if outputs[(row, j)] > outputs[(row, best)] { j } else { best })
 }
 
 /// Value and bound against the seconds.

@@ -2,7 +2,7 @@
 
 use super::POINTS;
 use super::chart::{Chart, Line, Mark, range};
-use crate::cli::predict::largest;
+use super::largest;
 use faer::Mat;
 use relucert::Network;
 use relucert::data::Dataset;

@@ -2,7 +2,7 @@
 
 use super::POINTS;
 use super::chart::{Chart, Line, Mark, range};
-use crate::cli::predict::largest;
+use super::largest;
 use faer::MatRef;
 use relucert::data::Dataset;
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! Bounds and errors against the weight decay of a sample.
 
 use super::{Area, BLUE, Drawn, FONT, GREEN, Mark, RED, file_name, legend, picture, span, titled};
-use crate::cli::path::Row;
+use crate::render::path_table::Row;
 use plotters::prelude::*;
 use relucert::Result;
 use relucert::path::Path;
