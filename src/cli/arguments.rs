@@ -1,14 +1,14 @@
 //! What may be said on the command line.
 
 use super::export::ExportOptions;
-use super::path::PathOptions;
 use super::predict::PredictOptions;
 use super::progress::ProgressOptions;
-use super::shell::{CompletionsOptions, ManOptions};
 use super::version::VERSION;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use relucert::data::Task;
+use relucert::path::Gammas;
 use relucert::training::Effort;
 use relucert::{Blocks, Cuts, Error, Method, Prices};
 use std::path::PathBuf;
@@ -223,6 +223,72 @@ pub(super) struct CompareOptions {
     #[arg(long, value_name = "M", default_value_t = 300, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) width: usize,
 }
+
+const PATH: &str = "\
+Exit status: 0 the path was traced, to its end or as far as the time allowed, 2 usage or input error, 130 interrupted twice.
+
+Examples:
+  relucert path iris --standardize --bias                                  a table and the two choices of weight decay
+  relucert path data.csv --target price --gammas 100:0.1:10 --save out     ten values; picture, table and the network chosen";
+
+#[derive(Debug, Args)]
+#[command(after_help = PATH)]
+pub(super) struct PathOptions {
+    #[command(flatten)]
+    pub(super) input: DataOptions,
+    /// Weight decays: FROM:TO:COUNT in equal ratios, or numbers with commas between them; auto is twenty from the least at which
+    /// no neuron is of use to a thousandth of it
+    #[arg(long, value_name = "VALUES", default_value = "auto", value_parser = setting::<Gammas>)]
+    pub(super) gammas: Gammas,
+    /// Folds of cross-validation; 0 for none
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub(super) folds: usize,
+    /// Weight decays at which a bound is proved; those between get theirs from them. 0 for none
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(super) bounds: usize,
+    /// How long training goes on where that still wins something: low, normal or high
+    #[arg(long, value_name = "EFFORT", default_value = "normal", value_parser = effort)]
+    pub(super) effort: Effort,
+    /// Stop after this long with the weight decays done so far, e.g. 60s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(super) time_limit: Option<Duration>,
+    /// Seed of the folds and of every other random choice
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Threads [default: one for each core]; the result does not depend on it
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub(super) threads: Option<usize>,
+    /// Write path.csv, path.json, path.svg and the network of least error (network.npz, model.json) into this new or empty folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) save: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressOptions,
+}
+
+const COMPLETIONS: &str = "\
+Examples:
+  relucert completions bash > ~/.local/share/bash-completion/completions/relucert
+  relucert completions zsh > ~/.zfunc/_relucert";
+
+const MAN: &str = "\
+Examples:
+  relucert man | man -l -
+  relucert man > ~/.local/share/man/man1/relucert.1";
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS)]
+pub(super) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MAN)]
+pub(super) struct ManOptions {}
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyOptions {

@@ -1,69 +1,21 @@
 //! `relucert path`.
 
-use super::arguments::{DataOptions, duration, effort, setting};
+use super::arguments::PathOptions;
 use super::certify::{reading, start_threads};
 use super::files::SaveFolder;
-use super::progress::{Plain, ProgressOptions};
+use super::progress::Plain;
 use super::provenance::of_data;
 use super::version::{NUMBER, REVISION};
 use super::{SUCCESS, complain, interrupt, json, print};
 use crate::render::path_table::Row;
 use crate::render::provenance::Data;
 use crate::render::{path_table, pictures};
-use clap::Args;
-use clap::builder::RangedU64ValueParser;
 use relucert::data::{Dataset, Source};
 use relucert::io::save_network;
-use relucert::path::{Gammas, Path, PathProgress, PathSettings, Preparing, trace};
-use relucert::training::{Effort, TrainingSettings};
+use relucert::path::{Path, PathProgress, PathSettings, Preparing, trace};
+use relucert::training::TrainingSettings;
 use relucert::{Control, Error, Result, write_whole};
 use serde::Serialize;
-use std::path::PathBuf;
-use std::time::Duration;
-
-const EXAMPLES: &str = "\
-Exit status: 0 the path was traced, to its end or as far as the time allowed, 2 usage or input error, 130 interrupted twice.
-
-Examples:
-  relucert path iris --standardize --bias                                  a table and the two choices of weight decay
-  relucert path data.csv --target price --gammas 100:0.1:10 --save out     ten values; picture, table and the network chosen";
-
-#[derive(Debug, Args)]
-#[command(after_help = EXAMPLES)]
-pub(super) struct PathOptions {
-    #[command(flatten)]
-    pub(super) input: DataOptions,
-    /// Weight decays: FROM:TO:COUNT in equal ratios, or numbers with commas between them; auto is twenty from the least at which
-    /// no neuron is of use to a thousandth of it
-    #[arg(long, value_name = "VALUES", default_value = "auto", value_parser = setting::<Gammas>)]
-    gammas: Gammas,
-    /// Folds of cross-validation; 0 for none
-    #[arg(long, value_name = "K", default_value_t = 5)]
-    folds: usize,
-    /// Weight decays at which a bound is proved; those between get theirs from them. 0 for none
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    bounds: usize,
-    /// How long training goes on where that still wins something: low, normal or high
-    #[arg(long, value_name = "EFFORT", default_value = "normal", value_parser = effort)]
-    effort: Effort,
-    /// Stop after this long with the weight decays done so far, e.g. 60s, 5m, 2h
-    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
-    time_limit: Option<Duration>,
-    /// Seed of the folds and of every other random choice
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-    /// Threads [default: one for each core]; the result does not depend on it
-    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
-    threads: Option<usize>,
-    /// Write path.csv, path.json, path.svg and the network of least error (network.npz, model.json) into this new or empty folder
-    #[arg(long, value_name = "DIR")]
-    save: Option<PathBuf>,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    progress: ProgressOptions,
-}
 
 /// The object that `--json` prints and `path.json` holds.
 #[derive(Serialize)]

@@ -1,32 +1,9 @@
 //! `relucert completions` and `relucert man`.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, CompletionsOptions, ManOptions};
 use super::{SUCCESS, print};
-use clap::{Args, CommandFactory};
-use clap_complete::Shell;
+use clap::CommandFactory;
 use relucert::{Error, Result};
-
-const COMPLETIONS: &str = "\
-Examples:
-  relucert completions bash > ~/.local/share/bash-completion/completions/relucert
-  relucert completions zsh > ~/.zfunc/_relucert";
-
-const MAN: &str = "\
-Examples:
-  relucert man | man -l -
-  relucert man > ~/.local/share/man/man1/relucert.1";
-
-#[derive(Debug, Args)]
-#[command(after_help = COMPLETIONS)]
-pub(super) struct CompletionsOptions {
-    /// The shell
-    #[arg(value_enum)]
-    shell: Shell,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = MAN)]
-pub(super) struct ManOptions {}
 
 pub(super) fn completions(options: &CompletionsOptions) -> Result<u8> {
     let mut text = Vec::new();

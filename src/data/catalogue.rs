@@ -1,8 +1,5 @@
 //! Data by name: a built-in set or a file.
 
-use super::source::Source;
-use super::{CsvOptions, Dataset, Preparation};
-use crate::error::Result;
 use std::sync::OnceLock;
 
 /// Names of the data sets that come with the crate; `datasets/README.md` has their sources and licences.
@@ -14,16 +11,6 @@ const BREAST_CANCER: &str = include_str!("../../datasets/breast_cancer.csv");
 const DIGITS: &str = include_str!("../../datasets/digits.txt");
 /// Pixels of a digit.
 const PIXELS: usize = 64;
-
-/// Reads and understands a data set: [`Source::read`], then [`Source::parse`].
-pub fn load(name: &str, options: &CsvOptions) -> Result<Dataset> {
-    Source::read(name)?.parse(options)
-}
-
-/// Reads what a model takes and prepares it as its training set was: [`Source::read`], then [`Source::parse_like`].
-pub fn load_like(name: &str, preparation: &Preparation) -> Result<Dataset> {
-    Source::read(name)?.parse_like(preparation)
-}
 
 /// The text of a built-in set.
 pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {

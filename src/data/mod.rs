@@ -28,13 +28,13 @@ mod svmlight;
 mod synthetic;
 mod text;
 
-pub use catalogue::{BUILT_IN, load, load_like};
+pub use catalogue::BUILT_IN;
 pub use csv_reader::{parse_csv, read_csv};
 pub use csv_writer::write_csv;
 pub use dataset::{Dataset, Task};
 pub use npy::{parse_npy, parse_npz};
 pub use options::CsvOptions;
 pub use preparation::Preparation;
-pub use source::Source;
+pub use source::{Source, load, load_like};
 pub use svmlight::parse_svmlight;
 pub use synthetic::{SpiralSettings, TeacherSettings, spiral, teacher};

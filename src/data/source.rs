@@ -107,6 +107,16 @@ impl Source {
     }
 }
 
+/// Reads and understands a data set: [`Source::read`], then [`Source::parse`].
+pub fn load(name: &str, options: &CsvOptions) -> Result<Dataset> {
+    Source::read(name)?.parse(options)
+}
+
+/// Reads what a model takes and prepares it as its training set was: [`Source::read`], then [`Source::parse_like`].
+pub fn load_like(name: &str, preparation: &Preparation) -> Result<Dataset> {
+    Source::read(name)?.parse_like(preparation)
+}
+
 fn file(name: &str) -> Result<Vec<u8>> {
     let path = Path::new(name);
     if !path.exists() {

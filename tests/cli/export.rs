@@ -163,7 +163,7 @@ fn layers_of_torch_are_certified_with_their_biases() {
     layers(&path, &tensors[..2]);
     let output = relucert(folder.path(), &[&common[..], &["--bias"]].concat());
     assert!(
-        output.status.code() == Some(2) && text(&output.stderr).contains("two"),
+        output.status.code() == Some(2) && text(&output.stderr).contains("torch.nn.Linear"),
         "{}",
         text(&output.stderr)
     );

@@ -47,7 +47,14 @@ fn a_classification_has_its_confusion_and_the_figures_of_the_report() {
     }
     assert_eq!(part(&page, "predictions").matches("<td").count(), 1 + 9, "a corner and three by three");
     let asked = part(&page, "asked");
-    for said in ["--seed 4", "γ = 5", "petal_width", "standardised", "9cc1c345c71b", "setosa, versicolor"] {
+    for said in [
+        "<span>--seed</span> <span>4</span>",
+        "γ = 5",
+        "petal_width",
+        "standardised",
+        "9cc1c345c71b",
+        "setosa, versicolor",
+    ] {
         assert!(asked.contains(said), "{said}");
     }
     assert_eq!(part(&page, "network").matches("<tr>").count(), 1 + report.network_width.min(15));
