@@ -49,6 +49,7 @@ mod error;
 pub mod interior_point;
 pub mod io;
 pub mod linalg;
+pub mod path;
 mod problem;
 mod progress;
 pub mod rounding;

@@ -84,7 +84,7 @@ pub fn solve(
     if n * c > settings.max_unknowns {
         return Err(Error::Input(format!(
             "{n} samples times {c} outputs are more than the copositive relaxation's limit of {} unknowns; take fewer samples or \
-             raise max_unknowns",
+             raise max_unknowns (--max-unknowns)",
             settings.max_unknowns
         )));
     }

@@ -53,6 +53,37 @@ impl LowerBound {
         Self(0.0)
     }
 
+    /// A bound at a weight decay between two at which bounds are proved, 0 ≤ a < γ < b.
+    ///
+    /// The optimum is concave in the weight decay, since it is the least of affine functions of it (one for each network): it is
+    /// above the line through the two.
+    pub(crate) fn between(weight_decay: f64, (a, low): (f64, Self), (b, high): (f64, Self)) -> Self {
+        let (low, high) = (low.0, high.0);
+        // It rises with the weight decay too, so the bound at a holds beyond.
+        if !(a < weight_decay && weight_decay < b) || high <= low {
+            return Self(if weight_decay >= a { low } else { 0.0 });
+        }
+        // Every operation on numbers that are not negative is rounded to nearest and then moved one step down, a divisor up.
+        let part = ((weight_decay - a).next_down().max(0.0) / (b - a).next_up()).next_down().max(0.0);
+        let rise = (part * (high - low).next_down().max(0.0)).next_down().max(0.0);
+        Self((low + rise).next_down().max(low))
+    }
+
+    /// A bound at a weight decay γ below the one, γ₀, at which a W with ‖W‖² ≥ `squared` proves this one.
+    ///
+    /// |Wᵀ(Xu)₊| ≤ γ₀‖u‖ for all u gives the same for sW and sγ₀, and ⟨sW, Y⟩ − ½‖sW‖² = s(⟨W, Y⟩ − ½‖W‖²) + ½s(1 − s)‖W‖².
+    pub(crate) fn scaled(self, weight_decay: f64, proved_at: f64, squared: f64) -> Self {
+        if !(weight_decay > 0.0 && weight_decay < proved_at) {
+            return Self(if weight_decay >= proved_at { self.0 } else { 0.0 });
+        }
+        // As above; a smaller s proves less but is as valid.
+        let scale = (weight_decay / proved_at).next_down().max(0.0);
+        let own = (scale * self.0).next_down().max(0.0);
+        let product = (scale * (1.0 - scale).next_down().max(0.0)).next_down().max(0.0);
+        let more = (0.5 * product * squared).next_down().next_down().max(0.0);
+        Self((own + more).next_down().max(0.0))
+    }
+
     /// For what a file says, which has to be proved again.
     pub(crate) fn claimed(value: f64) -> Self {
         Self(value)

@@ -1,8 +1,14 @@
 //! What may be said on the command line.
 
+use super::export::ExportOptions;
+use super::predict::PredictOptions;
+use super::progress::ProgressOptions;
+use super::version::VERSION;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use relucert::data::Task;
+use relucert::path::Gammas;
 use relucert::training::Effort;
 use relucert::{Blocks, Cuts, Error, Method, Prices};
 use std::path::PathBuf;
@@ -13,13 +19,45 @@ const EXIT_STATUS: &str = "Exit status: 0 certified to tolerance (verify: proved
 1 read but not proved (verify only: a refuted certificate, or a report that claims more than the files prove), \
 2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, 130 interrupted twice.";
 
+const CERTIFY: &str = "\
+Exit status: 0 certified to tolerance, 2 usage or input error (a missing file among them), 3 a valid bound that missed the tolerance, \
+130 interrupted twice.
+
+Examples:
+  relucert certify iris --gamma 5 --standardize --bias --save out           network, bound, report and pictures
+  relucert certify data.csv --target price --gamma 2 --network w.safetensors   how far is this network from optimal?";
+
+const REFERENCE: &str = "\
+Exit status: 0 certified to tolerance, 2 usage or input error, 3 a valid bound that missed the tolerance, 130 interrupted twice.
+
+Examples:
+  relucert reference iris --gamma 5 --standardize --bias
+  relucert reference data.csv --target price --gamma 2 --save out";
+
+const VERIFY: &str = "\
+Exit status: 0 proved, and the report claims no more, 1 read but not proved (a refuted certificate, or a report that claims more \
+than the files prove), 2 usage or input error (a missing file among them).
+
+Examples:
+  relucert verify out
+  relucert verify out --json";
+
+const SYNTH: &str = "\
+Examples:
+  relucert synth teacher --samples 500 --features 6 --output teacher.csv
+  relucert synth spiral --samples 100 --classes 3 --seed 1";
+
 const METHODS: &str = "Methods: train, certify, polish, splitting, sgd, adam, gated, gated-relu, exact, frank-wolfe, copositive, soft-threshold, nngp, ntk. \
 A method that does not apply says so in its row. Everything is chosen on the training data but for --published-protocol. \
-Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interrupted twice.";
+Exit status: 0 some method ended, 2 usage or input error, 3 none did, 130 interrupted twice.
+
+Examples:
+  relucert compare iris --gamma 5 --standardize --bias --test-share 0.3
+  relucert compare data.csv --target price --gamma 2 --methods certify,adam,gated --csv";
 
 /// Trains two-layer ReLU networks and proves how far from globally optimal they can still be.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_STATUS)]
+#[command(version = VERSION, after_help = EXIT_STATUS)]
 pub(super) struct Arguments {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -28,28 +66,41 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Find a network and a certified lower bound on the objective of every network
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = CERTIFY)]
     Certify(NetworkOptions),
     /// Run every method on the same data and print one table: bounds, objectives, accuracies, seconds
     #[command(
         after_help = METHODS,
-        mut_arg("save", |save| save.help("Write compare.json and compare.svg into this new or empty folder")),
+        mut_arg("save", |save| save.help("Write compare.json, compare.csv and compare.svg into this new or empty folder")),
         mut_arg("json", |json| json.help("Print the rows as one JSON object"))
     )]
     Compare(CompareOptions),
     /// Certify by the dense interior-point solver: slower, for a few hundred samples, and an independent check
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = REFERENCE)]
     Reference(CertifyOptions),
+    /// Choose the weight decay: networks along a grid of them, with bounds and cross-validated errors
+    Path(PathOptions),
+    /// Apply a saved network to other data: the same columns by name, prepared as the training set was
+    Predict(PredictOptions),
+    /// Write a saved network for PyTorch (safetensors) or for ONNX
+    Export(ExportOptions),
     /// Prove a saved certificate again, from its files alone
-    #[command(after_help = EXIT_STATUS)]
+    #[command(after_help = VERIFY)]
     Verify(VerifyOptions),
     /// Write a synthetic data set as CSV
+    #[command(after_help = SYNTH)]
     Synth(SynthOptions),
+    /// Write the completions of a shell
+    Completions(CompletionsOptions),
+    /// Write the manual page
+    Man(ManOptions),
 }
 
+/// A data set, and what is done to it.
 #[derive(Debug, Args)]
-pub(super) struct CertifyOptions {
-    /// CSV, TSV, svmlight (.svm), .npz or .npy file, or a built-in data set: iris, wine, breast-cancer, digits
+pub(super) struct DataOptions {
+    /// CSV, TSV, svmlight (.svm), .npz, .npy or .parquet file, gzip or zstd allowed; - for standard input; or a built-in data
+    /// set: iris, wine, breast-cancer, digits
     pub(super) data: String,
     /// Names of the target columns [default: the last column that is not left out]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
@@ -63,15 +114,21 @@ pub(super) struct CertifyOptions {
     /// Meaning of the target; auto takes one column of text, or of at most 20 whole numbers with five samples each, for a class
     #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
     pub(super) task: TaskChoice,
-    /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²
-    #[arg(long, value_name = "G", value_parser = positive, allow_hyphen_values = true)]
-    pub(super) gamma: f64,
     /// Give every feature mean 0 and standard deviation 1
     #[arg(long)]
     pub(super) standardize: bool,
     /// Append a feature that is 1 for every sample
     #[arg(long)]
     pub(super) bias: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CertifyOptions {
+    #[command(flatten)]
+    pub(super) input: DataOptions,
+    /// Weight decay: the objective is ½‖prediction − targets‖² + (G/2)·‖weights‖²
+    #[arg(long, value_name = "G", value_parser = positive, allow_hyphen_values = true)]
+    pub(super) gamma: f64,
     /// Good enough: the relative gap between network and bound, or between relaxation and bound
     #[arg(long, default_value_t = 1e-3, value_parser = fraction, allow_hyphen_values = true)]
     pub(super) tolerance: f64,
@@ -99,22 +156,23 @@ pub(super) struct CertifyOptions {
     /// Threads [default: one for each core]; the result does not depend on it
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
     pub(super) threads: Option<usize>,
-    /// Write problem.npz, network.npz, certificate.npz, report.json and two pictures (SVG) into this new or empty folder
+    /// Write problem.npz, network.npz, certificate.npz, model.json, report.json, report.html and pictures (SVG) into this
+    /// new or empty folder
     #[arg(long, value_name = "DIR")]
     pub(super) save: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long)]
     pub(super) json: bool,
-    /// No progress on standard error
-    #[arg(long)]
-    pub(super) quiet: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressOptions,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct NetworkOptions {
     #[command(flatten)]
     pub(super) common: CertifyOptions,
-    /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons)
+    /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons),
+    /// or .safetensors of two layers of torch.nn.Linear (fc1.weight, fc1.bias, …)
     #[arg(long, value_name = "FILE")]
     pub(super) network: Option<PathBuf>,
     /// Keep what is done in this file (.npz), and go on from it if it is there: the same command again after an interruption
@@ -145,16 +203,92 @@ pub(super) struct CompareOptions {
     /// Set this part of DATA aside for the test, at random from the seed
     #[arg(long, value_name = "S", value_parser = fraction, allow_hyphen_values = true)]
     pub(super) test_share: Option<f64>,
+    /// Print the rows as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(super) csv: bool,
     /// Also the test accuracy as published: threshold and iterate chosen on the labels of the test set
     #[arg(long)]
     pub(super) published_protocol: bool,
     /// Activation patterns drawn for the gated networks
     #[arg(long, value_name = "M", default_value_t = 100, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) patterns: usize,
+    /// Cells of the arrangement of activation patterns that exact, frank-wolfe and copositive may list [default: 500000, and
+    /// 20000 for copositive]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000_000))]
+    pub(super) max_cells: Option<usize>,
+    /// Samples times outputs that copositive takes [default: 1000]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
+    pub(super) max_unknowns: Option<usize>,
     /// Neurons of the networks of sgd and adam
     #[arg(long, value_name = "M", default_value_t = 300, value_parser = RangedU64ValueParser::<usize>::new().range(1..=100_000))]
     pub(super) width: usize,
 }
+
+const PATH: &str = "\
+Exit status: 0 the path was traced, to its end or as far as the time allowed, 2 usage or input error, 130 interrupted twice.
+
+Examples:
+  relucert path iris --standardize --bias                                  a table and the two choices of weight decay
+  relucert path data.csv --target price --gammas 100:0.1:10 --save out     ten values; picture, table and the network chosen";
+
+#[derive(Debug, Args)]
+#[command(after_help = PATH)]
+pub(super) struct PathOptions {
+    #[command(flatten)]
+    pub(super) input: DataOptions,
+    /// Weight decays: FROM:TO:COUNT in equal ratios, or numbers with commas between them; auto is twenty from the least at which
+    /// no neuron is of use to a thousandth of it
+    #[arg(long, value_name = "VALUES", default_value = "auto", value_parser = setting::<Gammas>)]
+    pub(super) gammas: Gammas,
+    /// Folds of cross-validation; 0 for none
+    #[arg(long, value_name = "K", default_value_t = 5)]
+    pub(super) folds: usize,
+    /// Weight decays at which a bound is proved; those between get theirs from them. 0 for none
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(super) bounds: usize,
+    /// How long training goes on where that still wins something: low, normal or high
+    #[arg(long, value_name = "EFFORT", default_value = "normal", value_parser = effort)]
+    pub(super) effort: Effort,
+    /// Stop after this long with the weight decays done so far, e.g. 60s, 5m, 2h
+    #[arg(long, value_name = "TIME", value_parser = duration, allow_hyphen_values = true)]
+    pub(super) time_limit: Option<Duration>,
+    /// Seed of the folds and of every other random choice
+    #[arg(long, default_value_t = 0)]
+    pub(super) seed: u64,
+    /// Threads [default: one for each core]; the result does not depend on it
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1024))]
+    pub(super) threads: Option<usize>,
+    /// Write path.csv, path.json, path.svg and the network of least error (network.npz, model.json) into this new or empty folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) save: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) progress: ProgressOptions,
+}
+
+const COMPLETIONS: &str = "\
+Examples:
+  relucert completions bash > ~/.local/share/bash-completion/completions/relucert
+  relucert completions zsh > ~/.zfunc/_relucert";
+
+const MAN: &str = "\
+Examples:
+  relucert man | man -l -
+  relucert man > ~/.local/share/man/man1/relucert.1";
+
+#[derive(Debug, Args)]
+#[command(after_help = COMPLETIONS)]
+pub(super) struct CompletionsOptions {
+    /// The shell
+    #[arg(value_enum)]
+    pub(super) shell: Shell,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MAN)]
+pub(super) struct ManOptions {}
 
 #[derive(Debug, Args)]
 pub(super) struct VerifyOptions {
@@ -241,6 +375,17 @@ pub(super) enum TaskChoice {
     Classification,
 }
 
+impl TaskChoice {
+    /// Its name, unless it is the default.
+    pub(super) fn asked(self) -> Option<&'static str> {
+        match self {
+            Self::Auto => None,
+            Self::Regression => Some("regression"),
+            Self::Classification => Some("classification"),
+        }
+    }
+}
+
 impl From<TaskChoice> for Task {
     fn from(choice: TaskChoice) -> Self {
         match choice {
@@ -256,7 +401,7 @@ fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=10_000_000)
 }
 
-fn positive(text: &str) -> Result<f64, String> {
+pub(super) fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(value) if value.is_finite() && value > 0.0 => Ok(value),
         _ => Err("it must be a positive number".into()),
@@ -264,14 +409,14 @@ fn positive(text: &str) -> Result<f64, String> {
 }
 
 /// A setting that the library can read, and what it must be where this is not it.
-fn setting<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
+pub(super) fn setting<T: FromStr<Err = Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error| match error {
         Error::Parameter { range, .. } => format!("it must be {range}"),
         other => other.to_string(),
     })
 }
 
-fn effort(text: &str) -> Result<Effort, String> {
+pub(super) fn effort(text: &str) -> Result<Effort, String> {
     let found = Effort::ALL.iter().find(|(_, name)| *name == text);
     found.map(|(effort, _)| *effort).ok_or_else(|| "it must be low, normal or high".into())
 }
@@ -311,7 +456,7 @@ fn probability(text: &str) -> Result<f64, String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "ms" => 1e-3,

@@ -1,18 +1,21 @@
 //! `relucert certify`.
 
-use super::arguments::{CertifyOptions, NetworkOptions};
+use super::arguments::{CertifyOptions, DataOptions, NetworkOptions};
 use super::files::SaveFolder;
 use super::progress::LiveLine;
+use super::provenance::of_run;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print, weights};
 use crate::render::pictures::{self, Moment};
-use crate::render::summary;
+use crate::render::provenance::Provenance;
+use crate::render::{page, summary};
 use relucert::certificate::ProofSettings;
-use relucert::data::{CsvOptions, Dataset, Task, load};
+use relucert::data::{CsvOptions, Dataset, Source, Task};
 use relucert::training::TrainingSettings;
 use relucert::{
-    Certified, CertifySettings, Checkpoint, Control, Error, Result, TrainingProblem, certify,
+    Certified, CertifySettings, Checkpoint, Control, Error, Method, Report, Result, TrainingProblem, certify,
     certify_network, write_whole,
 };
+use serde::Serialize;
 use std::time::Instant;
 
 pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
@@ -22,8 +25,9 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
         .as_ref()
         .map(|path| Checkpoint { interval: options.checkpoint_interval, ..Checkpoint::new(path) });
     let (method, memory_limit, options) = (options.method, options.memory_limit, &options.common);
-    run_with(options, |problem, control| {
-        let network = given.map(weights::load).transpose()?;
+    run_with(options, method, |problem, control| {
+        let bias = options.input.bias;
+        let network = given.map(|path| weights::load(path, problem.inputs(), bias)).transpose()?;
         let settings = CertifySettings {
             tolerance: options.tolerance,
             seed: options.seed,
@@ -40,7 +44,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             checkpoint,
             ..CertifySettings::default()
         };
-        let mut line = LiveLine::new(options.quiet);
+        let mut line = LiveLine::new(&options.progress)?;
         let outcome = match &network {
             Some(network) => certify_network(problem, network, &settings, control, &mut line),
             None => certify(problem, &settings, control, &mut line),
@@ -53,6 +57,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
 /// Loads, solves by the solver given, saves and prints.
 pub(super) fn run_with(
     options: &CertifyOptions,
+    method: Method,
     solver: impl FnOnce(&TrainingProblem, &Control) -> Result<(Certified, Vec<Moment>)>,
 ) -> Result<u8> {
     let start = Instant::now();
@@ -60,7 +65,7 @@ pub(super) fn run_with(
         Some(limit) => Control::new().within(limit),
         None => Control::new(),
     };
-    let (problem, dataset) = prepare(options)?;
+    let (source, dataset, problem) = prepare(options)?;
     let loading = start.elapsed().as_secs_f64();
     start_threads(options.threads)?;
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
@@ -69,7 +74,8 @@ pub(super) fn run_with(
         .and_then(|()| solver(&problem, &control))
         .and_then(|(mut certified, history)| {
             certified.report.seconds.load = loading;
-            finish(options, &dataset.description(), &problem, &certified, &history, folder.as_ref())
+            let run = Run { options, source: &source, dataset: &dataset, problem: &problem, method };
+            run.finish(&certified, &history, folder.as_ref())
         });
     if let (Err(_), Some(folder)) = (&outcome, &folder) {
         folder.discard();
@@ -87,58 +93,81 @@ pub(super) fn start_threads(threads: Option<usize>) -> Result<()> {
     Ok(())
 }
 
-/// A data set as it is read.
-pub(super) fn load_data(options: &CertifyOptions, name: &str) -> Result<Dataset> {
-    load_as(options, name, options.task.into())
-}
-
-pub(super) fn load_as(options: &CertifyOptions, name: &str, task: Task) -> Result<Dataset> {
-    let (targets, drop, features) = (options.target.clone(), options.drop.clone(), options.features.clone());
-    load(name, &CsvOptions { targets, task, drop, features })
-}
-
 /// The problem, and the data that it is made of.
-fn prepare(options: &CertifyOptions) -> Result<(TrainingProblem, Dataset)> {
-    let mut dataset = load_data(options, &options.data)?;
+fn prepare(options: &CertifyOptions) -> Result<(Source, Dataset, TrainingProblem)> {
+    let source = Source::read(&options.input.data)?;
+    let dataset = source.parse(&reading(&options.input, options.input.task.into()))?;
+    let dataset = prepared(&options.input, dataset);
+    let problem = dataset
+        .problem(options.gamma)
+        .map_err(|error| Error::Input(format!("{}: {error}", source.name())))?;
+    Ok((source, dataset, problem))
+}
+
+/// How a data set is read.
+pub(super) fn reading(options: &DataOptions, task: Task) -> CsvOptions {
+    let (targets, drop, features) = (options.target.clone(), options.drop.clone(), options.features.clone());
+    CsvOptions { targets, task, drop, features }
+}
+
+/// A data set as it was read, standardised and with a bias column as asked for.
+pub(super) fn prepared(options: &DataOptions, mut dataset: Dataset) -> Dataset {
     if options.standardize {
         dataset = dataset.standardized();
     }
     if options.bias {
         dataset = dataset.with_bias();
     }
-    let problem =
-        dataset.problem(options.gamma).map_err(|error| Error::Input(format!("{}: {error}", options.data)))?;
-    Ok((problem, dataset))
+    dataset
 }
 
-fn finish(
-    options: &CertifyOptions,
-    understood: &str,
-    problem: &TrainingProblem,
-    certified: &Certified,
-    history: &[Moment],
-    folder: Option<&SaveFolder>,
-) -> Result<u8> {
-    let report = &certified.report;
-    let object = json(report)?;
-    if let Some(folder) = folder {
-        let pictures = pictures::draw(&options.data, problem, certified, history)?;
-        interrupt::undisturbed(|| {
-            certified.save(problem, folder.path())?;
-            for (name, text) in pictures.iter().chain([&("report.json", object.clone())]) {
-                write_whole(&folder.path().join(name), |file| file.write_all(text.as_bytes()))?;
-            }
-            Ok(())
-        })?;
-    }
-    if options.json {
-        print(&object)?;
-    } else {
-        let mut text = format!("data          {understood}\n") + &summary::report(report, options.tolerance);
+/// What was asked for.
+struct Run<'a> {
+    options: &'a CertifyOptions,
+    source: &'a Source,
+    dataset: &'a Dataset,
+    problem: &'a TrainingProblem,
+    method: Method,
+}
+
+/// The object that `--json` prints and `report.json` holds.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    provenance: &'a Provenance,
+}
+
+impl Run<'_> {
+    /// Saves and prints.
+    fn finish(&self, certified: &Certified, history: &[Moment], folder: Option<&SaveFolder>) -> Result<u8> {
+        let (options, report) = (self.options, &certified.report);
+        let provenance = of_run(options, self.method, self.source);
+        let object = json(&Told { report, provenance: &provenance })?;
         if let Some(folder) = folder {
-            text += &format!("saved         {}\n", folder.path().display());
+            let mut texts = pictures::draw(self.source.name(), self.problem, certified, history)?;
+            texts.push(("report.html", page::draw(&provenance, self.dataset, certified, history)?));
+            texts.push(("model.json", json(&self.dataset.preparation())?));
+            texts.push(("report.json", object.clone()));
+            interrupt::undisturbed(|| {
+                certified.save(self.problem, folder.path())?;
+                for (name, text) in &texts {
+                    write_whole(&folder.path().join(name), |file| file.write_all(text.as_bytes()))?;
+                }
+                Ok(())
+            })?;
         }
-        print(&text)?;
+        if options.json {
+            print(&object)?;
+        } else {
+            let understood = self.dataset.description();
+            let mut text =
+                format!("data          {understood}\n") + &summary::report(report, options.tolerance);
+            if let Some(folder) = folder {
+                text += &format!("saved         {}\n", folder.path().display());
+            }
+            print(&text)?;
+        }
+        Ok(if report.meets(options.tolerance) { SUCCESS } else { MISSED })
     }
-    Ok(if report.meets(options.tolerance) { SUCCESS } else { MISSED })
 }

@@ -3,12 +3,19 @@
 mod arguments;
 mod certify;
 mod compare;
+mod export;
 mod files;
 mod interrupt;
+mod model;
+pub(crate) mod path;
+pub(crate) mod predict;
 mod progress;
+pub(crate) mod provenance;
 mod reference;
+mod shell;
 mod synth;
 mod verify;
+mod version;
 mod weights;
 
 use arguments::{Arguments, Command};
@@ -35,6 +42,11 @@ pub(crate) fn main() -> ExitCode {
         Command::Certify(options) => certify::run(options),
         Command::Compare(options) => compare::run(options),
         Command::Reference(options) => reference::run(options),
+        Command::Completions(options) => shell::completions(options),
+        Command::Export(options) => export::run(options),
+        Command::Man(options) => shell::man(options),
+        Command::Path(options) => path::run(options),
+        Command::Predict(options) => predict::run(options),
         Command::Verify(options) => verify::run(options),
         Command::Synth(options) => synth::run(options),
     };
@@ -62,7 +74,7 @@ fn usage(error: &clap::Error) -> ExitCode {
     let mut line = lines.join("; ").replace(":; ", ": ");
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         line =
-            "a command is missing: certify, compare, reference, verify, synth teacher or synth spiral".into();
+            "a command is missing: certify, path, predict, export, compare, reference, verify, synth teacher or synth spiral".into();
     }
     complain(&format!("{}; see --help", line.strip_prefix("error: ").unwrap_or(&line)));
     ExitCode::from(UNUSABLE)

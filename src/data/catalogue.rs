@@ -1,8 +1,6 @@
 //! Data by name: a built-in set or a file.
 
-use super::{CsvOptions, Dataset, parse_csv, parse_npy, parse_npz, parse_svmlight};
-use crate::error::{Error, Result};
-use std::path::Path;
+use std::sync::OnceLock;
 
 /// Names of the data sets that come with the crate; `datasets/README.md` has their sources and licences.
 pub const BUILT_IN: [&str; 4] = ["iris", "wine", "breast-cancer", "digits"];
@@ -14,40 +12,21 @@ const DIGITS: &str = include_str!("../../datasets/digits.txt");
 /// Pixels of a digit.
 const PIXELS: usize = 64;
 
-/// Loads a built-in data set by its name, or else a file by its path.
-///
-/// The ending tells the format: `.svm`, `.libsvm` and `.svmlight`; `.npz` and `.npy`; anything else is text in columns
-/// (see [`parse_csv`]). A file that has the name of a built-in set is reached as `./iris`.
-pub fn load(name: &str, options: &CsvOptions) -> Result<Dataset> {
-    match name {
-        "iris" => return parse_csv(IRIS.as_bytes(), name, options),
-        "wine" => return parse_csv(WINE.as_bytes(), name, options),
-        "breast-cancer" => return parse_csv(BREAST_CANCER.as_bytes(), name, options),
-        "digits" => return digits(options),
-        _ => (),
-    }
-    let path = Path::new(name);
-    if !path.exists() {
-        return Err(Error::Input(format!(
-            "{name}: no such file, nor a built-in data set ({})",
-            BUILT_IN.join(", ")
-        )));
-    }
-    if path.is_dir() {
-        return Err(Error::Input(format!("{name}: a directory; name a file in it")));
-    }
-    let bytes = std::fs::read(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-    match ending.as_str() {
-        "svm" | "libsvm" | "svmlight" => parse_svmlight(&bytes, name, options),
-        "npz" => parse_npz(&bytes, name, options),
-        "npy" => parse_npy(&bytes, name, options),
-        _ => parse_csv(&bytes, name, options),
-    }
+/// The text of a built-in set.
+pub(super) fn bytes(name: &str) -> Option<&'static [u8]> {
+    static TABLE: OnceLock<String> = OnceLock::new();
+    let text = match name {
+        "iris" => IRIS,
+        "wine" => WINE,
+        "breast-cancer" => BREAST_CANCER,
+        "digits" => TABLE.get_or_init(digits),
+        _ => return None,
+    };
+    Some(text.as_bytes())
 }
 
-/// A line of 64 pixels in base 17, a space and the digit, for each sample.
-fn digits(options: &CsvOptions) -> Result<Dataset> {
+/// As CSV: a line of 64 pixels in base 17, a space and the digit, for each sample.
+fn digits() -> String {
     let mut table = String::new();
     for column in 0..PIXELS {
         table += &format!("pixel_{}_{},", column / 8, column % 8);
@@ -61,5 +40,5 @@ fn digits(options: &CsvOptions) -> Result<Dataset> {
         table += label.trim_start();
         table.push('\n');
     }
-    parse_csv(table.as_bytes(), "digits", options)
+    table
 }

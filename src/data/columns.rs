@@ -61,10 +61,17 @@ impl Columns {
         };
         if features.is_empty() || targets.is_empty() {
             return Err(Error::Input(format!(
-                "{name}:1: no column is left for a feature; it needs two columns or more, separated by commas, semicolons or tabs"
+                "{name}:1: no column is left for a feature; it needs two columns or more, separated by commas, semicolons, tabs or spaces"
             )));
         }
         Ok(Self { targets, features, indices })
+    }
+}
+
+impl Columns {
+    /// The features of these names, for a table without targets.
+    pub(super) fn named(name: &str, header: &[String], wanted: &[String]) -> Result<Vec<usize>> {
+        found(name, header, wanted, "feature")
     }
 }
 

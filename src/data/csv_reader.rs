@@ -3,11 +3,13 @@
 use super::columns::Columns;
 use super::encoding::{Cell, Column, decode};
 use super::options::CsvOptions;
+use super::preparation::Preparation;
 use super::text::{abbreviated, decoded, line_number, listed};
 use super::{Dataset, Task};
 use crate::error::{Error, Result};
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 use faer::Mat;
+use std::borrow::Cow;
 use std::path::Path;
 
 /// Reads text in columns; see [`parse_csv`].
@@ -19,7 +21,8 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
 /// Reads text in columns; every column that is not a target is a feature, unless [`CsvOptions`] choose.
 ///
 /// The separator is the tab for a `name` that ends in `.tsv` or `.tab`, else the most frequent one of comma, semicolon and
-/// tab in the first line. Lines that begin with `#` are comments. A first line of data instead of names (numbers only,
+/// tab in the first line, and any number of spaces where that has none of them. Where commas do not separate, they may be
+/// decimal commas, throughout the file. Lines that begin with `#` are comments. A first line of data instead of names (numbers only,
 /// or numbers and a label that occurs again) is seen, the columns are then called `x1`, …, `y`, and
 /// [`Dataset::notes`] says so.
 ///
@@ -33,7 +36,17 @@ pub fn read_csv(path: &Path, options: &CsvOptions) -> Result<Dataset> {
 /// without a feature, no such column, a ragged row, text in a feature, a value that is not finite, whole numbers that may be
 /// classes or not.
 pub fn parse_csv(text: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
-    let mut table = Table::new(text, name, options)?;
+    read(text, name, options, None)
+}
+
+/// The columns that a model takes, and its targets where the file has them; one row is enough.
+pub(super) fn parse_csv_like(text: &[u8], name: &str, like: &Preparation) -> Result<Dataset> {
+    read(text, name, &like.options(), Some(like))
+}
+
+fn read(text: &[u8], name: &str, options: &CsvOptions, like: Option<&Preparation>) -> Result<Dataset> {
+    let text = &single_spaced(text, name)?;
+    let mut table = Table::new(text, name, options, like)?;
     table.read_rows()?;
     let notes = table.notes();
     let mut dataset = table.finish(options.task)?;
@@ -43,6 +56,7 @@ pub fn parse_csv(text: &[u8], name: &str, options: &CsvOptions) -> Result<Datase
 
 struct Table<'a> {
     text: &'a [u8],
+    decimals: Decimals,
     reader: csv::Reader<&'a [u8]>,
     name: &'a str,
     header: Vec<String>,
@@ -61,10 +75,12 @@ struct Table<'a> {
     /// The target's text, kept only where it may be a class.
     target_cells: Vec<Cell>,
     encode: bool,
+    /// Fewest samples that are of use.
+    fewest: usize,
 }
 
 impl<'a> Table<'a> {
-    fn new(text: &'a [u8], name: &'a str, options: &CsvOptions) -> Result<Self> {
+    fn new(text: &'a [u8], name: &'a str, options: &CsvOptions, like: Option<&Preparation>) -> Result<Self> {
         let content = decoded(text, name)?;
         let separator = separator(content, name);
         let mut reader = reader(text, separator);
@@ -77,13 +93,38 @@ impl<'a> Table<'a> {
         }
         let mut asked = options.targets.iter().chain(&options.drop).chain(&options.features);
         let named = asked.any(|name| header.contains(name));
-        let missing = !named && is_data(&header, || labels(text, separator, header.len()));
+        let decimals = Decimals { comma: separator != b',', seen: None };
+        let missing = !named && is_data(&header, &decimals, || labels(text, separator, header.len()));
         if missing {
-            header = default_names(header.len());
+            header = match like.filter(|like| like.features().len() == header.len()) {
+                Some(like) => like.features().to_vec(),
+                None => default_names(header.len()),
+            };
         }
         let unnamed: Vec<usize> = (0..header.len()).filter(|&column| is_unnamed(&header[column])).collect();
         for &column in &unnamed {
             header[column] = format!("column_{}", column + 1);
+        }
+        if let Some(like) = like.filter(|like| !like.targets().iter().all(|target| header.contains(target))) {
+            let features = Columns::named(name, &header, like.features())?;
+            let targets = Vec::new();
+            return Ok(Self {
+                text,
+                decimals,
+                reader,
+                name,
+                header,
+                first: missing.then_some(record),
+                encode: false,
+                unnamed: Vec::new(),
+                indices: Vec::new(),
+                targets,
+                features,
+                feature_values: Vec::new(),
+                target_values: Vec::new(),
+                target_cells: Vec::new(),
+                fewest: 1,
+            });
         }
         let counting = counting(text, separator, &unnamed);
         let Columns { targets, features, indices } = Columns::choose(name, &header, options, &counting)?;
@@ -95,6 +136,7 @@ impl<'a> Table<'a> {
         }
         Ok(Self {
             text,
+            decimals,
             reader,
             name,
             header,
@@ -107,6 +149,7 @@ impl<'a> Table<'a> {
             feature_values: Vec::new(),
             target_values: Vec::new(),
             target_cells: Vec::new(),
+            fewest: if like.is_some() { 1 } else { 2 },
         })
     }
 
@@ -134,13 +177,16 @@ impl<'a> Table<'a> {
                 ),
             ));
         }
-        for &column in &self.features {
+        for k in 0..self.features.len() {
+            let column = self.features[k];
             let value = self.number(start, column, &record[column])?;
             self.feature_values.push(value);
         }
-        for &column in &self.targets {
+        for k in 0..self.targets.len() {
+            let column = self.targets[k];
             if self.encode {
-                self.target_cells.push(Cell { text: record[column].to_string(), start });
+                let text = self.decimal(start, &record[column])?.into_owned();
+                self.target_cells.push(Cell { text, start });
             } else {
                 let value = self.number(start, column, &record[column])?;
                 self.target_values.push(value);
@@ -195,7 +241,7 @@ impl<'a> Table<'a> {
                 self.name
             )));
         }
-        if samples == 1 {
+        if samples < self.fewest {
             return Err(Error::Input(format!("{}: one sample only; at least two are needed", self.name)));
         }
         let features = row_major(&self.feature_values, samples, width);
@@ -218,12 +264,20 @@ impl<'a> Table<'a> {
                 Dataset::regression(features, targets, feature_names, names(&self.targets))
             }
             Column::Classes { labels, names } => {
-                Dataset::classification(features, &labels, feature_names, names)
+                let dataset = Dataset::classification(features, &labels, feature_names, names)?;
+                Ok(dataset.from_columns(vec![self.header[self.targets[0]].clone()]))
             }
         }
     }
 
-    fn number(&self, start: u64, column: usize, text: &str) -> Result<f64> {
+    /// The cell with a point for its decimal comma; a file that has both is refused.
+    fn decimal<'t>(&mut self, start: u64, text: &'t str) -> Result<Cow<'t, str>> {
+        let read = self.decimals.read(text);
+        read.map_err(|message| self.error(start, format!("'{}' {message}", abbreviated(text))))
+    }
+
+    fn number(&mut self, start: u64, column: usize, text: &str) -> Result<f64> {
+        let text = &*self.decimal(start, text)?;
         let header = abbreviated(&self.header[column]);
         if text.is_empty() {
             return Err(
@@ -265,7 +319,65 @@ fn reader(text: &[u8], separator: u8) -> csv::Reader<&[u8]> {
     builder.from_reader(text)
 }
 
+/// Decimal commas, which a file may have whose columns they do not separate.
+struct Decimals {
+    comma: bool,
+    /// Whether the first number with a fraction has a comma.
+    seen: Option<bool>,
+}
+
+impl Decimals {
+    /// A number with a point; other text as it is.
+    fn plain<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if !self.comma || text.matches(',').count() != 1 || text.contains('.') {
+            return Cow::Borrowed(text);
+        }
+        let pointed = text.replace(',', ".");
+        if pointed.parse::<f64>().is_ok() { Cow::Owned(pointed) } else { Cow::Borrowed(text) }
+    }
+
+    fn read<'t>(&mut self, text: &'t str) -> std::result::Result<Cow<'t, str>, &'static str> {
+        let plain = self.plain(text);
+        let commas = matches!(plain, Cow::Owned(_));
+        if self.comma && (commas || text.contains('.') && text.parse::<f64>().is_ok()) {
+            if self.seen.is_some_and(|seen| seen != commas) {
+                return Err(
+                    "is in a file with decimal points and decimal commas; use one of them throughout",
+                );
+            }
+            self.seen = Some(commas);
+        }
+        Ok(plain)
+    }
+}
+
+/// The text with one space between columns that spaces separate; other text as it is. Lines stay lines.
+fn single_spaced<'a>(text: &'a [u8], name: &str) -> Result<Cow<'a, [u8]>> {
+    let content = decoded(text, name)?;
+    if separator(content, name) != b' ' {
+        return Ok(Cow::Borrowed(text));
+    }
+    let mut single = Vec::with_capacity(text.len());
+    let mut quoted = false;
+    for &byte in text {
+        quoted ^= byte == b'"';
+        let ends = matches!(byte, b'\r' | b'\n');
+        if byte == b' ' && !quoted && matches!(single.last(), None | Some(b' ' | b'\r' | b'\n')) {
+            continue;
+        }
+        if ends && !quoted && single.last() == Some(&b' ') {
+            single.pop();
+        }
+        single.push(byte);
+    }
+    while single.last() == Some(&b' ') {
+        single.pop();
+    }
+    Ok(Cow::Owned(single))
+}
+
 fn separator(text: &str, name: &str) -> u8 {
+    let name = [".gz", ".zst"].iter().find_map(|packed| name.strip_suffix(packed)).unwrap_or(name);
     let ending = Path::new(name).extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     if ["tsv", "tab"].contains(&ending.to_ascii_lowercase().as_str()) {
         return b'\t';
@@ -278,17 +390,22 @@ fn separator(text: &str, name: &str) -> u8 {
     };
     let mut best = (b',', count(','));
     for (byte, separator) in [(b';', ';'), (b'\t', '\t')] {
-        if count(separator) > best.1 {
+        // As many of both: the commas may be decimal.
+        if count(separator) > 0 && count(separator) >= best.1 {
             best = (byte, count(separator));
         }
+    }
+    // Spaces are part of names, unless nothing else can separate them.
+    if best.1 == 0 && count(' ') > 0 && line.trim().contains(' ') {
+        return b' ';
     }
     best.0
 }
 
 /// Whether a first line is a sample: numbers only, or numbers and a last label that a later row has too.
-fn is_data(cells: &[String], labels: impl FnOnce() -> Vec<String>) -> bool {
+fn is_data(cells: &[String], decimals: &Decimals, labels: impl FnOnce() -> Vec<String>) -> bool {
     let Some((last, others)) = cells.split_last() else { return false };
-    let is_number = |cell: &String| cell.parse::<f64>().is_ok();
+    let is_number = |cell: &String| decimals.plain(cell).parse::<f64>().is_ok();
     if others.is_empty() || !others.iter().all(is_number) {
         return false;
     }

@@ -32,8 +32,13 @@ pub struct Dataset {
     targets: Mat<f64>,
     feature_names: Vec<String>,
     target_names: Vec<String>,
+    /// Columns of the file that the targets come from.
+    target_columns: Vec<String>,
     classification: bool,
+    /// What was done to the features, in this order; the bias column stays out of it.
+    scalings: Vec<Scaling>,
     bias: bool,
+    first_index: Option<usize>,
     notes: Vec<String>,
 }
 
@@ -69,9 +74,12 @@ impl Dataset {
             features,
             targets,
             feature_names,
+            target_columns: target_names.clone(),
             target_names,
             classification: false,
+            scalings: Vec::new(),
             bias: false,
+            first_index: None,
             notes: Vec::new(),
         })
     }
@@ -100,6 +108,7 @@ impl Dataset {
             );
         let mut dataset = Self::regression(features, targets, feature_names, class_names)?;
         dataset.classification = true;
+        dataset.target_columns = vec!["class".into()];
         Ok(dataset)
     }
 
@@ -128,8 +137,9 @@ impl Dataset {
         Ok(self.scaled(&scaling))
     }
 
-    fn scaled(mut self, scaling: &Scaling) -> Self {
+    pub(super) fn scaled(mut self, scaling: &Scaling) -> Self {
         scaling.apply(&mut self.features);
+        self.scalings.push(scaling.clone());
         if self.features.is_sparse() {
             self.notes.push("sparse features were scaled but not centred, which would fill them".into());
         }
@@ -211,10 +221,36 @@ impl Dataset {
             targets: Mat::zeros(0, 0),
             feature_names: self.feature_names.clone(),
             target_names: self.target_names.clone(),
+            target_columns: self.target_columns.clone(),
+            scalings: self.scalings.clone(),
             classification: self.classification,
             bias: self.bias,
+            first_index: self.first_index,
             notes: self.notes.clone(),
         }
+    }
+
+    /// This data set, its targets read from columns of these names.
+    pub(super) fn from_columns(self, target_columns: Vec<String>) -> Self {
+        Self { target_columns, ..self }
+    }
+
+    /// This data set, its features numbered from this on in the file.
+    pub(super) fn numbered_from(self, first_index: usize) -> Self {
+        Self { first_index: Some(first_index), ..self }
+    }
+
+    pub(super) fn first_index(&self) -> Option<usize> {
+        self.first_index
+    }
+
+    /// Other features for the same samples.
+    pub(super) fn with_features(self, features: Features, feature_names: Vec<String>) -> Self {
+        Self { features, feature_names, ..self }
+    }
+
+    pub(super) fn scalings(&self) -> &[Scaling] {
+        &self.scalings
     }
 
     pub(super) fn add_note(&mut self, note: String) {
@@ -234,6 +270,11 @@ impl Dataset {
     /// Names of the columns of Y; the class labels in a classification.
     pub fn target_names(&self) -> &[String] {
         &self.target_names
+    }
+
+    /// Names of the columns that the targets were read from: of a classification one, that of the labels.
+    pub fn target_columns(&self) -> &[String] {
+        &self.target_columns
     }
 
     /// Whether Y is one-hot.

@@ -12,23 +12,29 @@
 
 mod catalogue;
 mod columns;
+mod compression;
 mod csv_reader;
 mod csv_writer;
 mod dataset;
 mod encoding;
 mod npy;
 mod options;
+mod parquet;
+mod preparation;
 mod scaling;
+mod source;
 mod split;
 mod svmlight;
 mod synthetic;
 mod text;
 
-pub use catalogue::{BUILT_IN, load};
+pub use catalogue::BUILT_IN;
 pub use csv_reader::{parse_csv, read_csv};
 pub use csv_writer::write_csv;
 pub use dataset::{Dataset, Task};
 pub use npy::{parse_npy, parse_npz};
 pub use options::CsvOptions;
+pub use preparation::Preparation;
+pub use source::{Source, load, load_like};
 pub use svmlight::parse_svmlight;
 pub use synthetic::{SpiralSettings, TeacherSettings, spiral, teacher};

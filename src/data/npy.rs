@@ -2,6 +2,7 @@
 
 use super::columns::Columns;
 use super::encoding::{Column, decode_numbers};
+use super::preparation::Preparation;
 use super::text::abbreviated;
 use super::{CsvOptions, Dataset, Task};
 use crate::error::{Error, Result};
@@ -30,13 +31,26 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
             "{name}: the columns of X in an .npz file have no names; leave out those not wanted before it is written"
         )));
     }
+    read_npz(bytes, name, options.task, None)
+}
+
+/// X as a model takes it, and Y where it is there; one row is enough.
+pub(super) fn parse_npz_like(bytes: &[u8], name: &str, like: &Preparation) -> Result<Dataset> {
+    read_npz(bytes, name, like.options().task, Some(like))
+}
+
+fn read_npz(bytes: &[u8], name: &str, task: Task, like: Option<&Preparation>) -> Result<Dataset> {
     let arrays =
         array_names(&mut Cursor::new(bytes)).map_err(|error| Error::Input(format!("{name}: {error}")))?;
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| {
         Error::Input(format!("{name}: not an .npz file ({error}); write it with numpy.savez"))
     })?;
     let mut take = |key| member(&mut archive, &arrays, bytes.len(), name, key)?.table();
-    let (x, y) = (take("X")?, take("Y")?);
+    let x = take("X")?;
+    let y = match like {
+        Some(_) if !arrays.iter().any(|key| key == "Y") => Mat::zeros(x.nrows(), 0),
+        _ => take("Y")?,
+    };
     if x.nrows() != y.nrows() {
         return Err(Error::Input(format!(
             "{name}: X has {} rows and Y has {}; they need one for each sample",
@@ -47,7 +61,7 @@ pub fn parse_npz(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     let numbered = |prefix: &str, count: usize| (1..=count).map(|index| format!("{prefix}{index}")).collect();
     let target_names = if y.ncols() == 1 { vec!["y".into()] } else { numbered("y", y.ncols()) };
     let names = (numbered("x", x.ncols()), target_names);
-    let mut dataset = dataset(x, y, names, name, options.task)?;
+    let mut dataset = dataset(x, y, names, name, task, if like.is_some() { 1 } else { 2 })?;
     let others: Vec<String> =
         arrays.iter().filter(|key| !["X", "Y"].contains(&key.as_str())).map(|key| abbreviated(key)).collect();
     if !others.is_empty() {
@@ -66,7 +80,23 @@ pub fn parse_npy(bytes: &[u8], name: &str, options: &CsvOptions) -> Result<Datas
     let take = |columns: &[usize]| Mat::from_fn(table.nrows(), columns.len(), |i, j| table[(i, columns[j])]);
     let named = |columns: &[usize]| columns.iter().map(|&column| names[column].clone()).collect();
     let chosen = (named(&features), named(&targets));
-    dataset(take(&features), take(&targets), chosen, name, options.task)
+    dataset(take(&features), take(&targets), chosen, name, options.task, 2)
+}
+
+/// The columns that a model takes, and its targets where there are more; one row is enough.
+pub(super) fn parse_npy_like(bytes: &[u8], name: &str, like: &Preparation) -> Result<Dataset> {
+    let table = array(bytes, name)?.table()?;
+    if table.ncols() != like.features().len() {
+        let names: Vec<String> = super::csv_reader::default_names(table.ncols());
+        let features = Columns::named(name, &names, like.features())?;
+        let targets = Columns::named(name, &names, like.targets())?;
+        let take =
+            |columns: &[usize]| Mat::from_fn(table.nrows(), columns.len(), |i, j| table[(i, columns[j])]);
+        let chosen = (like.features().to_vec(), like.targets().to_vec());
+        return dataset(take(&features), take(&targets), chosen, name, like.options().task, 1);
+    }
+    let targets = Mat::zeros(table.nrows(), 0);
+    dataset(table, targets, (like.features().to_vec(), Vec::new()), name, like.options().task, 1)
 }
 
 /// `names` are those of the features and of the targets.
@@ -76,8 +106,9 @@ fn dataset(
     names: (Vec<String>, Vec<String>),
     name: &str,
     task: Task,
+    fewest: usize,
 ) -> Result<Dataset> {
-    if x.nrows() < 2 {
+    if x.nrows() < fewest {
         return Err(Error::Input(format!("{name}: {} sample(s); at least two are needed", x.nrows())));
     }
     for (what, matrix) in [("X", &x), ("Y", &y)] {
@@ -91,7 +122,7 @@ fn dataset(
     }
     let (feature_names, target_names) = names;
     if y.ncols() != 1 {
-        if task == Task::Classification {
+        if task == Task::Classification && y.ncols() > 0 {
             return Err(Error::Input(format!(
                 "{name}: a classification has one target column, not {}; give one column of labels",
                 y.ncols()
@@ -103,7 +134,9 @@ fn dataset(
         .map_err(|message| Error::Input(format!("{name}: the target {message}")))?;
     match column {
         Column::Real(_) => Dataset::regression(x, y, feature_names, target_names),
-        Column::Classes { labels, names } => Dataset::classification(x, &labels, feature_names, names),
+        Column::Classes { labels, names } => {
+            Ok(Dataset::classification(x, &labels, feature_names, names)?.from_columns(target_names))
+        }
     }
 }
 

@@ -4,10 +4,13 @@ use crate::problem::Features;
 use sprs::CsMat;
 
 /// Mean 0 and population standard deviation 1 for dense columns; standard deviation 1 for sparse ones.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Scaling(Vec<Column>);
 
 /// value ↦ ((value / largest − first mean) − second mean) / deviation, or 0 for a constant column.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Column {
     largest: f64,
     means: [f64; 2],
@@ -16,6 +19,20 @@ struct Column {
 }
 
 impl Column {
+    /// value ↦ factor · value + shift, but for rounding.
+    fn line(&self) -> (f64, f64) {
+        if self.constant {
+            return (0.0, 0.0);
+        }
+        (1.0 / self.largest / self.deviation, -(self.means[0] + self.means[1]) / self.deviation)
+    }
+
+    fn is_usable(&self) -> bool {
+        let scales = [self.largest, self.deviation];
+        scales.iter().all(|scale| scale.is_finite() && *scale > 0.0)
+            && self.means.iter().all(|mean| mean.is_finite())
+    }
+
     const NONE: Self = Self { largest: 1.0, means: [0.0; 2], deviation: 1.0, constant: false };
 
     /// Works on the column divided by its largest magnitude, so that no square overflows.
@@ -56,6 +73,16 @@ impl Scaling {
             }
             Features::Sparse(features) => Self(sparse_columns(features, columns)),
         }
+    }
+
+    /// Factor and shift of each column, but for rounding.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (f64, f64)> {
+        self.0.iter().map(Column::line)
+    }
+
+    /// Whether it is one of so many columns, with numbers that can be divided by; it may come from a file.
+    pub(super) fn fits(&self, columns: usize) -> bool {
+        self.0.len() == columns && self.0.iter().all(Column::is_usable)
     }
 
     /// Scales the first columns, as many as were learnt from.

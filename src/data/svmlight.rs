@@ -1,6 +1,7 @@
 //! svmlight / LIBSVM files: `label index:value index:value # comment`, read into a sparse matrix.
 
 use super::encoding::{Cell, Column, decode};
+use super::preparation::{Preparation, widened};
 use super::text::{decoded, line_number};
 use super::{CsvOptions, Dataset};
 use crate::error::{Error, Result};
@@ -15,6 +16,16 @@ const LARGEST_INDEX: usize = 10_000_000;
 /// Indices of a row rise; they count from 1, or from 0 if an index 0 occurs anywhere. A field `qid:…` is ignored.
 /// The label is decoded like one target column of a CSV file; `name` begins the message of an error.
 pub fn parse_svmlight(text: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
+    read(text, name, options, None)
+}
+
+/// With the features that a model takes; one row is enough.
+pub(super) fn parse_svmlight_like(text: &[u8], name: &str, like: &Preparation) -> Result<Dataset> {
+    let options = CsvOptions { task: like.options().task, ..CsvOptions::default() };
+    Ok(widened(read(text, name, &options, Some(like))?, like.features().len()))
+}
+
+fn read(text: &[u8], name: &str, options: &CsvOptions, like: Option<&Preparation>) -> Result<Dataset> {
     if !options.targets.is_empty() {
         return Err(Error::Input(format!(
             "{name}: an svmlight file has no named columns and its label is the target; name no target"
@@ -33,7 +44,7 @@ pub fn parse_svmlight(text: &[u8], name: &str, options: &CsvOptions) -> Result<D
         read.map_err(|message| located(text, name, start as u64, &message))?;
         start += line.len();
     }
-    rows.finish(text, name, options)
+    rows.finish(text, name, options, like)
 }
 
 fn located(text: &[u8], name: &str, start: u64, message: &str) -> Error {
@@ -101,16 +112,22 @@ impl Rows {
         Ok(())
     }
 
-    fn finish(mut self, text: &[u8], name: &str, options: &CsvOptions) -> Result<Dataset> {
+    fn finish(
+        mut self,
+        text: &[u8],
+        name: &str,
+        options: &CsvOptions,
+        like: Option<&Preparation>,
+    ) -> Result<Dataset> {
         let samples = self.labels.len();
         if samples == 0 {
             return Err(Error::Input(format!("{name}: the file is empty; it needs a line for each sample")));
         }
-        if samples == 1 {
+        if samples == 1 && like.is_none() {
             return Err(Error::Input(format!("{name}: one sample only; at least two are needed")));
         }
         let (low, high) = self.range.unwrap_or((1, 1));
-        let base = low.min(1);
+        let base = like.and_then(Preparation::first_index).unwrap_or(1).min(low).min(1);
         self.indices.iter_mut().for_each(|index| *index -= base);
         let columns = high + 1 - base;
         let features = CsMat::try_new((samples, columns), self.indptr, self.indices, self.values)
@@ -120,7 +137,7 @@ impl Rows {
             Some(start) => located(text, name, start, &format!("the label {message}")),
             None => Error::Input(format!("{name}: the label {message}")),
         })?;
-        match column {
+        let dataset = match column {
             Column::Real(values) => {
                 let targets = Mat::from_fn(samples, 1, |row, _| values[row]);
                 Dataset::regression(features, targets, names, vec!["y".into()])
@@ -128,7 +145,8 @@ impl Rows {
             Column::Classes { labels, names: classes } => {
                 Dataset::classification(features, &labels, names, classes)
             }
-        }
+        };
+        Ok(dataset?.from_columns(vec!["label".into()]).numbered_from(base))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::summary::{figures, plain};
 use relucert::certificate::Grade;
 use relucert::compare::{Comparison, Outcome, Row, Score};
+use relucert::{Error, Result};
 
 /// A heading, a line for each method, and a line for each note.
 pub(crate) fn comparison(comparison: &Comparison, understood: &str) -> String {
@@ -68,6 +69,57 @@ pub(crate) fn comparison(comparison: &Comparison, understood: &str) -> String {
     }
     text += &legend(comparison, published);
     text
+}
+
+/// The rows with names that programs read: numbers as they are stored, nothing where there is none.
+pub(crate) fn csv(comparison: &Comparison) -> Result<String> {
+    let failed = |error: csv::Error| Error::Input(format!("the rows cannot be written as CSV: {error}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let score = comparison.score.as_str();
+    writer
+        .write_record([
+            "method",
+            "lower_bound",
+            "grade",
+            "failure_probability",
+            "estimate",
+            "upper_bound",
+            "network_width",
+            &format!("train_{score}"),
+            &format!("test_{score}"),
+            "published_protocol_accuracy",
+            "seconds",
+            "status",
+            "note",
+        ])
+        .map_err(failed)?;
+    let number = |value: Option<f64>| value.map_or(String::new(), |value| value.to_string());
+    for row in &comparison.rows {
+        let grade = row.bound.as_ref().map_or("", |bound| match bound.grade {
+            Grade::Verified => "verified",
+            Grade::Probabilistic => "probabilistic",
+            Grade::None => "none",
+        });
+        writer
+            .write_record([
+                row.method.as_str(),
+                &number(row.bound.as_ref().map(|bound| bound.lower_bound.value())),
+                grade,
+                &number(row.bound.as_ref().map(|bound| bound.failure_probability)),
+                &number(row.estimate.as_ref().map(|estimate| estimate.value)),
+                &number(row.objective.map(f64::from)),
+                &row.width.map_or(String::new(), |width| width.to_string()),
+                &number(row.train_score),
+                &number(row.test_score),
+                &number(row.published_protocol_accuracy),
+                &row.seconds.to_string(),
+                row.status.as_str(),
+                row.note.as_deref().unwrap_or_default(),
+            ])
+            .map_err(failed)?;
+    }
+    let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The first column to the left, the last too, the others to the right.

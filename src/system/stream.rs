@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Cuts,
     /// The division of the samples into blocks.
     Blocks,
+    /// The folds of cross-validation.
+    Folds,
     /// Starts of a probabilistic proof.
     Proof,
     /// An attempt at a proof, of several.
@@ -38,6 +40,7 @@ impl Purpose {
             Self::Solver => b"solver..",
             Self::Cuts => b"cuts....",
             Self::Blocks => b"blocks..",
+            Self::Folds => b"folds...",
             Self::Proof => b"proof...",
             Self::Attempt => b"attempt.",
             Self::BlockProof => b"of block",

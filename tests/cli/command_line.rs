@@ -183,7 +183,7 @@ fn synthetic_data_is_the_same_in_a_file_and_on_standard_output() {
 }
 
 /// The layout that `--json` promises.
-const KEYS: [&str; 30] = [
+const KEYS: [&str; 31] = [
     "schema",
     "samples",
     "features",
@@ -214,6 +214,7 @@ const KEYS: [&str; 30] = [
     "overrun",
     "seconds",
     "peak_memory_bytes",
+    "provenance",
 ];
 
 #[test]
@@ -221,12 +222,23 @@ fn the_report_on_standard_output_is_the_saved_one() {
     let folder = folder();
     fs::write(folder.path().join("d.csv"), "a,b,y\n1,2,0.5\n-1,1,1.5\n2,-2,-0.5\n0,1,2.5\n")
         .expect("writable");
-    let arguments =
-        ["certify", "d.csv", "--gamma", "0.5", "--bias", "--json", "--save", "out", "--threads", "1"];
+    let arguments = [
+        "certify",
+        "d.csv",
+        "--gamma",
+        "0.5",
+        "--bias",
+        "--json",
+        "--save",
+        "out",
+        "--threads",
+        "1",
+        "--quiet",
+    ];
     let output = relucert(folder.path(), &arguments);
     let code = output.status.code();
     assert!(code == Some(0) || code == Some(3), "{code:?} {}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty(), "no progress where standard error is no terminal");
+    assert!(output.stderr.is_empty(), "no progress where none is wanted");
     assert_eq!(fs::read(folder.path().join("out/report.json")).expect("saved"), output.stdout);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let mut keys: Vec<&String> = report.as_object().expect("an object").keys().collect();
@@ -474,7 +486,8 @@ fn odd_but_legal_files_get_a_sound_answer() {
 fn a_missing_header_is_noted_in_one_line() {
     let folder = folder();
     fs::write(folder.path().join("d.csv"), "1,2,0.5\n3,4,1.5\n-1,2,0.25\n").expect("writable");
-    let output = relucert(folder.path(), &["certify", "d.csv", "--gamma", "1", "--time-limit", "5s"]);
+    let output =
+        relucert(folder.path(), &["certify", "d.csv", "--gamma", "1", "--time-limit", "5s", "--quiet"]);
     let note = String::from_utf8_lossy(&output.stderr);
     assert!(matches!(output.status.code(), Some(0 | 3)), "{note}");
     assert!(note.lines().count() == 1 && note.contains("first line holds data"), "{note}");
@@ -485,13 +498,13 @@ fn the_reference_solver_writes_what_certify_writes_and_its_files_prove_its_bound
     let folder = folder();
     let data = "a,b,y\n0.3,1,0.8\n-1.2,1,0.1\n0.9,1,1.4\n-0.4,1,0.5\n1.7,1,2.1\n-0.8,1,0.9\n";
     fs::write(folder.path().join("data.csv"), data).expect("writable");
-    let arguments = ["data.csv", "--gamma", "0.1", "--task", "regression", "--json", "--save"];
+    let arguments = ["data.csv", "--gamma", "0.1", "--task", "regression", "--quiet", "--json", "--save"];
     let [low, reference]: [serde_json::Value; 2] = ["certify", "reference"].map(|command| {
         let method: &[&str] = if command == "certify" { &["--method", "relaxation"] } else { &[] };
         let output = relucert(folder.path(), &[&[command][..], method, &arguments, &[command]].concat());
         let error = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(0), "{command}: {error}");
-        assert!(error.is_empty(), "{command} logs where there is no terminal: {error}");
+        assert!(error.is_empty(), "{command} logs although it should be quiet: {error}");
         let verified = relucert(folder.path(), &["verify", command]);
         assert_eq!(verified.status.code(), Some(0), "{command}");
         serde_json::from_slice(&output.stdout).expect("JSON")

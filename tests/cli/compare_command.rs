@@ -75,7 +75,7 @@ fn json_and_files_say_the_same() {
     for word in ["train", "nngp", "Methods compared"] {
         assert!(words.contains(&word), "{word}: {words:?}");
     }
-    assert_eq!(fs::read_dir(folder.path().join("out")).expect("readable").count(), 2);
+    assert_eq!(fs::read_dir(folder.path().join("out")).expect("readable").count(), 3);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn relucert(folder: &Path, arguments: &[&str]) -> Output {
 fn certify(table: &str, extra: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("d.csv"), table).unwrap();
-    let arguments = ["certify", "d.csv", "--gamma", "1e6", "--time-limit", "10s"];
+    let arguments = ["certify", "d.csv", "--gamma", "1e6", "--time-limit", "10s", "--quiet"];
     let output = relucert(folder.path(), &[&arguments[..], extra].concat());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))

@@ -97,6 +97,6 @@ fn a_run_without_a_level_leaves_pictures_too() {
         let (spectrum, _) = words(&folder.path().join("out/spectrum.svg"));
         assert_labelled(&spectrum, &[data, "lowest eigenvalues"]);
         let left: Vec<_> = fs::read_dir(folder.path().join("out")).expect("readable").collect();
-        assert_eq!(left.len(), 6, "no temporary file is left: {left:?}");
+        assert_eq!(left.len(), 8, "no temporary file is left: {left:?}");
     }
 }

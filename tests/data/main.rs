@@ -3,3 +3,4 @@
 mod arrays;
 mod files;
 mod reading;
+mod sources;

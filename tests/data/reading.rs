@@ -219,7 +219,7 @@ fn refusals_name_the_line_and_the_column() {
         ("a,b\n", &[], Task::Auto, &["no rows"]),
         ("a,b\n1,2\n", &[], Task::Auto, &["one sample"]),
         ("1,2\n3,4\n5\n", &[], Task::Auto, &["data.csv:3:", "first row has 2"]),
-        ("a b\n1 2\n3 4\n", &[], Task::Auto, &["data.csv:1:", "separated"]),
+        ("ab\n1\n3\n", &[], Task::Auto, &["data.csv:1:", "separated"]),
         ("# note\na,b\n1,2\n# note\nx,4\n", &[], Task::Auto, &["data.csv:5:", "'x'"]),
         ("a,b\n1,2\n\0,4\n", &[], Task::Auto, &["data.csv:3:", "binary"]),
         ("a,b\n1,2\n3,4\n", &["c"], Task::Auto, &["'c'", "a, b"]),

@@ -14,6 +14,7 @@ mod executor;
 mod limits;
 mod memory;
 mod odd_input;
+mod path;
 #[cfg(feature = "cli")]
 mod road;
 #[cfg(feature = "serde")]

@@ -55,7 +55,7 @@ pub(super) fn flats(rows: MatRef<'_, f64>, limit: usize) -> Result<Vec<Flat>> {
     if most > limit as f64 {
         return Err(Error::Input(format!(
             "{hyperplanes} hyperplanes in {r} dimensions may have {most:.2e} cells of all dimensions, more than the limit of \
-             {limit}; take fewer samples or features, or raise max_cells"
+             {limit}; take fewer samples or features, or raise max_cells (--max-cells)"
         )));
     }
     builder.flat(whole);

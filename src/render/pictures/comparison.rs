@@ -1,14 +1,16 @@
 //! Every method of a comparison: its figures of the objective, and its score.
 
-use super::{Area, BLUE, Drawn, FONT, GREEN, RED, file_name, picture, span, titled};
+use super::{Area, BLUE, Drawn, FONT, GREEN, Mark, RED, file_name, legend, picture, span, titled};
 use crate::render::summary;
 use plotters::prelude::*;
 use relucert::Result;
 use relucert::compare::{Comparison, Score};
 
 /// Height of a method's line, and of what is around them, in pixels.
-const LINE: u32 = 30;
-const FRAME: u32 = 190;
+const LINE: u32 = 36;
+const FRAME: u32 = 210;
+/// How far marks of one line are moved up or down, so that equal values do not hide each other, in pixels.
+const APART: i32 = 9;
 /// Objectives beyond this many times the best are off the picture.
 const FAR: f64 = 2.0;
 
@@ -28,9 +30,16 @@ fn methods(area: &Area<'_>, data: &str, comparison: &Comparison) -> Drawn {
         comparison.outputs,
         summary::plain(comparison.gamma)
     );
-    let reading =
-        "triangle: proved lower bound; circle: objective of a ReLU network; cross: estimate, not proved";
-    let area = titled(area, "Methods compared", &[&heading, reading])?;
+    let area = titled(area, "Methods compared", &[&heading])?;
+    // Above both parts, whose lines must stay level.
+    let entries = [
+        ("objective of a ReLU network", BLUE, Mark::Circle),
+        ("estimate, not proved", RED, Mark::Cross),
+        ("proved lower bound", GREEN, Mark::Triangle),
+        ("to the right: training data", BLUE, Mark::Ring),
+        ("test data", BLUE, Mark::Circle),
+    ];
+    let area = legend(&area, &entries)?;
     let (left, right) = area.split_horizontally(640);
     objectives(&left, comparison)?;
     scores(&right, comparison)
@@ -78,20 +87,19 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     for (index, row) in comparison.rows.iter().enumerate() {
         let y = place(comparison, index);
         if let Some(bound) = &row.bound {
-            chart.draw_series([TriangleMarker::new(
-                (bound.lower_bound.value(), y.clone()),
-                7,
-                GREEN.filled(),
-            )])?;
+            let at = EmptyElement::at((bound.lower_bound.value(), y.clone()));
+            chart.draw_series([at + TriangleMarker::new((0, APART), 6, GREEN.filled())])?;
         }
         if let Some(estimate) = row.estimate.as_ref().filter(|estimate| estimate.value.is_finite()) {
-            chart.draw_series([Cross::new((estimate.value, y.clone()), 5, RED.stroke_width(2))])?;
+            let at = EmptyElement::at((estimate.value, y.clone()));
+            chart.draw_series([at + Cross::new((0, 0), 4, RED.stroke_width(2))])?;
         }
         if let Some(objective) = row.objective.filter(|objective| *objective > edge) {
             let text = format!("{objective} \u{2192}");
             chart.draw_series([Text::new(text, (edge - 0.2 * width, y.clone()), (FONT, 13))])?;
         } else if let Some(objective) = row.objective {
-            chart.draw_series([Circle::new((objective.value(), y.clone()), 5, BLUE.filled())])?;
+            let at = EmptyElement::at((objective.value(), y.clone()));
+            chart.draw_series([at + Circle::new((0, -APART), 5, BLUE.filled())])?;
         }
     }
     Ok(())
@@ -99,8 +107,8 @@ fn objectives(area: &Area<'_>, comparison: &Comparison) -> Drawn {
 
 fn scores(area: &Area<'_>, comparison: &Comparison) -> Drawn {
     let what = match comparison.score {
-        Score::Accuracy => "accuracy: filled on the test data, open on the training data",
-        Score::RelativeSquaredError => "relative squared error: filled test, open training",
+        Score::Accuracy => "accuracy",
+        Score::RelativeSquaredError => "relative squared error",
     };
     let values = comparison.rows.iter().flat_map(|row| [row.train_score, row.test_score]).flatten();
     let range = span(values);
@@ -116,15 +124,18 @@ fn scores(area: &Area<'_>, comparison: &Comparison) -> Drawn {
         .label_style((FONT, 14))
         .x_desc(what)
         .x_labels(5)
+        .y_labels(comparison.rows.len())
         .y_label_formatter(&|_| String::new())
         .draw()?;
     for (index, row) in comparison.rows.iter().enumerate() {
         let y = place(comparison, index);
         if let Some(train) = row.train_score {
-            chart.draw_series([Circle::new((train, y.clone()), 6, BLUE.stroke_width(2))])?;
+            let at = EmptyElement::at((train, y.clone()));
+            chart.draw_series([at + Circle::new((0, -APART / 2), 5, BLUE.stroke_width(2))])?;
         }
         if let Some(test) = row.test_score {
-            chart.draw_series([Circle::new((test, y.clone()), 4, BLUE.filled())])?;
+            let at = EmptyElement::at((test, y.clone()));
+            chart.draw_series([at + Circle::new((0, APART / 2), 4, BLUE.filled())])?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! The pictures of a saved run, as SVG: how it went, and the lowest eigenvalues of the slack it ended with.
 
 pub(crate) mod comparison;
+pub(crate) mod path;
 mod progress;
 mod spectrum;
 
@@ -79,6 +80,49 @@ fn titled<'a>(
         area.draw(&Text::new((*line).to_owned(), (20, 40 + 20 * row as i32), (FONT, 16)))?;
     }
     Ok(area.split_vertically(44 + 20 * lines.len() as i32).1)
+}
+
+/// What a name in a legend stands beside.
+#[derive(Clone, Copy)]
+enum Mark {
+    Line,
+    Dashes,
+    Triangle,
+    Circle,
+    Ring,
+    Cross,
+}
+
+/// Lines that tell what colours and marks mean, above what they are used in. What is left of the area.
+fn legend<'a>(
+    area: &Area<'a>,
+    entries: &[(&str, RGBColor, Mark)],
+) -> std::result::Result<Area<'a>, Box<dyn std::error::Error>> {
+    let right = area.dim_in_pixel().0 as i32;
+    let left = if right > 600 { 100 } else { 20 };
+    let (mut x, mut y) = (left, 14);
+    for (name, colour, mark) in entries {
+        // A letter of this size is seldom wider.
+        let width = 40 + 7 * name.chars().count() as i32;
+        if x > left && x + width > right {
+            (x, y) = (left, y + 20);
+        }
+        match mark {
+            Mark::Line => area.draw(&PathElement::new([(x, y), (x + 20, y)], colour.stroke_width(3)))?,
+            Mark::Dashes => {
+                for from in [x, x + 8, x + 16] {
+                    area.draw(&PathElement::new([(from, y), (from + 4, y)], colour.stroke_width(3)))?;
+                }
+            }
+            Mark::Triangle => area.draw(&TriangleMarker::new((x + 10, y), 6, colour.filled()))?,
+            Mark::Circle => area.draw(&Circle::new((x + 10, y), 5, colour.filled()))?,
+            Mark::Ring => area.draw(&Circle::new((x + 10, y), 5, colour.stroke_width(2)))?,
+            Mark::Cross => area.draw(&Cross::new((x + 10, y), 5, colour.stroke_width(2)))?,
+        }
+        area.draw(&Text::new((*name).to_owned(), (x + 26, y - 8), (FONT, 14)))?;
+        x += width;
+    }
+    Ok(area.split_vertically(y + 12).1)
 }
 
 /// The range of finite values with a little room at both ends; around a single value, that value's own size.

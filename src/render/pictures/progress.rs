@@ -1,6 +1,6 @@
 //! Value, bound and infeasibility against time.
 
-use super::{Area, BLUE, Drawn, FONT, GREEN, RED, decades, span, titled};
+use super::{Area, BLUE, Drawn, FONT, GREEN, Mark, RED, decades, legend, span, titled};
 use crate::render::summary;
 use plotters::prelude::*;
 use relucert::Report;
@@ -39,7 +39,22 @@ fn objectives(area: &Area<'_>, report: &Report, history: &[Moment], end: f64) ->
     let (upper, lower) = (report.upper_bound.value(), report.lower_bound.value());
     let shown = history.iter().flat_map(|moment| [moment.value, moment.bound]);
     let range = span(shown.chain([upper, lower]));
-    let mut chart = ChartBuilder::on(area)
+    let [value, bound] = if report.relaxation_value.is_none() && report.branch.is_some() {
+        ["objective of the network at the time", "lower bound, proved at the time"]
+    } else {
+        [
+            "value of the relaxation at the solver's point (may be infeasible)",
+            "lower bound, estimated while running",
+        ]
+    };
+    let entries = [
+        (value, BLUE, Mark::Line),
+        (bound, GREEN, Mark::Line),
+        ("objective of the returned network (upper bound)", RED, Mark::Dashes),
+        ("lower bound at the end, as reported", BLACK, Mark::Triangle),
+    ];
+    let area = legend(area, if history.is_empty() { &entries[2..] } else { &entries[..] })?;
+    let mut chart = ChartBuilder::on(&area)
         .margin(10)
         .x_label_area_size(36)
         .y_label_area_size(90)
@@ -55,42 +70,12 @@ fn objectives(area: &Area<'_>, report: &Report, history: &[Moment], end: f64) ->
         let points = history.iter().map(move |moment| (moment.seconds, pick(moment)));
         points.filter(|point| point.1.is_finite()).collect::<Vec<_>>()
     };
-    let [value, bound] = if report.relaxation_value.is_none() && report.branch.is_some() {
-        ["objective of the network at the time", "lower bound, proved at the time"]
-    } else {
-        [
-            "value of the relaxation at the solver's point (may be infeasible)",
-            "lower bound, estimated while running",
-        ]
-    };
-    for (points, colour, name) in
-        [(line(|moment| moment.value), BLUE, value), (line(|moment| moment.bound), GREEN, bound)]
-    {
-        if points.is_empty() {
-            continue;
-        }
+    for (points, colour) in [(line(|moment| moment.value), BLUE), (line(|moment| moment.bound), GREEN)] {
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, colour.filled())))?;
-        chart
-            .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+        chart.draw_series(LineSeries::new(points, colour.stroke_width(2)))?;
     }
-    chart
-        .draw_series(DashedLineSeries::new([(0.0, upper), (end, upper)], 8, 5, RED.stroke_width(2)))?
-        .label("objective of the returned network (upper bound)")
-        .legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], RED.stroke_width(2)));
-    chart
-        .draw_series([TriangleMarker::new((end, lower), 7, BLACK.filled())])?
-        .label("lower bound at the end, as reported")
-        .legend(|(x, y)| TriangleMarker::new((x + 9, y), 6, BLACK.filled()));
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerRight)
-        .margin(12)
-        .background_style(WHITE.mix(0.85))
-        .border_style(BLACK.mix(0.3))
-        .label_font((FONT, 14))
-        .draw()?;
+    chart.draw_series(DashedLineSeries::new([(0.0, upper), (end, upper)], 8, 5, RED.stroke_width(2)))?;
+    chart.draw_series([TriangleMarker::new((end, lower), 7, BLACK.filled())])?;
     Ok(())
 }
 
@@ -123,7 +108,7 @@ fn infeasibilities(area: &Area<'_>, history: &[Moment], end: f64) -> Drawn {
 }
 
 /// Four digits, in the notation that suits the size.
-fn label(value: f64) -> String {
+pub(super) fn label(value: f64) -> String {
     if value == 0.0 || (1e-2..1e5).contains(&value.abs()) {
         let digits = (3 - value.abs().max(1.0).log10().floor() as i32).clamp(0, 4);
         format!("{value:.*}", digits as usize)
