@@ -34,7 +34,13 @@ impl Limits {
         };
         // A fifth of the memory is left for everything else.
         let bytes = 0.8 * memory::available() as f64;
-        Self { dense: settings.dense_limit(), sparse: settings.sparse, positive: settings.positive, seconds, bytes }
+        Self {
+            dense: settings.dense_limit(),
+            sparse: settings.sparse,
+            positive: settings.positive,
+            seconds,
+            bytes,
+        }
     }
 }
 

@@ -177,8 +177,7 @@ fn column_products(p: &[f64], q: &[f64], sum: &mut [f64]) {
         return;
     }
     for (p, q) in p.chunks_exact(width).zip(q.chunks_exact(width)) {
-        for ((p, q), sum) in
-            p.chunks_exact(LANES).zip(q.chunks_exact(LANES)).zip(sum.chunks_exact_mut(LANES))
+        for ((p, q), sum) in p.chunks_exact(LANES).zip(q.chunks_exact(LANES)).zip(sum.chunks_exact_mut(LANES))
         {
             for lane in 0..LANES {
                 sum[lane] += p[lane] * q[lane];

@@ -60,7 +60,8 @@ impl Reduced {
         let mean = |m: &Mat<f64>, i: usize, j: usize| 0.5 * (m[(i, j)] + m[(j, i)]);
         let mean_size = |m: &Mat<f64>, i: usize, j: usize| 0.5 * (m[(i, j)].abs() + m[(j, i)].abs());
         // Of each entry of the two means that are computed once more, above the diagonal: the same operations.
-        let matrix = Mat::from_fn(k, k, |i, j| mean(head, i.max(j), i.min(j)) - mean(&taken, i.max(j), i.min(j)));
+        let matrix =
+            Mat::from_fn(k, k, |i, j| mean(head, i.max(j), i.min(j)) - mean(&taken, i.max(j), i.min(j)));
         let error = Mat::from_fn(k, k, |i, j| {
             let joined = gamma(6) * (mean_size(head, i, j) + mean_size(&taken, i, j));
             ROOM * (mean(head_error, i, j) + ROOM * mean(&taken_error, i, j) + joined)
@@ -87,9 +88,8 @@ impl Reduced {
         if proves_semidefinite(scaled.clone(), &row_error) {
             return Verdict::Proved;
         }
-        let raised = Mat::from_fn(k, k, |i, j| {
-            scaled[(i, j)] + if i == j { row_error[i] + DOUBT } else { 0.0 }
-        });
+        let raised =
+            Mat::from_fn(k, k, |i, j| scaled[(i, j)] + if i == j { row_error[i] + DOUBT } else { 0.0 });
         let possible = proves_semidefinite(raised, &vec![0.0; k]);
         if possible || !row_error.iter().all(|error| error.is_finite()) {
             Verdict::Unknown

@@ -49,8 +49,7 @@ pub(super) fn positive_vector(assembly: &Assembly, most: usize) -> Vector {
 }
 
 fn is_promising(solver: &Conjugate<'_>, diagonal: &[f64]) -> bool {
-    solver.x.iter().all(|z| *z > 0.0)
-        && solver.residual.iter().zip(diagonal).all(|(r, a)| *r <= SHORT * a)
+    solver.x.iter().all(|z| *z > 0.0) && solver.residual.iter().zip(diagonal).all(|(r, a)| *r <= SHORT * a)
 }
 
 /// δ_i ≤ (Az)_i/z_i for the exact A, rounded downwards; none if one of them is not positive.
