@@ -102,7 +102,7 @@ pub(crate) fn run(
         Method::Branch => Plan::without_relaxation(problem, settings)?,
         _ => {
             let plan = Plan::new(problem, settings, control.remaining())?;
-            check_size(problem, plan.blocks)?;
+            check_size(problem, settings, plan.blocks)?;
             plan
         }
     };

@@ -94,12 +94,6 @@ impl<'a> Conjugate<'a> {
         self.square = sum_chunks(parts, width);
     }
 
-    /// The largest √(rᵀD⁻¹r) of a column, as a part of that of B.
-    pub(crate) fn error(&self) -> f64 {
-        let part = |(now, first): (&f64, &f64)| if *first > 0.0 { (now / first).sqrt() } else { 0.0 };
-        self.square.iter().zip(&self.first).map(part).fold(0.0, f64::max)
-    }
-
     /// The direction of a column.
     pub(crate) fn direction(&self, column: usize) -> Vec<f64> {
         self.direction.iter().skip(column).step_by(self.width).copied().collect()

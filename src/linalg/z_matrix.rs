@@ -24,11 +24,6 @@ pub(crate) struct ZMatrix {
 }
 
 impl ZMatrix {
-    /// Rows and columns.
-    pub(crate) fn order(&self) -> usize {
-        self.start.len() - 1
-    }
-
     /// The entries of row i off the diagonal, as (column, minus the value).
     pub(crate) fn row(&self, i: usize) -> impl Iterator<Item = (usize, f64)> + '_ {
         let range = self.start[i]..self.start[i + 1];

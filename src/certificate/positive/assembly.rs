@@ -2,7 +2,7 @@
 //! on what rounding has done to B and H.
 
 use super::super::cholesky::gamma;
-use super::super::prove::{head_magnitude, proved_basis, scales};
+use super::super::prove::{head_magnitude, proved_basis, scales as scales_of};
 use crate::dual::{DualPoint, accurate_product, power_of_two};
 use crate::error::{Error, Result};
 use crate::linalg::z_matrix::{ROWS, ZMatrix, width};
@@ -31,9 +31,8 @@ pub(crate) struct Assembly {
     pub(crate) head: Mat<f64>,
     /// |computed H − H| at most.
     pub(super) head_error: Mat<f64>,
-    /// The powers of two of the samples (n) and of the head (d + c).
+    /// The powers of two of the samples, n.
     pub(crate) scale: Vec<f64>,
-    pub(crate) head_scale: Vec<f64>,
     /// G = XV, not scaled.
     pub(crate) g: Mat<f64>,
 }
@@ -54,6 +53,17 @@ impl Assembly {
         dual: &DualPoint,
         head: Option<MatRef<'_, f64>>,
     ) -> Result<Self> {
+        Self::with_scales(problem, dual, head, None)
+    }
+
+    /// With given powers of two for the samples (n) and for all of the head, whatever the diagonal is then: nothing is to be
+    /// proved of it.
+    pub(crate) fn with_scales(
+        problem: &TrainingProblem,
+        dual: &DualPoint,
+        head: Option<MatRef<'_, f64>>,
+        scales: Option<(&[f64], f64)>,
+    ) -> Result<Self> {
         let (n, d, c) = (problem.samples(), problem.inputs(), problem.outputs());
         if !dual.cuts.is_empty() || n >= u32::MAX as usize {
             return Err(Error::Refused("cuts are left to a factorisation".into()));
@@ -63,9 +73,12 @@ impl Assembly {
         let size = head_magnitude(problem.features(), g.as_ref(), basis.v.as_ref());
         // −y_i/2, exact; the scale too.
         let plain: Vec<f64> = dual.y.iter().map(|y| -0.5 * y).collect();
-        let scale = scales(plain.iter().copied())?;
+        let scale = match scales {
+            Some((samples, _)) => samples.to_vec(),
+            None => scales_of(plain.iter().copied())?,
+        };
         let diagonal: Vec<f64> = plain.iter().zip(&scale).map(|(value, s)| value * s * s).collect();
-        if !diagonal.iter().all(|value| is_about_one(*value)) {
+        if scales.is_none() && !diagonal.iter().all(|value| is_about_one(*value)) {
             return Err(Error::Refused("the multipliers y are too far apart for a positive vector".into()));
         }
         let (start, links) = links(dual);
@@ -85,14 +98,17 @@ impl Assembly {
         let (mut head, mut head_error) = parts.assemble(&kernel, &kernel_size, &terms);
         drop((kernel, kernel_size));
         let k = d + c;
-        let head_scale: Vec<f64> = scales((0..k).map(|j| head[(j, j)]))?;
+        let head_scale = match scales {
+            Some((_, unit)) => vec![unit; k],
+            None => scales_of((0..k).map(|j| head[(j, j)]))?,
+        };
         for j in 0..k {
             for i in 0..k {
                 head[(i, j)] = head[(i, j)] * head_scale[i] * head_scale[j];
                 head_error[(i, j)] = head_error[(i, j)] * head_scale[i] * head_scale[j] + TINY_HEAD;
             }
         }
-        if !(0..k).all(|j| is_about_one(head[(j, j)])) {
+        if scales.is_none() && !(0..k).all(|j| is_about_one(head[(j, j)])) {
             return Err(Error::Refused("the head of the slack is out of range for a positive vector".into()));
         }
         let columns = width(k);
@@ -111,7 +127,7 @@ impl Assembly {
                 }
             },
         );
-        Ok(Self { matrix, diagonal, joined, side, side_error, head, head_error, scale, head_scale, g })
+        Ok(Self { matrix, diagonal, joined, side, side_error, head, head_error, scale, g })
     }
 
     /// n.
@@ -282,7 +298,7 @@ pub(super) fn additions(samples: usize) -> usize {
 /// PᵀQ over the rows of both, in pieces of [`ROWS`] rows that are added up one after another.
 ///
 /// P and Q have so many rows, stored one after another in the widths given; the first `p` and `q` columns count.
-pub(super) fn sum_of_products(
+pub(crate) fn sum_of_products(
     rows: usize,
     (left, left_width, p): (&[f64], usize, usize),
     (right, right_width, q): (&[f64], usize, usize),

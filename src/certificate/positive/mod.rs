@@ -7,8 +7,9 @@ mod assembly;
 mod reduced;
 mod vector;
 
-pub(crate) use assembly::Assembly;
+pub(crate) use assembly::{Assembly, sum_of_products};
 
+use super::elimination::DENSE_RATE;
 use super::prove::not_proved;
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
@@ -74,6 +75,11 @@ pub(super) fn seconds(samples: usize, pairs: usize, order: usize) -> f64 {
     let product = (2.0 * pairs + 8.0 * n) * width;
     let ends = n * (order * order) as f64;
     (STEPS * n.powf(0.28) * product + 4.0 * ends) / RATE
+}
+
+/// Whether one evaluation this way takes less time than one dense factorisation.
+pub(crate) fn is_cheaper(samples: usize, pairs: usize, order: usize) -> bool {
+    pairs > 0 && seconds(samples, pairs, order) <= (samples as f64).powi(3) / (3.0 * DENSE_RATE)
 }
 
 /// Products for n = 1, and how many multiplications of theirs a second (conventional).
