@@ -8,7 +8,7 @@ use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
 /// Steps of the accelerated projected gradients (conventional), and the change that ends them.
-const TURNS: usize = 150;
+const TURNS: usize = 400;
 const STILL: f64 = 1e-9;
 /// Samples that one thread handles at a time.
 const ROWS: usize = 512;

@@ -27,19 +27,25 @@ const EVEN_STEP: f64 = 3.0;
 /// A search ends where the gains of the last [`RECENT`] steps, [`AHEAD`] times over, would not bring its bound where it counts.
 const RECENT: usize = 4;
 const AHEAD: f64 = 5.0;
+/// What a direction of negative curvature counts for, in terms of the least eigenvalue that is foreseen, and the least part of
+/// the diagonal that it is taken to be negative by.
+const CUT: f64 = 3.0;
+const LEAST_CUT: f64 = 1e-6;
 /// Size that shifts are measured by, as a part of the diagonal.
 const MEASURE: f64 = 3e-2;
 /// Models kept.
 const KEPT: usize = 5;
 /// Steps without a better shift after which the search ends.
-const PATIENCE: usize = 5;
+const PATIENCE: usize = 8;
 /// A step that wins this part of what was foreseen is taken; one that wins that much may be longer next.
 const TAKEN: f64 = 0.1;
 const GOOD: f64 = 0.6;
 /// Steps of a search, at most.
 const STEPS: usize = 30;
-/// What is foreseen, as a part of what is missing, below which the search ends.
-const LITTLE: f64 = 1e-2;
+/// What is foreseen counts as little below this part of what is missing.
+const LITTLE: f64 = 1e-3;
+/// Steps in a row of which so little is foreseen that end the search.
+const SHORT: usize = 3;
 
 /// The best shift found, from which points with any room for rounding follow.
 pub(super) struct Found {
@@ -79,7 +85,7 @@ pub(super) fn search(
     };
     let (mut weight, mut centre) = (measure(&eta), eta.clone());
     let mut models = vec![Model::new(eta, outcome)];
-    let (mut length, mut idle) = (None::<f64>, 0);
+    let (mut length, mut idle, mut short) = (None::<f64>, 0, 0);
     let mut bounds = Vec::with_capacity(STEPS);
     for _ in 0..STEPS {
         if least >= -good || idle > PATIENCE || control.should_stop() || enough(least) {
@@ -100,14 +106,20 @@ pub(super) fn search(
         length = Some(t);
         let Some(trial) = foresee(&models, &centre, &weight, t) else { break };
         let expected = trial.value - least;
-        if !(expected > LITTLE * least.abs().min(1.0) * 0.1 && expected > good) {
-            break;
+        if !(expected > LITTLE * least.abs().min(1.0) && expected > good) {
+            // Little is to be won, or the step is too long for the model to be solved well.
+            if short == SHORT {
+                break;
+            }
+            (length, short) = (Some(0.3 * t), short + 1);
+            continue;
         }
+        short = 0;
         let eta: Vec<f64> = centre.iter().zip(&trial.step).map(|(e, x)| e + x).collect();
         match shifts.evaluate(&eta, tolerance(least)) {
             Evaluated::Negative(direction) => {
                 if let Some(p) = direction {
-                    models.push(cut(&shifts, eta, p, &size));
+                    models.push(cut(&shifts, eta, p, &size, CUT * (expected + least.abs())));
                 }
                 length = Some(0.3 * t);
                 idle += 1;
@@ -210,12 +222,13 @@ fn tolerance(least: f64) -> f64 {
     (LOOSE * least.abs().sqrt()).clamp(3.0 * TOLERANCE, LOOSEST)
 }
 
-/// pᵀ(A + η)p ≥ 0 as a model, p brought to length one.
-fn cut(shifts: &Shifts, eta: Vec<f64>, mut p: Vec<f64>, size: &[f64]) -> Model {
+/// pᵀ(A + η)p ≥ 0 as a model, p so long that what it is below zero at η counts as `weight` of the least eigenvalue.
+fn cut(shifts: &Shifts, eta: Vec<f64>, mut p: Vec<f64>, size: &[f64], weight: f64) -> Model {
+    let form = |p: &[f64]| -> f64 { p.iter().zip(shifts.times(&eta, p)).map(|(p, q)| p * q).sum() };
     let square: f64 = p.iter().zip(size).map(|(p, a)| p * p * a).sum();
-    let factor = 1.0 / square.sqrt().max(f64::MIN_POSITIVE);
+    let below = form(&p).abs().max(LEAST_CUT * square);
+    let factor = (weight / below).sqrt();
     p.iter_mut().for_each(|p| *p *= factor);
-    let image = shifts.times(&eta, &p);
-    let value = p.iter().zip(&image).map(|(p, q)| p * q).sum();
+    let value = form(&p);
     Model::cut(eta, value, p)
 }
