@@ -5,7 +5,7 @@
 //! differ from the published ones. All of it takes up to three quarters of an hour, so plain `cargo bench` only says how
 //! to ask for it.
 
-use relucert::compare::{CompareSettings, Comparison, Method, Row, compare};
+use relucert::compare::{CompareSettings, ComparedMethod, Comparison, Row, compare};
 use relucert::data::{CsvOptions, Dataset, Task, load};
 use relucert::{Control, Result};
 use std::path::{Path, PathBuf};
@@ -61,8 +61,10 @@ fn read(folder: &Path, file: &str) -> Result<Dataset> {
 
 /// Bounds and objectives over γ, raw features and no bias as published.
 fn tightness(folder: &Path, files: &[String]) -> Result<()> {
-    let methods: Vec<Method> =
-        Method::ALL.into_iter().filter(|method| !matches!(method, Method::Nngp | Method::Ntk)).collect();
+    let methods: Vec<ComparedMethod> = ComparedMethod::ALL
+        .into_iter()
+        .filter(|method| !matches!(method, ComparedMethod::Nngp | ComparedMethod::Ntk))
+        .collect();
     for file in files {
         let data = read(folder, file)?;
         for gamma in GAMMAS {

@@ -49,7 +49,7 @@ fn main() -> Result<()> {
     let trained = begin.elapsed().as_secs_f64();
     for _ in 0..rounds {
         let nothing = Mat::zeros(problem.inputs(), 0);
-        network = insert(&problem, &network, nothing.as_ref(), &settings, &control);
+        network = insert(&problem, &network, nothing.as_ref(), 1.0, &settings, &control);
     }
     let inserted = begin.elapsed().as_secs_f64() - trained;
     let ratio = stationarity(&problem, &network, &settings, &Control::new());

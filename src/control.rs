@@ -49,7 +49,7 @@ impl Control {
         Self { cancelled: Arc::clone(&self.cancelled), deadline: self.deadline.map(earlier) }
     }
 
-    /// Asks everything that shares this flag to stop at its next check.
+    /// SeparationSettings everything that shares this flag to stop at its next check.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

@@ -50,6 +50,14 @@ pub enum Error {
     /// A certificate that does not prove what it claims.
     #[error("certificate refused: {0}")]
     Refused(String),
+    /// A task that an executor of blocks could not run.
+    #[error("{task} was not solved: {why}")]
+    Task {
+        /// The block, and the round where there is one.
+        task: String,
+        /// What the executor said.
+        why: String,
+    },
     /// A factorisation or decomposition that broke down.
     #[error("numerical failure in {0}; rescale the data or change the weight decay")]
     Numerical(&'static str),
@@ -70,6 +78,7 @@ impl Error {
                 source: std::io::Error::new(source.kind(), source.to_string()),
             },
             Self::Refused(why) => Self::Refused(why.clone()),
+            Self::Task { task, why } => Self::Task { task: task.clone(), why: why.clone() },
             Self::Numerical(place) => Self::Numerical(place),
         }
     }

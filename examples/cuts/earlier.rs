@@ -2,7 +2,7 @@
 
 use crate::sets::Sets;
 use relucert::interior_point::{ReferenceSettings, ReferenceSolution, solve_from};
-use relucert::relaxation::cuts::{Asks, nearest, separate};
+use relucert::relaxation::cuts::{SeparationSettings, nearest, separate};
 use relucert::relaxation::{Cut, Lifting, PairSet};
 use relucert::training::{TrainingSettings, train};
 use relucert::{Control, Result, TrainingProblem};
@@ -69,14 +69,14 @@ fn line(row: &Row, problem: &TrainingProblem) -> Result<()> {
     let mut best = published.clone();
     let (mut held, mut rounds) = (Vec::new(), 0);
     // In the plane the nearest forms imply all others.
-    while lifting.head() > 2 && rounds < ROUNDS {
+    while lifting.hidden_dimension() > 2 && rounds < ROUNDS {
         let (values, columns) = best.base_rows(&lifting);
         // Every direction with every form, and of all these the worst.
-        let asks = Asks {
+        let asks = SeparationSettings {
             forms: 2 * lifting.groups(),
             per_direction: usize::MAX,
             limit: PER_ROUND,
-            ..Asks::default()
+            ..SeparationSettings::default()
         };
         let more = separate(&lifting, &values, columns, &held, &asks);
         if more.is_empty() {

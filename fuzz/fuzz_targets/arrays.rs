@@ -3,9 +3,8 @@
 
 use faer::{Mat, mat};
 use libfuzzer_sys::fuzz_target;
-use relucert::TrainingProblem;
+use relucert::{CutForms, DualPoint, TrainingProblem};
 use relucert::certificate::{Certificate, Partition, prove};
-use relucert::dual::{CutForms, DualPoint};
 use std::sync::LazyLock;
 
 /// Two copies of one sample, x = 1, Y = 2, γ = 1: with the prediction z of both, z for the weights and (z − 2)² for the

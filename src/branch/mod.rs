@@ -26,6 +26,8 @@ const DISTINCT: f64 = 0.999;
 const LEAST_PROGRESS: f64 = 1e-9;
 /// So far down.
 const ANSWERED: f64 = 0.5;
+/// And the part of ε that training may leave elsewhere before the next search.
+const ENOUGH: f64 = 0.5;
 
 /// What the road may cost.
 #[derive(Clone, Debug)]
@@ -148,8 +150,8 @@ pub struct BranchAndBound<'a> {
 enum Step {
     Proved,
     Violated(Vec<Vec<f64>>),
-    /// The claim nearly fails: cells beside its largest value could be neither closed nor split.
-    Tight,
+    /// The claim nearly fails: cells beside its largest value, at these directions, could be neither closed nor split.
+    Tight(Vec<Vec<f64>>),
     Ended(BranchStatus),
 }
 
@@ -225,7 +227,7 @@ impl<'a> BranchAndBound<'a> {
         self.best.dimension = claim.dimension();
         match self.search(&claim, 0.0, settings, control, progress)? {
             Step::Violated(_) => Err(Error::Refused("W does not satisfy its claim".into())),
-            Step::Proved | Step::Tight | Step::Ended(_) => {
+            Step::Proved | Step::Tight(_) | Step::Ended(_) => {
                 // What it tells is of this W, not of the network's.
                 self.ladder = Ladder::default();
                 self.best.epsilon = None;
@@ -251,21 +253,20 @@ impl<'a> BranchAndBound<'a> {
             };
             self.best.dimension = claim.dimension();
             self.ladder.aim(&claim, self.upper_bound().value(), self.tolerance);
-            let violators = loop {
+            let (violators, epsilon) = loop {
                 let Some(epsilon) = self.ladder.next(self.left(settings)) else {
                     return Ok(if stalled { BranchStatus::Stalled } else { BranchStatus::Budget });
                 };
                 match self.search(&claim, epsilon, settings, control, progress)? {
                     Step::Proved if self.is_reached() => return Ok(BranchStatus::Reached),
                     // Nothing below the last violation can be proved of this network.
-                    Step::Proved | Step::Tight if stalled => return Ok(BranchStatus::Stalled),
+                    Step::Proved | Step::Tight(_) if stalled => return Ok(BranchStatus::Stalled),
                     Step::Proved => keep(&self.best),
-                    Step::Violated(violators) => break violators,
-                    // A little above there may be room.
-                    Step::Tight => {
-                        stalled = true;
+                    Step::Violated(violators) => break (violators, epsilon),
+                    // There a neuron pays, or nearly: the centre of a cell tells only what is above the level.
+                    Step::Tight(directions) => {
                         self.ladder.violated(epsilon, epsilon);
-                        self.ladder.retreat();
+                        break (directions, epsilon);
                     }
                     Step::Ended(status) => return Ok(status),
                 }
@@ -273,7 +274,7 @@ impl<'a> BranchAndBound<'a> {
             if round == settings.rounds {
                 break;
             }
-            stalled = !self.insert(&violators, control);
+            stalled = !self.insert(&violators, epsilon, control);
             keep(&self.best);
             if stalled {
                 self.ladder.retreat();
@@ -318,6 +319,17 @@ impl<'a> BranchAndBound<'a> {
         let search = claim.search(level, &budget, control, &mut |search| {
             progress(BranchProgress { search, epsilon, lower_bound, upper_bound });
         });
+        eprintln!(
+            "TRACE eps {epsilon:.3e} proved {} viol {} largest {:.6} cells {} visits {} lb {:.8} ub {:.8} share {}",
+            search.proved.is_some(),
+            search.violators.len(),
+            search.largest / self.problem.weight_decay(),
+            search.cells,
+            search.visits,
+            lower_bound.value(),
+            upper_bound.value(),
+            search.share
+        );
         self.best.cells += search.cells;
         self.best.visits += search.visits;
         if let Some(proved) = search.proved {
@@ -337,18 +349,27 @@ impl<'a> BranchAndBound<'a> {
         Ok(match (control.should_stop(), is_spent) {
             (true, _) => Step::Ended(BranchStatus::Stopped),
             (false, true) => Step::Ended(BranchStatus::Budget),
-            (false, false) => Step::Tight,
+            (false, false) => Step::Tight(search.undecided),
         })
     }
 
     /// Trains with the directions as further neurons; whether that made something of them.
-    fn insert(&mut self, violators: &[Vec<f64>], control: &Control) -> bool {
+    fn insert(&mut self, violators: &[Vec<f64>], epsilon: f64, control: &Control) -> bool {
         let started = std::time::Instant::now();
         let directions = distinct(violators, self.problem.inputs());
         let before = self.best.network.objective(self.problem);
-        let trained = insert(self.problem, &self.best.network, directions.as_ref(), self.training, control);
+        let (network, enough) = (&self.best.network, 1.0 + ENOUGH * epsilon);
+        let trained = insert(self.problem, network, directions.as_ref(), enough, self.training, control);
         self.best.training_seconds += started.elapsed().as_secs_f64();
         let after = trained.objective(self.problem);
+        eprintln!(
+            "TRACE insert {} {:.10} -> {:.10} {:.2}s neurons {}",
+            directions.ncols(),
+            before,
+            after,
+            started.elapsed().as_secs_f64(),
+            trained.hidden().ncols()
+        );
         if after < before {
             self.best.network = trained;
         }

@@ -2,8 +2,8 @@
 
 use super::chance::Chance;
 use super::compact::most_inputs;
+use super::factorisations::{Factorisations, Limits};
 use super::head::{heads_add_up, lifted_is_semidefinite};
-use super::method::{Limits, Methods};
 use super::partition::Partition;
 use super::prove::dense_limit;
 use super::{Certificate, Grade, Proof, slack_is_semidefinite};
@@ -67,7 +67,7 @@ pub(super) fn slacks_are_semidefinite(
             Some(_) => problem.inputs(),
             None => most_inputs(problem, part.y.len()),
         };
-        let methods = Methods::new(inputs, part, extra, limits);
+        let methods = Factorisations::new(inputs, part, extra, limits);
         if partition.heads().is_some() && !methods.any() {
             return Ok(None);
         }

@@ -1,8 +1,8 @@
 //! The slack with v kept as a variable: for blocks with a head matrix of their own, and because it is sparse in s.
 
 use super::elimination::Elimination;
+use super::factorisations::{Factorisations, Limits};
 use super::is_zero;
-use super::method::{Limits, Methods};
 use super::positive::form_is_semidefinite;
 use super::prove::{
     check_range, head_magnitude, not_proved, proved_basis, row_errors, scaled_is_semidefinite, scales,
@@ -35,7 +35,7 @@ pub(crate) fn lifted_is_semidefinite(
     }
     let part = taking_part(problem, dual)?;
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
-    let methods = Methods::new(problem.inputs(), dual, problem.outputs(), limits);
+    let methods = Factorisations::new(problem.inputs(), dual, problem.outputs(), limits);
     methods.try_each(
         dual,
         || form_is_semidefinite(problem, dual, Some(head)),
@@ -126,7 +126,7 @@ impl<'a> Lifted<'a> {
     /// The lower triangle of the head (u', v), order d + c, and its rows in the columns of s, transposed: n × (d + c).
     fn head_and_side(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, n, c) = (self.slack.inputs(), self.slack.samples(), self.w.ncols());
-        let (mut uu, su) = self.slack.head_blocks();
+        let (mut uu, su) = self.slack.hidden_blocks();
         let mut mv = Mat::zeros(d + c, d);
         let v = self.slack.basis();
         matmul(mv.as_mut(), Accum::Replace, self.m.subcols(0, d), v, 1.0, Par::Seq);

@@ -7,8 +7,8 @@ mod chance;
 mod cholesky;
 pub(crate) mod compact;
 mod elimination;
+mod factorisations;
 mod head;
-mod method;
 mod operator;
 mod partition;
 pub(crate) mod positive;
@@ -28,8 +28,8 @@ pub use settings::ProofSettings;
 pub(crate) use chance::{Chance, share_of_probability};
 pub(crate) use cholesky::UNIT;
 use compact::Compact;
+pub(crate) use factorisations::{Factorisations, Limits};
 pub(crate) use head::lifted_is_semidefinite;
-pub(crate) use method::{Limits, Methods};
 pub(crate) use prove::bound_below;
 
 use crate::bounds::LowerBound;
@@ -229,7 +229,7 @@ fn slack_is_semidefinite(
     let compact = Compact::new(problem)?;
     let problem = compact.problem();
     prove::check_range(problem, dual)?;
-    let proved = Methods::new(problem.inputs(), dual, 0, limits).try_each(
+    let proved = Factorisations::new(problem.inputs(), dual, 0, limits).try_each(
         dual,
         || positive::form_is_semidefinite(problem, dual, None),
         |elimination| head::lifted_by_elimination(problem, dual, None, elimination),

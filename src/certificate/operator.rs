@@ -37,7 +37,7 @@ impl ScaledSlack {
     pub(super) fn new(problem: &TrainingProblem, dual: &DualPoint, basis: &Basis) -> Result<Self> {
         let slack = Slack::unscaled(problem, dual, basis)?;
         let mut scale = Vec::with_capacity(slack.inputs() + slack.samples());
-        for entry in slack.head_diagonal().into_iter().chain(slack.sample_diagonal()) {
+        for entry in slack.hidden_diagonal().into_iter().chain(slack.sample_diagonal()) {
             if !(entry > 0.0 && entry.is_finite()) {
                 return Err(Error::Refused(
                     "the dual slack has a diagonal entry that is not positive".into(),

@@ -2,7 +2,7 @@
 
 use crate::certificate::ProofSettings;
 use crate::certify::certified::Certified;
-use crate::certify::report::{Relaxed, Report, Road, Seconds, Status};
+use crate::certify::report::{Relaxed, Report, Road, Seconds, SolverFigures, Status};
 use crate::control::Control;
 use crate::error::Result;
 use crate::interior_point::{
@@ -38,8 +38,8 @@ pub fn certify_by_interior_point(
 
     let certifying = Instant::now();
     // The multiplier of the loss is target − prediction.
-    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
-    let dual = dual_point(problem, &lifting, &solution.pairs, &misfit);
+    let residual: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(problem, &lifting, &solution.pairs, &residual);
     let proving = ProofSettings { seed: Some(training.seed), ..ProofSettings::default() };
     let (certificate, proof) = certify_dual_with(problem, &dual, &proving)?;
     seconds.certify = certifying.elapsed().as_secs_f64();
@@ -49,23 +49,23 @@ pub fn certify_by_interior_point(
 }
 
 fn relaxed(solution: &ReferenceSolution) -> Relaxed {
-    Relaxed {
+    let status = match solution.status {
+        ReferenceStatus::Solved | ReferenceStatus::AlmostSolved => Status::Converged,
+        ReferenceStatus::TimeLimit => Status::TimeLimit,
+        ReferenceStatus::Cancelled => Status::Cancelled,
+        ReferenceStatus::Stalled
+        | ReferenceStatus::Breakdown
+        | ReferenceStatus::IterationLimit
+        | ReferenceStatus::PairLimit => Status::Stalled,
+    };
+    let solver = SolverFigures {
         value: solution.value,
-        bound: solution.dual_value,
+        estimated_bound: solution.dual_value,
         infeasibility: solution.primal_infeasibility,
         rank: solution.rank,
         pairs: solution.pairs.len(),
         active_pairs: solution.active_pairs,
-        status: match solution.status {
-            ReferenceStatus::Solved | ReferenceStatus::AlmostSolved => Status::Converged,
-            ReferenceStatus::TimeLimit => Status::TimeLimit,
-            ReferenceStatus::Cancelled => Status::Cancelled,
-            ReferenceStatus::Stalled
-            | ReferenceStatus::Breakdown
-            | ReferenceStatus::IterationLimit
-            | ReferenceStatus::PairLimit => Status::Stalled,
-        },
-        road: Some(Road::InteriorPoint),
-        ..Relaxed::nothing()
-    }
+        status,
+    };
+    Relaxed { solver, road: Some(Road::InteriorPoint), ..Relaxed::nothing() }
 }

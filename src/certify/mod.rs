@@ -2,6 +2,7 @@
 
 pub(crate) mod by_branch;
 pub(crate) mod certified;
+pub(crate) mod certifier;
 pub(crate) mod checkpoint;
 pub(crate) mod divide;
 pub(crate) mod interior_point;

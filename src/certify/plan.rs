@@ -154,8 +154,7 @@ impl Sizes {
     fn block(&self, blocks: usize) -> f64 {
         let samples = self.samples.div_ceil(blocks);
         let (n, d, c) = (samples as f64, self.block_inputs(samples) as f64, self.outputs as f64);
-        let linear =
-            is_linear(samples, self.block_inputs(samples), self.outputs, self.cuts, self.rounds);
+        let linear = is_linear(samples, self.block_inputs(samples), self.outputs, self.cuts, self.rounds);
         let square = |matrices: f64, order: f64| 8.0 * matrices * order * order;
         let columns = first_columns(samples.min(self.block_inputs(samples)), self.outputs) as f64;
         if self.cuts == Cuts::None {

@@ -176,17 +176,46 @@ pub struct Report {
     pub peak_memory_bytes: Option<u64>,
 }
 
-/// What a solver of the relaxation, whichever it is, has to say about its run.
+/// What a solver of the relaxation, whichever it is, has to say of its run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct SolverFigures {
+    /// Value of the relaxation at the solver's point.
+    pub value: f64,
+    /// The lower bound before its proof, an estimate.
+    pub estimated_bound: f64,
+    /// Largest scaled violation of the relaxation's constraints.
+    pub infeasibility: f64,
+    /// Columns of the low-rank factor.
+    pub rank: usize,
+    /// Pair constraints held.
+    pub pairs: usize,
+    /// Pair constraints with a positive multiplier.
+    pub active_pairs: usize,
+    /// Why the solver ended.
+    pub status: Status,
+}
+
+impl SolverFigures {
+    /// What to add blocks to.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            value: 0.0,
+            estimated_bound: 0.0,
+            infeasibility: 0.0,
+            rank: 0,
+            pairs: 0,
+            active_pairs: 0,
+            status: Status::Converged,
+        }
+    }
+}
+
+/// What a run says of the relaxation: the figures of its solver, or of those of its blocks together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Relaxed {
-    pub value: f64,
-    /// The lower bound before its proof.
-    pub bound: f64,
-    pub infeasibility: f64,
-    pub rank: usize,
-    pub pairs: usize,
-    pub active_pairs: usize,
-    pub status: Status,
+    pub solver: SolverFigures,
     pub dividing_loss: Option<f64>,
     pub blocks: usize,
     pub unsolved_blocks: usize,
@@ -198,13 +227,7 @@ impl Relaxed {
     /// What to add blocks to.
     pub(crate) fn nothing() -> Self {
         Self {
-            value: 0.0,
-            bound: 0.0,
-            infeasibility: 0.0,
-            rank: 0,
-            pairs: 0,
-            active_pairs: 0,
-            status: Status::Converged,
+            solver: SolverFigures::nothing(),
             dividing_loss: None,
             blocks: 1,
             unsolved_blocks: 0,
@@ -212,28 +235,35 @@ impl Relaxed {
         }
     }
 
+    /// A network, as a point of the relaxation that has this value there.
+    pub(crate) fn of_network(value: f64) -> Self {
+        let mut relaxed = Self::nothing();
+        relaxed.solver.value = value;
+        relaxed
+    }
+
     /// Where no relaxation was solved, because branch and bound ended the run.
     pub(crate) fn skipped(status: Status) -> Self {
-        Self { status, road: None, ..Self::nothing() }
+        Self { solver: SolverFigures { status, ..SolverFigures::nothing() }, road: None, ..Self::nothing() }
     }
 
     /// Whether the run came to its end, so that its value is that of a relaxation.
     pub(crate) fn is_solved(&self) -> bool {
-        self.road.is_some() && !matches!(self.status, Status::TimeLimit | Status::Cancelled)
+        self.road.is_some() && !matches!(self.solver.status, Status::TimeLimit | Status::Cancelled)
     }
 
     /// Adds a block: sums, but the largest infeasibility and rank, and the first status that is not good, one that was
     /// stopped before others.
     pub(crate) fn add(&mut self, block: &Self) {
-        self.value += block.value;
-        self.bound += block.bound;
-        self.infeasibility = self.infeasibility.max(block.infeasibility);
-        self.rank = self.rank.max(block.rank);
-        self.pairs += block.pairs;
-        self.active_pairs += block.active_pairs;
+        self.solver.value += block.solver.value;
+        self.solver.estimated_bound += block.solver.estimated_bound;
+        self.solver.infeasibility = self.solver.infeasibility.max(block.solver.infeasibility);
+        self.solver.rank = self.solver.rank.max(block.solver.rank);
+        self.solver.pairs += block.solver.pairs;
+        self.solver.active_pairs += block.solver.active_pairs;
         self.unsolved_blocks += block.unsolved_blocks;
-        if self.status == Status::Converged || (self.is_solved() && !block.is_solved()) {
-            self.status = block.status;
+        if self.solver.status == Status::Converged || (self.is_solved() && !block.is_solved()) {
+            self.solver.status = block.solver.status;
         }
     }
 }
@@ -254,9 +284,12 @@ impl Report {
         let upper_bound = network.objective_upper(problem);
         let lower_bound =
             if proof.grade() == Grade::None { LowerBound::trivial() } else { proof.lower_bound() };
-        let lost = lower_bound < (1.0 - LOSS) * relaxed.bound;
-        let status =
-            if relaxed.status == Status::Converged && lost { Status::Unproved } else { relaxed.status };
+        let lost = lower_bound < (1.0 - LOSS) * relaxed.solver.estimated_bound;
+        let status = if relaxed.solver.status == Status::Converged && lost {
+            Status::Unproved
+        } else {
+            relaxed.solver.status
+        };
         Self {
             schema: Self::SCHEMA,
             samples: problem.samples(),
@@ -265,19 +298,21 @@ impl Report {
             gamma: problem.weight_decay(),
             upper_bound,
             network_width: network.width(),
-            relaxation_value: relaxed.is_solved().then_some(relaxed.value),
-            primal_infeasibility: relaxed.is_solved().then_some(relaxed.infeasibility),
+            relaxation_value: relaxed.is_solved().then_some(relaxed.solver.value),
+            primal_infeasibility: relaxed.is_solved().then_some(relaxed.solver.infeasibility),
             lower_bound,
             grade: proof.grade(),
             failure_probability: proof.failure_probability(),
             gap: Gap::between(upper_bound, lower_bound),
-            solver_gap: relaxed.is_solved().then(|| Self::relative_gap(relaxed.value, lower_bound.value())),
+            solver_gap: relaxed
+                .is_solved()
+                .then(|| Self::relative_gap(relaxed.solver.value, lower_bound.value())),
             blocks: relaxed.blocks,
             unsolved_blocks: relaxed.unsolved_blocks,
             dividing_loss: relaxed.dividing_loss,
-            rank: relaxed.rank,
-            pairs: relaxed.pairs,
-            active_pairs: relaxed.active_pairs,
+            rank: relaxed.solver.rank,
+            pairs: relaxed.solver.pairs,
+            active_pairs: relaxed.solver.active_pairs,
             cuts: certificate.dual().cuts.len(),
             method: match relaxed.road {
                 Some(road) if !certificate.is_by_branch() => road,
@@ -322,20 +357,9 @@ impl Report {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct BlockFigures {
-    /// Value of the block's relaxation at the low-rank point.
-    pub value: f64,
-    /// The lower bound before its proof, an estimate.
-    pub estimated_bound: f64,
-    /// Largest scaled violation of the relaxation's constraints.
-    pub infeasibility: f64,
-    /// Columns of the low-rank factor.
-    pub rank: usize,
-    /// Pair constraints held.
-    pub pairs: usize,
-    /// Pair constraints with a positive multiplier.
-    pub active_pairs: usize,
-    /// Why the solver ended.
-    pub status: Status,
+    /// The solver's.
+    #[cfg_attr(feature = "serde", serde(flatten))]
+    pub solver: SolverFigures,
     /// Whether the block was begun at all; if not, its bound is the 0 that needs no proof.
     pub begun: bool,
     /// The block's part of the lower bound, as it was proved.
@@ -351,33 +375,34 @@ pub struct BlockFigures {
 }
 
 impl BlockFigures {
+    /// Of a solver's run of which nothing is proved.
+    pub(crate) fn unproved(relaxed: &Relaxed) -> Self {
+        Self {
+            solver: relaxed.solver,
+            begun: relaxed.unsolved_blocks == 0,
+            lower_bound: LowerBound::trivial(),
+            grade: Grade::None,
+            failure_probability: 0.0,
+            solve_seconds: 0.0,
+            certify_seconds: 0.0,
+        }
+    }
+
     /// Whether the solver ended by itself, so that solving again would bring nothing new.
     pub(crate) fn is_settled(&self) -> bool {
-        self.begun && !matches!(self.status, Status::TimeLimit | Status::Cancelled)
+        self.begun && !matches!(self.solver.status, Status::TimeLimit | Status::Cancelled)
     }
 
     pub(crate) fn relaxed(&self) -> Relaxed {
-        Relaxed {
-            value: self.value,
-            bound: self.estimated_bound,
-            infeasibility: self.infeasibility,
-            rank: self.rank,
-            pairs: self.pairs,
-            active_pairs: self.active_pairs,
-            status: self.status,
-            dividing_loss: None,
-            blocks: 1,
-            unsolved_blocks: usize::from(!self.begun),
-            road: Some(Road::LowRank),
-        }
+        Relaxed { solver: self.solver, unsolved_blocks: usize::from(!self.begun), ..Relaxed::nothing() }
     }
 
     /// Whether the figures can be those of a run; they may come from a file.
     pub(crate) fn check(&self) -> Result<()> {
         let numbers = [
-            self.value,
-            self.estimated_bound,
-            self.infeasibility,
+            self.solver.value,
+            self.solver.estimated_bound,
+            self.solver.infeasibility,
             self.lower_bound.value(),
             self.failure_probability,
             self.solve_seconds,

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use relucert::baselines::descent::DescentSettings;
 use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
-use relucert::compare::{CompareSettings, Comparison, Method, Outcome, Row, compare};
+use relucert::compare::{CompareSettings, ComparedMethod, Comparison, Outcome, Row, compare};
 use relucert::data::{Dataset, Task};
 use relucert::training::TrainingSettings;
 use relucert::{CertifySettings, Control, Error, Result, write_whole};
@@ -44,7 +44,7 @@ pub(super) fn run(options: &CompareOptions) -> Result<u8> {
 fn settings(options: &CompareOptions) -> Result<CompareSettings> {
     let common = &options.common;
     let methods = if options.methods.is_empty() {
-        Method::ALL.to_vec()
+        ComparedMethod::ALL.to_vec()
     } else {
         options.methods.iter().map(|name| name.parse()).collect::<Result<_>>()?
     };

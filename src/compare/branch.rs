@@ -4,6 +4,7 @@ use crate::branch::BranchSettings;
 use crate::certificate::branch::SearchSettings;
 use crate::certify::by_branch::LONG;
 use crate::certify::certified::Certified;
+use crate::certify::divide::RayonExecutor;
 use crate::certify::run::run;
 use crate::certify::settings::{Blocks, CertifySettings, Method, Prices};
 use crate::control::Control;
@@ -32,5 +33,5 @@ pub(super) fn find(
         checkpoint: None,
         ..known.clone()
     };
-    Ok(run(problem, None, &settings, control, &mut Silent)?.certified)
+    Ok(run(problem, None, &settings, &RayonExecutor, control, &mut Silent)?.certified)
 }

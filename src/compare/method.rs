@@ -9,7 +9,7 @@ use std::str::FromStr;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 #[non_exhaustive]
-pub enum Method {
+pub enum ComparedMethod {
     /// Variable projection with L-BFGS, neurons added and merged ([`crate::training`]).
     Train,
     /// Branch and bound over one neuron ([`crate::branch`]), its proved bound, and the network it ends with.
@@ -42,7 +42,7 @@ pub enum Method {
     Ntk,
 }
 
-impl Method {
+impl ComparedMethod {
     /// All of them, in the order of the table.
     pub const ALL: [Self; 15] = [
         Self::Train,
@@ -105,13 +105,13 @@ impl Method {
     }
 }
 
-impl fmt::Display for Method {
+impl fmt::Display for ComparedMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for Method {
+impl FromStr for ComparedMethod {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {

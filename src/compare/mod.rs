@@ -10,7 +10,7 @@ mod method;
 mod score;
 mod stages;
 
-pub use method::Method;
+pub use method::ComparedMethod;
 pub use score::{Score, published_accuracy, score};
 
 use crate::baselines::arrangements::ArrangementSettings;
@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
 pub struct CompareSettings {
     /// The methods, in the order of their rows; one that occurs again is left out. Default all.
-    pub methods: Vec<Method>,
+    pub methods: Vec<ComparedMethod>,
     /// Seed of everything random in every method; it replaces theirs. Default 0.
     pub seed: u64,
     /// Settings of the relaxation, of its bound, and of training by variable projection.
@@ -59,7 +59,7 @@ pub struct CompareSettings {
 impl Default for CompareSettings {
     fn default() -> Self {
         Self {
-            methods: Method::ALL.to_vec(),
+            methods: ComparedMethod::ALL.to_vec(),
             seed: 0,
             certify: CertifySettings::default(),
             splitting: SplittingSettings::default(),
@@ -142,7 +142,7 @@ pub struct Estimate {
 #[non_exhaustive]
 pub struct Row {
     /// The method.
-    pub method: Method,
+    pub method: ComparedMethod,
     /// How it ended.
     pub status: Outcome,
     /// Why it does not apply, was stopped or is to be read with care; null where there is nothing to say.
@@ -167,7 +167,7 @@ pub struct Row {
 }
 
 impl Row {
-    fn empty(method: Method, status: Outcome, note: impl Into<String>) -> Self {
+    fn empty(method: ComparedMethod, status: Outcome, note: impl Into<String>) -> Self {
         Self {
             method,
             status,
@@ -262,7 +262,7 @@ pub fn compare(
             });
         }
     }
-    let mut methods: Vec<Method> = Vec::new();
+    let mut methods: Vec<ComparedMethod> = Vec::new();
     for &method in &settings.methods {
         if !methods.contains(&method) {
             methods.push(method);

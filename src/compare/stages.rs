@@ -2,15 +2,16 @@
 
 use super::branch;
 use super::score::{Score, published_accuracy, score};
-use super::{CompareSettings, Estimate, Method, Outcome, ProvedBound, Row};
+use super::{CompareSettings, ComparedMethod, Estimate, Outcome, ProvedBound, Row};
 use crate::baselines::descent::{DescentSettings, Rule, descend};
 use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
 use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
 use crate::certify::certified::Certified;
+use crate::certify::divide::RayonExecutor;
 use crate::certify::report::Status;
 use crate::certify::run::{Stages, run as certify_stages};
-use crate::certify::settings::{CertifySettings, Method as Solver};
+use crate::certify::settings::{CertifySettings, Method};
 use crate::control::Control;
 use crate::data::Dataset;
 use crate::error::{Error, Result};
@@ -90,16 +91,18 @@ impl<'a> Bench<'a> {
     }
 
     /// Shares of the time: of the first method, and of all.
-    pub(super) fn weights(&self, methods: &[Method]) -> [f64; 2] {
+    pub(super) fn weights(&self, methods: &[ComparedMethod]) -> [f64; 2] {
         // The first method that needs the relaxation pays for it.
-        let needs = |method: &Method| from_relaxation(*method) || *method == Method::Train && self.relaxed;
+        let needs = |method: &ComparedMethod| {
+            from_relaxation(*method) || *method == ComparedMethod::Train && self.relaxed
+        };
         let heavy = methods.iter().position(needs).filter(|_| self.certified.is_none());
         let weight = |index: usize| if Some(index) == heavy { HEAVY } else { 1.0 };
         [weight(0), (0..methods.len()).map(weight).sum()]
     }
 
     /// Runs one method to a row.
-    pub(super) fn run(&mut self, method: Method, control: &Control) -> Row {
+    pub(super) fn run(&mut self, method: ComparedMethod, control: &Control) -> Row {
         let started = Instant::now();
         let found = self.find(method, control);
         let seconds = started.elapsed().as_secs_f64();
@@ -119,7 +122,7 @@ impl<'a> Bench<'a> {
         self.row(method, status, found, seconds)
     }
 
-    fn row(&self, method: Method, status: Outcome, found: Found, seconds: f64) -> Row {
+    fn row(&self, method: ComparedMethod, status: Outcome, found: Found, seconds: f64) -> Row {
         let mut row = Row {
             note: found.note,
             bound: found.bound,
@@ -155,21 +158,23 @@ impl<'a> Bench<'a> {
         self.settings.published_protocol && self.score == Score::Accuracy
     }
 
-    fn find(&mut self, method: Method, control: &Control) -> Result<Found> {
+    fn find(&mut self, method: ComparedMethod, control: &Control) -> Result<Found> {
         let seed = self.settings.seed;
         match method {
-            Method::Train if self.relaxed => self.stages(control).map(trained),
-            Method::Train => {
+            ComparedMethod::Train if self.relaxed => self.stages(control).map(trained),
+            ComparedMethod::Train => {
                 let settings = TrainingSettings { seed, ..self.settings.certify.training.clone() };
                 Ok(Found::network(train(self.problem, &settings, control)))
             }
-            Method::Branch => branch::find(self.problem, &self.settings.certify, seed, control).map(searched),
-            Method::Certify => self.stages(control).map(certified),
-            Method::Polish => self.stages(control).and_then(polished),
-            Method::Splitting => self.splitting(control),
-            Method::Sgd => self.descent(Rule::Sgd, control),
-            Method::Adam => self.descent(Rule::Adam, control),
-            Method::Gated => {
+            ComparedMethod::Branch => {
+                branch::find(self.problem, &self.settings.certify, seed, control).map(searched)
+            }
+            ComparedMethod::Certify => self.stages(control).map(certified),
+            ComparedMethod::Polish => self.stages(control).and_then(polished),
+            ComparedMethod::Splitting => self.splitting(control),
+            ComparedMethod::Sgd => self.descent(Rule::Sgd, control),
+            ComparedMethod::Adam => self.descent(Rule::Adam, control),
+            ComparedMethod::Gated => {
                 let (patterns, gated) = self.gated(control)?;
                 let note = format!(
                     "{} distinct patterns of {} drawn, {} active; the estimate is a bound only with every pattern",
@@ -186,10 +191,10 @@ impl<'a> Bench<'a> {
                     ..Found::default()
                 })
             }
-            Method::GatedRelu => self.gated_relu(control),
-            Method::Exact => self.exact(control),
-            Method::FrankWolfe => self.frank_wolfe(control),
-            Method::Copositive => {
+            ComparedMethod::GatedRelu => self.gated_relu(control),
+            ComparedMethod::Exact => self.exact(control),
+            ComparedMethod::FrankWolfe => self.frank_wolfe(control),
+            ComparedMethod::Copositive => {
                 let found = copositive::solve(self.problem, &self.settings.copositive, control)?;
                 Ok(Found {
                     estimate: floating(found.lower),
@@ -198,12 +203,12 @@ impl<'a> Bench<'a> {
                     ..Found::default()
                 })
             }
-            Method::SoftThreshold => {
+            ComparedMethod::SoftThreshold => {
                 let found = soft_threshold::solve(self.problem)?;
                 Ok(Found { estimate: floating(found.value), ..Found::network(found.network) })
             }
-            Method::Nngp => self.kernel(Kernel::Nngp),
-            Method::Ntk => self.kernel(Kernel::Ntk),
+            ComparedMethod::Nngp => self.kernel(Kernel::Nngp),
+            ComparedMethod::Ntk => self.kernel(Kernel::Ntk),
         }
     }
 
@@ -211,16 +216,16 @@ impl<'a> Bench<'a> {
     fn stages(&mut self, control: &Control) -> Result<&Stages> {
         if self.certified.is_none() {
             // Only the low-rank solver has a factor to round.
-            let splitting = self.settings.methods.contains(&Method::Splitting);
+            let splitting = self.settings.methods.contains(&ComparedMethod::Splitting);
             let method = match self.settings.certify.method {
-                _ if splitting => Solver::LowRank,
+                _ if splitting => Method::LowRank,
                 // Branch and bound has a row of its own.
-                Solver::Auto | Solver::Branch => Solver::Relaxation,
+                Method::Auto | Method::Branch => Method::Relaxation,
                 method => method,
             };
             let settings =
                 CertifySettings { seed: self.settings.seed, method, ..self.settings.certify.clone() };
-            let stages = certify_stages(self.problem, None, &settings, control, &mut Silent);
+            let stages = certify_stages(self.problem, None, &settings, &RayonExecutor, control, &mut Silent);
             self.certified = Some(stages);
         }
         match &self.certified {
@@ -353,8 +358,8 @@ fn floating(value: f64) -> Option<Estimate> {
     Some(Estimate { value, meaning })
 }
 
-fn from_relaxation(method: Method) -> bool {
-    matches!(method, Method::Certify | Method::Polish | Method::Splitting)
+fn from_relaxation(method: ComparedMethod) -> bool {
+    matches!(method, ComparedMethod::Certify | ComparedMethod::Polish | ComparedMethod::Splitting)
 }
 
 /// Whether the relaxation was stopped before its end.

@@ -88,7 +88,7 @@ impl Slack {
     /// The lower triangle of the matrix without the scales, zeros above it: the only dense matrix that is formed.
     pub(crate) fn lower(&self) -> Mat<f64> {
         let (d, n) = (self.inputs(), self.samples());
-        let (uu, su) = self.head_blocks();
+        let (uu, su) = self.hidden_blocks();
         let mut matrix = Mat::zeros(d + n, d + n);
         for j in 0..d {
             let column = matrix.col_as_slice_mut(j);
@@ -136,8 +136,8 @@ impl Slack {
     }
 
     /// The diagonal of uu, without the scales.
-    pub(crate) fn head_diagonal(&self) -> Vec<f64> {
-        let (uu, _) = self.head_blocks();
+    pub(crate) fn hidden_diagonal(&self) -> Vec<f64> {
+        let (uu, _) = self.hidden_blocks();
         (0..uu.ncols()).map(|j| uu[(j, j)]).collect()
     }
 
@@ -154,7 +154,7 @@ impl Slack {
     }
 
     /// The blocks uu (d × d) and su (n × d) without the scales; of uu trust the lower triangle.
-    pub(crate) fn head_blocks(&self) -> (Mat<f64>, Mat<f64>) {
+    pub(crate) fn hidden_blocks(&self) -> (Mat<f64>, Mat<f64>) {
         let (d, c) = (self.inputs(), self.w.ncols());
         let coefficient = 0.25 / self.weight_decay;
         let (gg, mut su) = self.kernel_times_head();

@@ -1,11 +1,11 @@
 //! Pairs added as they are violated.
 
+use super::backtrack::BacktrackPoint;
 use super::dense;
 use super::operator::Operator;
 use super::point::Point;
-use super::refuge::Refuge;
-use super::run::Run;
-use crate::relaxation::{Forms, PairKey, scan_cuts, scan_violations};
+use super::run::InteriorPointRun;
+use crate::relaxation::{LiftedForms, PairKey, scan_cuts, scan_violations};
 use std::collections::HashMap;
 
 /// Below this gap the point is too close to the boundary to take in new pairs.
@@ -22,11 +22,15 @@ pub(super) struct Violated {
     worst: f64,
 }
 
-impl Run<'_> {
+impl InteriorPointRun<'_> {
     /// Keeps the point if it is well ahead of the last one kept.
-    pub fn remember(&self, refuges: &mut Vec<Refuge>, distance: f64, infeasibility: f64) {
-        if infeasibility < distance && Refuge::is_due(refuges, distance) {
-            refuges.push(Refuge { distance, point: self.point.clone(), keys: self.pairs.keys.clone() });
+    pub fn remember(&self, earlier: &mut Vec<BacktrackPoint>, distance: f64, infeasibility: f64) {
+        if infeasibility < distance && BacktrackPoint::is_due(earlier, distance) {
+            earlier.push(BacktrackPoint {
+                distance,
+                point: self.point.clone(),
+                keys: self.pairs.keys.clone(),
+            });
         }
     }
 
@@ -54,7 +58,7 @@ impl Run<'_> {
     }
 
     /// Forms at a factor of a point, row-major, and the number of its columns.
-    fn evaluated(&self, point: &Point, forms: &Forms) -> Option<(Vec<f64>, usize)> {
+    fn evaluated(&self, point: &Point, forms: &LiftedForms) -> Option<(Vec<f64>, usize)> {
         let factor = dense::factor_nearly(point.primal.as_ref(), self.par)?;
         let (order, columns) = (self.lifting.order(), factor.ncols());
         let rows: Vec<f64> = (0..order * columns).map(|i| factor[(i / columns, i % columns)]).collect();
@@ -64,17 +68,17 @@ impl Run<'_> {
     }
 
     /// Adds the violated pairs, at an earlier point if this one is too near the boundary; gives its gap.
-    pub fn grow(&mut self, violated: &Violated, refuges: &mut Vec<Refuge>, distance: f64) -> f64 {
+    pub fn grow(&mut self, violated: &Violated, earlier: &mut Vec<BacktrackPoint>, distance: f64) -> f64 {
         let late = if distance < LATE { LATE_RETURN * distance } else { 0.0 };
         let abrupt = if violated.worst > ABRUPT * distance { violated.worst } else { 0.0 };
         let mut from = distance;
-        if late.max(abrupt) > 0.0 && !refuges.is_empty() {
+        if late.max(abrupt) > 0.0 && !earlier.is_empty() {
             let wanted = late.max(abrupt);
-            let keep = refuges.iter().rposition(|refuge| refuge.distance >= wanted).unwrap_or(0);
-            refuges.truncate(keep + 1);
-            if refuges[keep].distance > distance {
-                from = refuges[keep].distance;
-                self.restore(&refuges[keep]);
+            let keep = earlier.iter().rposition(|point| point.distance >= wanted).unwrap_or(0);
+            earlier.truncate(keep + 1);
+            if earlier[keep].distance > distance {
+                from = earlier[keep].distance;
+                self.restore(&earlier[keep]);
             }
         }
         self.extend(&violated.keys);
@@ -82,20 +86,20 @@ impl Run<'_> {
     }
 
     /// Goes back to the earliest point kept, with all pairs found since; false if there is none.
-    pub fn rescue(&mut self, refuges: &mut Vec<Refuge>) -> bool {
-        refuges.truncate(1);
-        refuges.iter().for_each(|refuge| self.restore(refuge));
-        !refuges.is_empty()
+    pub fn rescue(&mut self, earlier: &mut Vec<BacktrackPoint>) -> bool {
+        earlier.truncate(1);
+        earlier.iter().for_each(|point| self.restore(point));
+        !earlier.is_empty()
     }
 
     /// Goes back to an earlier point; pairs that came since start like new ones.
-    fn restore(&mut self, refuge: &Refuge) {
+    fn restore(&mut self, earlier: &BacktrackPoint) {
         let keep: Vec<bool> =
-            self.pairs.keys.iter().map(|key| refuge.keys.binary_search(key).is_ok()).collect();
+            self.pairs.keys.iter().map(|key| earlier.keys.binary_search(key).is_ok()).collect();
         let newer: Vec<PairKey> =
             self.pairs.keys.iter().zip(&keep).filter(|(_, keep)| !**keep).map(|(key, _)| *key).collect();
         self.pairs.retain(self.lifting, &keep);
-        self.point = refuge.point.clone();
+        self.point = earlier.point.clone();
         self.extend(&newer);
     }
 

@@ -11,12 +11,12 @@
 //! an iteration costs m³/3 for the Cholesky factorisation of the Schur complement, O(m²) to form it and O(q³)
 //! besides; memory is 8m² bytes and a little. Practical to n ≈ 1000.
 
+mod backtrack;
 mod dense;
 mod growth;
 mod newton;
 mod operator;
 mod point;
-mod refuge;
 mod run;
 mod schur;
 mod separation;
@@ -78,5 +78,5 @@ pub fn solve_from(
     if lifting.fit_targets.iter().all(|&t| t == 0.0) {
         return Ok(ReferenceSolution::zero(lifting, pairs));
     }
-    run::Run::new(lifting, settings, pairs)?.run(control, observer)
+    run::InteriorPointRun::new(lifting, settings, pairs)?.run(control, observer)
 }

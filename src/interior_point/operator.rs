@@ -44,12 +44,12 @@ fn add_scaled(a: f64, x: &[f64; TILE], y: &mut [f64; TILE]) {
 impl<'a> Operator<'a> {
     /// The rows of the loss, the equalities and the pairs held.
     pub fn new(lifting: &'a Lifting, pairs: &PairSet) -> Self {
-        let (head, outputs) = (lifting.head(), lifting.outputs);
+        let (hidden, outputs) = (lifting.hidden_dimension(), lifting.outputs);
         let (mut start, mut index, mut value) = (vec![0], Vec::new(), Vec::new());
         for form in 0..pairs.forms.len() {
             let (tail, coefficients) = pairs.forms.tail(form);
-            index.extend((0..head).chain(tail.iter().map(|g| head + g)));
-            value.extend(pairs.forms.head(form).iter().chain(coefficients));
+            index.extend((0..hidden).chain(tail.iter().map(|g| hidden + g)));
+            value.extend(pairs.forms.dense(form).iter().chain(coefficients));
             start.push(index.len());
         }
         for j in 0..outputs {
@@ -119,8 +119,8 @@ impl<'a> Operator<'a> {
         s: &mut [[f64; TILE]],
         mut out: impl FnMut(usize, [f64; TILE]),
     ) {
-        let (head, groups) = (self.lifting.head(), self.lifting.groups());
-        let (u, rest) = x.split_at(head);
+        let (hidden, groups) = (self.lifting.hidden_dimension(), self.lifting.groups());
+        let (u, rest) = x.split_at(hidden);
         for &g in &self.lifting.forest.order {
             s[g] = match self.lifting.forest.parent[g] {
                 Some((parent, theta)) => {

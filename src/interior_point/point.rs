@@ -42,7 +42,7 @@ pub(super) struct Residuals {
 /// C: half the weight decay of u and v.
 pub(super) fn cost(lifting: &Lifting) -> Mat<f64> {
     let mut c = Mat::zeros(lifting.order() + lifting.outputs, lifting.order() + lifting.outputs);
-    for (a, decay) in lifting.head_decay.iter().enumerate() {
+    for (a, decay) in lifting.hidden_decay.iter().enumerate() {
         c[(a, a)] = 0.5 * decay;
     }
     for j in lifting.order()..c.nrows() {
@@ -54,7 +54,7 @@ pub(super) fn cost(lifting: &Lifting) -> Mat<f64> {
 /// Natural size of the diagonal of S: C where it is not small. Weak directions of X have a large weight decay
 /// each, and u is as much smaller there.
 pub(super) fn slack_scale(lifting: &Lifting, cost: &Mat<f64>) -> Vec<f64> {
-    let weakest = lifting.head_decay.iter().copied().fold(f64::INFINITY, f64::min);
+    let weakest = lifting.hidden_decay.iter().copied().fold(f64::INFINITY, f64::min);
     let floor = 0.5 * weakest.max(lifting.output_decay);
     (0..cost.nrows()).map(|i| cost[(i, i)].max(floor)).collect()
 }
@@ -131,16 +131,16 @@ const FLOOR: f64 = 0.1;
 /// of u. S starts at a multiple of the identity, with multipliers that give the pairs the same complementarity.
 pub(super) fn start(lifting: &Lifting, operator: &Operator<'_>, scale: &[f64], par: Par) -> Point {
     let q = operator.order();
-    let (head, groups) = (lifting.head(), lifting.groups());
+    let (hidden, groups) = (lifting.hidden_dimension(), lifting.groups());
     let neurons = NEURONS * q;
-    let mu = scale[head..].iter().copied().fold(f64::INFINITY, f64::min);
+    let mu = scale[hidden..].iter().copied().fold(f64::INFINITY, f64::min);
     let weight: Vec<f64> = scale.iter().map(|s| mu / s).collect();
     let mut generator = Pcg64::seed_from_u64(0);
     let mut sample = vec![0.0; q * neurons];
     let mut s = vec![0.0; groups];
     for column in sample.chunks_exact_mut(q) {
         column.iter_mut().for_each(|v| *v = StandardNormal.sample(&mut generator));
-        let (u, rest) = column.split_at_mut(head);
+        let (u, rest) = column.split_at_mut(hidden);
         u.iter_mut().zip(&weight).for_each(|(u, weight)| *u *= weight.sqrt());
         for (g, s) in s.iter_mut().enumerate() {
             *s = lifting.geometry.direction(g).iter().zip(&*u).map(|(a, b)| a * b).sum::<f64>().abs();

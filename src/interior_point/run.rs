@@ -1,8 +1,8 @@
 //! The iterations of a run, and its end.
 
+use super::backtrack::BacktrackPoint;
 use super::operator::Operator;
 use super::point::{self, Point, Residuals};
-use super::refuge::Refuge;
 use super::settings::{ReferenceIteration, ReferenceSettings, ReferenceSolution, ReferenceStatus};
 use super::{dense, newton, schur::Schur};
 use crate::control::Control;
@@ -20,7 +20,7 @@ const PATIENCE: usize = 15;
 const RESCUES: usize = 1;
 
 /// The state of a run.
-pub(super) struct Run<'a> {
+pub(super) struct InteriorPointRun<'a> {
     pub lifting: &'a Lifting,
     pub settings: &'a ReferenceSettings,
     pub par: Par,
@@ -40,7 +40,7 @@ struct Best {
     line: ReferenceIteration,
 }
 
-impl<'a> Run<'a> {
+impl<'a> InteriorPointRun<'a> {
     pub fn new(lifting: &'a Lifting, settings: &'a ReferenceSettings, pairs: PairSet) -> Result<Self> {
         let par = if settings.parallelism > 1 { Par::rayon(settings.parallelism) } else { Par::Seq };
         let began = Instant::now();
@@ -59,7 +59,7 @@ impl<'a> Run<'a> {
         let mut operator = Operator::new(self.lifting, &self.pairs);
         let mut schur = Schur::new();
         let mut best: Option<Best> = None;
-        let mut refuges: Vec<Refuge> = Vec::new();
+        let mut earlier: Vec<BacktrackPoint> = Vec::new();
         let mut next_scan = FIRST_SCAN;
         let mut idle = 0;
         let mut rescues = RESCUES;
@@ -78,7 +78,7 @@ impl<'a> Run<'a> {
             }
             // Of an infeasible point the difference of the values says little: it may pass through zero.
             let distance = line.gap.max(self.complementarity(&line));
-            self.remember(&mut refuges, distance, line.primal_infeasibility);
+            self.remember(&mut earlier, distance, line.primal_infeasibility);
             let here = |point: &Point| Best { merit, point: point.clone(), line };
             let done = merit <= self.settings.tolerance;
             if done || distance < next_scan {
@@ -89,7 +89,7 @@ impl<'a> Run<'a> {
                     break ReferenceStatus::PairLimit;
                 }
                 if !violated.keys.is_empty() {
-                    next_scan = self.grow(&violated, &mut refuges, distance);
+                    next_scan = self.grow(&violated, &mut earlier, distance);
                     operator = Operator::new(self.lifting, &self.pairs);
                     (best, idle, least) = (None, 0, f64::INFINITY);
                     continue;
@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
                 None => self.iteration += 1,
                 Some(status) => {
                     let poor = best.as_ref().is_none_or(|b| b.merit > self.settings.reduced_tolerance);
-                    if !(poor && rescues > 0 && self.rescue(&mut refuges)) {
+                    if !(poor && rescues > 0 && self.rescue(&mut earlier)) {
                         break status;
                     }
                     rescues -= 1;

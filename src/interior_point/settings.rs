@@ -164,10 +164,10 @@ pub struct ReferenceSolution {
     pub active_pairs: usize,
     /// A triangular factor of Λ's block of (u, δ) (order × order, row-major), in the lifting's coordinates.
     pub factor: Vec<f64>,
-    /// W in scaled terms, row-major: one row for each row of [`Lifting::fit`], c values each.
+    /// W in scaled terms, row-major: one row for each row of `Lifting::fit`, c values each.
     pub fit_residual: Vec<f64>,
     /// Pairs held, with the multipliers of pairs and equalities in normalised form
-    /// ([`PairSet::plain_multipliers`] maps them back).
+    /// (`PairSet::plain_multipliers` maps them back).
     pub pairs: PairSet,
     /// Seconds.
     pub seconds: f64,

@@ -78,16 +78,16 @@ impl<'a, R: Read + Seek> Archive<'a, R> {
         if declared > self.largest {
             return Err(text(&format!("claims {declared} bytes, more than the file or the memory can hold")));
         }
-        let mut head = Vec::new();
-        entry.by_ref().take(HEADER_LIMIT).read_to_end(&mut head).map_err(wrong)?;
-        let length = header_length(&head).map_err(text)?;
-        let header = NpyHeader::from_reader(&head[..length]).map_err(wrong)?;
+        let mut start = Vec::new();
+        entry.by_ref().take(HEADER_LIMIT).read_to_end(&mut start).map_err(wrong)?;
+        let length = header_length(&start).map_err(text)?;
+        let header = NpyHeader::from_reader(&start[..length]).map_err(wrong)?;
         let shape = header.shape().to_vec();
         let count = shape.iter().try_fold(1u64, |product, size| product.checked_mul(*size));
         let room = declared.checked_sub(length as u64);
         let bytes = count.and_then(|count| count.checked_mul(size_of::<T>() as u64));
         let fortran = header.order() == Order::Fortran && shape.len() > 1;
-        let mut data = head[length..].chain(entry);
+        let mut data = start[length..].chain(entry);
         let file = NpyFile::with_header(header, data.by_ref());
         let reader = file.data::<T>().map_err(|error| text(&format!("has the wrong type: {error}")))?;
         let (Some(count), true) = (count, bytes == room) else {

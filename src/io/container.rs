@@ -104,13 +104,13 @@ struct Member<'a> {
 impl<'a> Member<'a> {
     /// Takes the first entry of the rest of a list.
     fn first(rest: &mut &'a [u8]) -> io::Result<Self> {
-        let head = rest.get(..46).filter(|head| head.starts_with(MEMBER)).ok_or_else(|| wrong(TORN))?;
-        let [name, extra, comment] = [28, 30, 32].map(|at| number(head, at, 2) as usize);
+        let header = rest.get(..46).filter(|header| header.starts_with(MEMBER)).ok_or_else(|| wrong(TORN))?;
+        let [name, extra, comment] = [28, 30, 32].map(|at| number(header, at, 2) as usize);
         let entry = rest.get(46..46 + name + extra + comment).ok_or_else(|| wrong(TORN))?;
         *rest = &rest[46 + entry.len()..];
-        let (place, mut before) = (number(head, 42, 4), 0);
+        let (place, mut before) = (number(header, 42, 4), 0);
         // Of the sizes and the place those stand in the extra field, in this order, that 32 bits do not hold.
-        [24, 20].iter().for_each(|at| before += 8 * usize::from(number(head, *at, 4) == ELSEWHERE));
+        [24, 20].iter().for_each(|at| before += 8 * usize::from(number(header, *at, 4) == ELSEWHERE));
         let place = match place == ELSEWHERE {
             true => wide_place(&entry[name..name + extra], before).ok_or_else(|| wrong(TORN))?,
             false => place,
@@ -133,8 +133,8 @@ fn wide_place(mut extra: &[u8], before: usize) -> Option<u64> {
 
 /// What a member is called where it begins, if that has so many bytes.
 fn local_name(reader: &mut (impl Read + Seek), place: u64, length: usize) -> io::Result<Vec<u8>> {
-    let head = read(reader, place, 30)?;
-    if !head.starts_with(LOCAL) || number(&head, 26, 2) as usize != length {
+    let header = read(reader, place, 30)?;
+    if !header.starts_with(LOCAL) || number(&header, 26, 2) as usize != length {
         return Ok(Vec::new());
     }
     read(reader, place.saturating_add(30), length)

@@ -2,7 +2,7 @@
 
 use super::archive::Archive;
 use super::members::{CERTIFICATE, NETWORK, PROBLEM};
-use super::whole::{Unfinished, write_anew};
+use super::whole::write_anew;
 use crate::certificate::{Certificate, Partition, Proof, prove};
 use crate::dual::{CutForms, DualPoint};
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ use npyz::npz::file_name_from_array_name;
 use npyz::{AutoSerialize, WriteOptions, WriterBuilder};
 use sprs::CsMat;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufReader, Cursor, Read, Seek, Write};
 use std::path::Path;
 use zip::write::FileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
@@ -21,14 +21,16 @@ use zip::{CompressionMethod, DateTime, ZipWriter};
 /// Writes `problem.npz`: X (n × d), Y (n × c), gamma. Sparse features are, in place of X, the compressed rows X_shape (two
 /// numbers, int64), X_indptr (n + 1, int64), X_indices (int64) and X_data, as `scipy.sparse.csr_array` takes them.
 pub fn save_problem(path: &Path, problem: &TrainingProblem) -> Result<()> {
-    write(path, |out| {
-        match problem.stored_features() {
-            Features::Dense(features) => matrix(out, "X", features.as_ref())?,
-            Features::Sparse(features) => compressed_rows(out, &by_rows(features))?,
-        }
-        matrix(out, "Y", problem.targets())?;
-        array(out, "gamma", &[], std::iter::once(problem.weight_decay()))
-    })
+    write(path, |out| put_problem(out, problem))
+}
+
+pub(crate) fn put_problem(out: &mut Writer<'_>, problem: &TrainingProblem) -> io::Result<()> {
+    match problem.stored_features() {
+        Features::Dense(features) => matrix(out, "X", features.as_ref())?,
+        Features::Sparse(features) => compressed_rows(out, &by_rows(features))?,
+    }
+    matrix(out, "Y", problem.targets())?;
+    array(out, "gamma", &[], std::iter::once(problem.weight_decay()))
 }
 
 /// Writes `network.npz`: U (d × m), V (c × m).
@@ -73,12 +75,12 @@ pub(crate) fn put_certificate(out: &mut Writer<'_>, certificate: &Certificate) -
 
 /// Reads what [`save_problem`] wrote; everything is checked again, and any other array is refused.
 pub fn load_problem(path: &Path) -> Result<TrainingProblem> {
-    problem(open(path)?.only(&[PROBLEM])?)
+    take_problem(&mut open(path)?.only(&[PROBLEM])?)
 }
 
 /// The problem in the bytes of a `problem.npz`; `path` is what messages call it.
 pub fn parse_problem(path: &Path, bytes: &[u8]) -> Result<TrainingProblem> {
-    problem(Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[PROBLEM])?)
+    take_problem(&mut Archive::new(path, Cursor::new(bytes), bytes.len() as u64)?.only(&[PROBLEM])?)
 }
 
 /// Reads what [`save_network`] wrote, in double or single precision. A value that is not finite is an error, and so is any
@@ -110,8 +112,8 @@ pub(crate) fn open(path: &Path) -> Result<Archive<'_, BufReader<File>>> {
     Archive::new(path, BufReader::new(file), size)
 }
 
-fn problem<R: Read + Seek>(mut file: Archive<'_, R>) -> Result<TrainingProblem> {
-    let x = if file.has(SHAPE) { sparse_features(&mut file)? } else { file.matrix("X")?.into() };
+pub(crate) fn take_problem<R: Read + Seek>(file: &mut Archive<'_, R>) -> Result<TrainingProblem> {
+    let x = if file.has(SHAPE) { sparse_features(file)? } else { file.matrix("X")?.into() };
     let y = file.matrix("Y")?;
     let (shape, gamma) = file.array::<f64>("gamma")?;
     match (shape.as_slice(), gamma.as_slice()) {
@@ -290,7 +292,12 @@ fn compressed_rows(out: &mut Writer<'_>, x: &CsMat<f64>) -> io::Result<()> {
     array(out, DATA, &entries, x.data().iter().copied())
 }
 
-pub(crate) type Writer<'a> = ZipWriter<&'a mut Unfinished>;
+/// Where an archive can be written: a file, or bytes in memory.
+pub(crate) trait Output: Write + Seek {}
+
+impl<T: Write + Seek> Output for T {}
+
+pub(crate) type Writer<'a> = ZipWriter<&'a mut dyn Output>;
 
 fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
     write_anew(path, |out| archive(out, fill))
@@ -298,10 +305,10 @@ fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> R
 
 /// An archive filled with arrays.
 pub(crate) fn archive(
-    out: &mut Unfinished,
+    out: &mut dyn Output,
     fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut archive = ZipWriter::new(out);
+    let mut archive = Writer::new(out);
     fill(&mut archive)?;
     archive.finish()?;
     Ok(())

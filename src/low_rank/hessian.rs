@@ -7,7 +7,7 @@ use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::linalg::dense::product;
 use crate::linalg::vector::axpy;
-use crate::relaxation::{Constraint, Forms, Lifting};
+use crate::relaxation::{Constraint, LiftedForms, Lifting};
 use faer::Mat;
 
 /// Assembles Hessians at successive points, reusing its memory.
@@ -23,16 +23,16 @@ pub struct HessianAssembler {
 
 /// Calls `visit(coordinate, coefficient)` for the coefficients of a form over (u, δ).
 #[inline]
-fn for_each_coefficient(forms: &Forms, form: usize, mut visit: impl FnMut(usize, f64)) {
-    let head = forms.head(form);
-    for (a, &h) in head.iter().enumerate() {
+fn for_each_coefficient(forms: &LiftedForms, form: usize, mut visit: impl FnMut(usize, f64)) {
+    let hidden = forms.dense(form);
+    for (a, &h) in hidden.iter().enumerate() {
         if h != 0.0 {
             visit(a, h);
         }
     }
     let (index, coefficient) = forms.tail(form);
     for (&i, &c) in index.iter().zip(coefficient) {
-        visit(head.len() + i, c);
+        visit(hidden.len() + i, c);
     }
 }
 
@@ -66,7 +66,7 @@ impl HessianAssembler {
         }
     }
 
-    /// The quadratic form of the constraints and the head decay, order × order, symmetric: the dual slack
+    /// The quadratic form of the constraints and the hidden decay, order × order, symmetric: the dual slack
     /// without the loss, with multipliers as they would be updated at this point.
     pub fn constraint_form(&mut self, lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> &Mat<f64> {
         let set = lagrangian.set;
@@ -76,12 +76,12 @@ impl HessianAssembler {
         } else {
             self.slack = Mat::zeros(order, order);
         }
-        for (a, gamma) in lagrangian.lifting.head_decay.iter().enumerate() {
+        for (a, gamma) in lagrangian.lifting.hidden_decay.iter().enumerate() {
             self.slack[(a, a)] = *gamma;
         }
-        let head = lagrangian.lifting.head();
-        for b in 0..head {
-            (0..head).for_each(|a| self.slack[(a, b)] += lagrangian.lifting.coupling_entry(a, b));
+        let hidden = lagrangian.lifting.hidden_dimension();
+        for b in 0..hidden {
+            (0..hidden).for_each(|a| self.slack[(a, b)] += lagrangian.lifting.coupling_entry(a, b));
         }
         let equalities = set.equalities.iter().zip(&work.equality_weight).map(|(c, &w)| (c, w));
         let pairs = set.pairs.iter().zip(&work.next).map(|(c, &t)| (c, -t));
@@ -99,7 +99,7 @@ impl HessianAssembler {
         &self.slack
     }
 
-    /// Fᵀ diag(w) misfit, order × c, and the coupling of u with v: what V is multiplied by in the derivative with
+    /// Fᵀ diag(w) residual, order × c, and the coupling of u with v: what V is multiplied by in the derivative with
     /// respect to R.
     pub fn loss_moment(lagrangian: &AugmentedLagrangian<'_>, work: &Workspace) -> Mat<f64> {
         let lifting = lagrangian.lifting;
@@ -108,7 +108,7 @@ impl HessianAssembler {
         for (f, fit) in lifting.fit.iter().enumerate() {
             for_each_coefficient(&lifting.base, fit.form, |a, x| {
                 for j in 0..c {
-                    moment[(a, j)] += fit.weight * x * work.misfit[f * c + j];
+                    moment[(a, j)] += fit.weight * x * work.residual[f * c + j];
                 }
             });
         }
@@ -182,7 +182,7 @@ impl HessianAssembler {
     /// Adds weight · g gᵀ for the derivative g of one constraint.
     fn rank_one(
         &mut self,
-        forms: &Forms,
+        forms: &LiftedForms,
         constraint: &Constraint,
         weight: f64,
         work: &Workspace,
@@ -263,7 +263,7 @@ impl HessianAssembler {
                 let block = &mut hessian.col_as_slice_mut((q + j) * r + l)[(q + j) * r..][..r];
                 axpy(1.0, &gram[l * r..][..r], block);
                 block[l] += lifting.output_decay;
-                let k = lifting.head();
+                let k = lifting.hidden_dimension();
                 for i in j..c {
                     hessian[((q + i) * r + l, (q + j) * r + l)] += lifting.coupling_entry(k + i, k + j);
                 }

@@ -57,7 +57,7 @@ pub struct Workspace {
     /// Forms at the factor, row-major.
     pub p: Vec<f64>,
     /// w_f p_f Vᵀ − t_f, row-major.
-    pub misfit: Vec<f64>,
+    pub residual: Vec<f64>,
     /// η.
     pub equality: Vec<f64>,
     /// −λ + σ_η η, the weight of each equality in the gradient.
@@ -80,10 +80,10 @@ impl<'a> AugmentedLagrangian<'a> {
         let c = lifting.outputs;
         work.p.resize(set.forms.len() * r, 0.0);
         set.forms.evaluate(factor.r(), r, &mut work.p);
-        work.misfit.resize(lifting.fit.len() * c, 0.0);
+        work.residual.resize(lifting.fit.len() * c, 0.0);
         let v = factor.v();
         let mut loss = 0.0;
-        for ((f, fit), out) in lifting.fit.iter().enumerate().zip(work.misfit.chunks_exact_mut(c)) {
+        for ((f, fit), out) in lifting.fit.iter().enumerate().zip(work.residual.chunks_exact_mut(c)) {
             let p = &work.p[fit.form * r..][..r];
             for (j, o) in out.iter_mut().enumerate() {
                 *o = fit.weight * dot(p, &v[j * r..][..r]) - lifting.fit_targets[f * c + j];
@@ -91,7 +91,7 @@ impl<'a> AugmentedLagrangian<'a> {
             }
         }
         let mut decay = lifting.output_decay * dot(v, v);
-        for (a, gamma) in lifting.head_decay.iter().enumerate() {
+        for (a, gamma) in lifting.hidden_decay.iter().enumerate() {
             let row = &factor.r()[a * r..][..r];
             decay += gamma * dot(row, row);
         }
@@ -133,7 +133,7 @@ impl<'a> AugmentedLagrangian<'a> {
         let v = factor.v();
         for (f, fit) in lifting.fit.iter().enumerate() {
             for j in 0..c {
-                let e = fit.weight * work.misfit[f * c + j];
+                let e = fit.weight * work.residual[f * c + j];
                 axpy(e, &v[j * r..][..r], &mut work.dp[fit.form * r..][..r]);
                 axpy(e, &work.p[fit.form * r..][..r], &mut dv[j * r..][..r]);
             }
@@ -148,7 +148,7 @@ impl<'a> AugmentedLagrangian<'a> {
             }
         }
         set.forms.accumulate_adjoint(&mut work.dp, r, dr);
-        for (a, gamma) in lifting.head_decay.iter().enumerate() {
+        for (a, gamma) in lifting.hidden_decay.iter().enumerate() {
             axpy(*gamma, &factor.r()[a * r..][..r], &mut dr[a * r..][..r]);
         }
         lifting.add_coupling(factor.r(), v, r, dr, dv);

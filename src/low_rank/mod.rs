@@ -1,12 +1,12 @@
 //! The Burer–Monteiro solver: augmented Lagrangian over a low-rank factor (arXiv 2410.22311 relaxed problem,
 //! reduced order), second-order inner minimiser, pairs grown and dropped, rank shrunk and grown.
 
-mod blocks;
 mod factor;
 mod gradients;
 mod hessian;
 mod lagrangian;
 mod newton;
+mod preconditioner;
 mod product;
 mod rank;
 mod settings;
@@ -90,7 +90,7 @@ pub struct Level {
     /// The constraints with the multipliers that this point gives, whether or not the solver took them over.
     pub multipliers: PairSet,
     /// w_f p_f Vᵀ − t_f, one row a row of the loss; its negative is the dual variable W.
-    pub misfit: Vec<f64>,
+    pub residual: Vec<f64>,
 }
 
 /// The solver's state: one call of [`LowRankSolver::advance`] is one level of the augmented Lagrangian.
@@ -189,7 +189,7 @@ impl<'a> LowRankSolver<'a> {
         let early = relative > self.examined_from.max(self.settings.examined_error);
         let examined = !early || inner.status != InnerStatus::Converged;
         let multipliers = self.set.updated(&work.equality_weight, &work.next);
-        let sketched = || sketch::lowest(self.lifting, &multipliers, &work.misfit, EXAMINED_PAIRS);
+        let sketched = || sketch::lowest(self.lifting, &multipliers, &work.residual, EXAMINED_PAIRS);
         let lowest = match examined.then(sketched) {
             Some(Some(found)) => self.spectrum.note(found),
             Some(None) => self.spectrum.lowest(&assembler.dual_slack(&lagrangian, work), EXAMINED_PAIRS),
@@ -209,7 +209,7 @@ impl<'a> LowRankSolver<'a> {
             active_pairs,
             added: 0,
             multipliers,
-            misfit: work.misfit.clone(),
+            residual: work.residual.clone(),
         };
         if inner.status == InnerStatus::Stopped {
             return level;
@@ -231,20 +231,25 @@ impl<'a> LowRankSolver<'a> {
         self.set = level.multipliers.clone();
         level.added = self.update_pairs(level.infeasibility);
         if inner.status == InnerStatus::Converged {
-            // A larger penalty narrows the valley the minimiser follows: only where multipliers alone are too slow.
-            let error = level.objective_error / level.objective.max(f64::MIN_POSITIVE);
-            if error > self.settings.final_infeasibility && error > SUFFICIENT_DECREASE * self.last_error {
-                self.penalty *= self.settings.penalty_growth;
-            }
-            self.last_error = error;
-            let floor = self.settings.final_smoothing * level.objective.min(self.scale)
-                / self.set.len().max(1) as f64;
-            self.smoothing = (self.smoothing * SMOOTHING_DECAY).max(floor.min(self.smoothing));
-            self.gradient_tolerance =
-                (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
+            self.sharpen(&level);
         }
         rank::shrink(&mut self.factor, self.spare_columns);
         level
+    }
+
+    /// Penalty, smoothing and tolerance of the level after one that has converged.
+    fn sharpen(&mut self, level: &Level) {
+        // A larger penalty narrows the valley the minimiser follows: only where multipliers alone are too slow.
+        let error = level.objective_error / level.objective.max(f64::MIN_POSITIVE);
+        if error > self.settings.final_infeasibility && error > SUFFICIENT_DECREASE * self.last_error {
+            self.penalty *= self.settings.penalty_growth;
+        }
+        self.last_error = error;
+        let floor =
+            self.settings.final_smoothing * level.objective.min(self.scale) / self.set.len().max(1) as f64;
+        self.smoothing = (self.smoothing * SMOOTHING_DECAY).max(floor.min(self.smoothing));
+        self.gradient_tolerance =
+            (self.gradient_tolerance * self.settings.gradient_decay).max(GRADIENT_FLOOR);
     }
 
     /// From here on subproblems are solved to a gradient of at most this part of the objective.

@@ -89,7 +89,7 @@ pub fn hessian_product(
         axpy(1.0, others, rows);
     }
     set.forms.accumulate_adjoint(rows, r, out_r);
-    for (a, gamma) in lifting.head_decay.iter().enumerate() {
+    for (a, gamma) in lifting.hidden_decay.iter().enumerate() {
         axpy(*gamma, &dr[a * r..][..r], &mut out_r[a * r..][..r]);
     }
     lifting.add_coupling(dr, dv, r, out_r, out_v);
@@ -115,12 +115,12 @@ fn loss_rows(
         for j in 0..c {
             let (vj, dvj) = (&v[j * r..][..r], &dv[j * r..][..r]);
             let change = fit.weight * fit.weight * (dot(dp, vj) + dot(p, dvj));
-            let misfit = fit.weight * work.misfit[f * c + j];
+            let residual = fit.weight * work.residual[f * c + j];
             axpy(change, vj, row);
-            axpy(misfit, dvj, row);
+            axpy(residual, dvj, row);
             let out_j = &mut out_v[j * r..][..r];
             axpy(change, p, out_j);
-            axpy(misfit, dp, out_j);
+            axpy(residual, dp, out_j);
         }
     }
     axpy(lifting.output_decay, dv, out_v);

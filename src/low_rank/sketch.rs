@@ -39,12 +39,12 @@ const DEPENDENT: f64 = 1e-12;
 
 /// The lowest eigenpairs of the slack over (u, δ), ascending, as far as the sketch finds them; none where the dense way is
 /// cheaper or has to do: with cuts, prices, or directions that samples of either sign share.
-pub(super) fn lowest(lifting: &Lifting, set: &PairSet, misfit: &[f64], count: usize) -> Option<Vec<Eigenpair>> {
-    let (groups, k, c) = (lifting.groups(), lifting.head(), lifting.outputs);
+pub(super) fn lowest(lifting: &Lifting, set: &PairSet, residuals: &[f64], count: usize) -> Option<Vec<Eigenpair>> {
+    let (groups, k, c) = (lifting.groups(), lifting.hidden_dimension(), lifting.outputs);
     if !set.cuts().is_empty() || lifting.is_priced() || !is_cheaper(groups, set.len(), k + c) {
         return None;
     }
-    let operator = Operator::new(lifting, set, misfit)?;
+    let operator = Operator::new(lifting, set, residuals)?;
     let (solid, negative) = operator.shifted_up()?;
     let start = operator.start(&solid, &negative)?;
     let found = operator.minimise(start, &solid)?;
@@ -129,8 +129,8 @@ struct Solid {
 }
 
 impl Operator {
-    fn new(lifting: &Lifting, set: &PairSet, misfit: &[f64]) -> Option<Self> {
-        let (groups, k, c) = (lifting.groups(), lifting.head(), lifting.outputs);
+    fn new(lifting: &Lifting, set: &PairSet, residuals: &[f64]) -> Option<Self> {
+        let (groups, k, c) = (lifting.groups(), lifting.hidden_dimension(), lifting.outputs);
         // A direction is turned so that the form that the loss sees is its α.
         let mut turned: Vec<Option<bool>> = vec![None; groups];
         let mut w = Mat::zeros(groups, c);
@@ -139,7 +139,7 @@ impl Operator {
             if turned[g].replace(fit.form >= groups).is_some() {
                 return None;
             }
-            (0..c).for_each(|j| w[(g, j)] = -fit.weight * misfit[f * c + j]);
+            (0..c).for_each(|j| w[(g, j)] = -fit.weight * residuals[f * c + j]);
         }
         let is_turned = |g: usize| turned[g] == Some(true);
         let sign = |g: usize| if is_turned(g) { -1.0 } else { 1.0 };
@@ -159,7 +159,7 @@ impl Operator {
         let decay = lifting.output_decay;
         let problem = TrainingProblem::new(features, Mat::zeros(groups, c), decay).ok()?.with_plain_basis();
         let more = Mat::from_fn(k + c, k + c, |i, j| {
-            if i == j && i < k { lifting.head_decay[i] - decay } else { 0.0 }
+            if i == j && i < k { lifting.hidden_decay[i] - decay } else { 0.0 }
         });
         let scales = (vec![1.0; groups], 1.0);
         let assembly =

@@ -18,8 +18,8 @@ const COLUMNS_PER_OUTPUT: usize = 4;
 const COLUMNS_PER_ROOT: f64 = 5.0;
 
 /// Columns to start with, by the rank of the features and the outputs.
-pub(crate) fn first_columns(head: usize, outputs: usize) -> usize {
-    let for_features = (COLUMNS_PER_ROOT * (head as f64).sqrt()).ceil() as usize;
+pub(crate) fn first_columns(hidden: usize, outputs: usize) -> usize {
+    let for_features = (COLUMNS_PER_ROOT * (hidden as f64).sqrt()).ceil() as usize;
     let [least, most] = FIRST_COLUMNS;
     for_features.max(COLUMNS_PER_OUTPUT.saturating_mul(outputs)).clamp(least, most)
 }
@@ -40,8 +40,8 @@ pub fn start(lifting: &Lifting, network: &Network, columns: usize, seed: u64) ->
         factor.push_column(&vec![0.0; factor.rows()]);
     }
     let mut rng = generator(seed, Purpose::Solver, 0);
-    let (order, head, r) = (factor.order, lifting.head(), factor.columns);
-    let tail = &mut factor.values[head * r..order * r];
+    let (order, hidden, r) = (factor.order, lifting.hidden_dimension(), factor.columns);
+    let tail = &mut factor.values[hidden * r..order * r];
     let mean = tail.iter().map(|v| v.abs()).sum::<f64>() / tail.len().max(1) as f64;
     for value in tail {
         let noise: f64 = StandardNormal.sample(&mut rng);

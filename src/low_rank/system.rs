@@ -1,10 +1,10 @@
 //! The Newton system: conjugate gradients, and a dense Cholesky factorisation where they are slow.
 
 use super::Factor;
-use super::blocks::BlockPreconditioner;
 use super::gradients::{ConjugateGradients, Outcome};
 use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
+use super::preconditioner::BlockPreconditioner;
 use super::product::{ProductScratch, hessian_product};
 use crate::control::Control;
 use crate::linalg::dense::{Cholesky, factorisation_time};
@@ -219,5 +219,5 @@ fn product_cost(lagrangian: &AugmentedLagrangian<'_>, columns: usize) -> usize {
     let (lifting, set) = (lagrangian.lifting, lagrangian.set);
     let constraints = 6 * set.pairs.len() + 12 * set.equalities.len();
     let loss = 4 * lifting.fit.len() * lifting.outputs;
-    columns * (constraints + loss + 2 * set.forms.len() * (lifting.head() + 1))
+    columns * (constraints + loss + 2 * set.forms.len() * (lifting.hidden_dimension() + 1))
 }

@@ -132,7 +132,7 @@ impl Features {
     }
 }
 
-/// The same matrix in compressed rows.
+/// A sparse matrix in compressed rows, copied where it is not yet.
 pub(crate) fn by_rows(matrix: &CsMat<f64>) -> Cow<'_, CsMat<f64>> {
     if matrix.is_csr() { Cow::Borrowed(matrix) } else { Cow::Owned(matrix.to_csr()) }
 }

@@ -10,7 +10,7 @@ use faer::Mat;
 /// The price's part of the form of (u, v), beside diag(Γ, gI).
 #[derive(Debug)]
 pub(super) struct Coupling {
-    /// Symmetric, of order head + c.
+    /// Symmetric, of order dim u + c.
     form: Mat<f64>,
     /// (gI + the part on v)⁻¹, c × c.
     outputs_inverse: Mat<f64>,
@@ -22,7 +22,7 @@ impl Lifting {
     /// Errors: shapes that do not fit, a matrix that is numerically singular.
     pub fn with_head(mut self, head: &HeadDecay) -> Result<Self> {
         let singular = || Error::Numerical("the weight decay of a priced block");
-        let (k, c) = (self.head(), self.outputs);
+        let (k, c) = (self.hidden_dimension(), self.outputs);
         let basis = self.geometry.basis();
         if head.inputs() != basis.nrows() || head.outputs() != c {
             return Err(Error::Shape {
@@ -45,7 +45,7 @@ impl Lifting {
 
     /// One unit of row a of (u, v) in coordinates of the basis and of the training problem.
     fn head_unit(&self, a: usize) -> f64 {
-        if a < self.head() { self.geometry.hidden_unit(a) } else { self.geometry.output_scale }
+        if a < self.hidden_dimension() { self.geometry.hidden_unit(a) } else { self.geometry.output_scale }
     }
 
     /// The moments of (u, v) of a factor, [U; V][U; V]ᵀ in the units of the training problem, order d + c.
@@ -56,7 +56,7 @@ impl Lifting {
         v: &[f64],
         columns: usize,
     ) -> Option<Mat<f64>> {
-        let rows = self.head() + self.outputs;
+        let rows = self.hidden_dimension() + self.outputs;
         let coordinates =
             Mat::from_fn(rows, columns, |a, j| self.head_row(r, v, columns, a)[j] * self.head_unit(a));
         let both = head.expanded(self.geometry.basis(), coordinates.as_ref())?;
@@ -66,7 +66,7 @@ impl Lifting {
     /// Row a of (u, v) of a factor.
     #[inline]
     fn head_row<'b>(&self, r: &'b [f64], v: &'b [f64], columns: usize, a: usize) -> &'b [f64] {
-        match a.checked_sub(self.head()) {
+        match a.checked_sub(self.hidden_dimension()) {
             None => &r[a * columns..][..columns],
             Some(j) => &v[j * columns..][..columns],
         }
@@ -83,7 +83,7 @@ impl Lifting {
     ) {
         let Some(Coupling { form, .. }) = &self.coupling else { return };
         for a in 0..form.nrows() {
-            let out = match a.checked_sub(self.head()) {
+            let out = match a.checked_sub(self.hidden_dimension()) {
                 None => &mut out_r[a * columns..][..columns],
                 Some(j) => &mut out_v[j * columns..][..columns],
             };
@@ -115,7 +115,7 @@ impl Lifting {
     /// From the moment of the loss (order × c) to what multiplies v: the price's coupling of u with v comes to it.
     pub(crate) fn with_coupling(&self, mut moment: Mat<f64>) -> Mat<f64> {
         if let Some(Coupling { form, .. }) = &self.coupling {
-            let k = self.head();
+            let k = self.hidden_dimension();
             for j in 0..self.outputs {
                 (0..k).for_each(|a| moment[(a, j)] += form[(a, k + j)]);
             }

@@ -1,6 +1,6 @@
 //! Sublinear forms: if a direction is x_k = Σ b_i x_i then Σ|b_i| s_i − s_k ≥ 0 on every neuron.
 
-use super::{Forms, Lifting};
+use super::{LiftedForms, Lifting};
 use std::collections::BTreeMap;
 
 /// A representation of one direction by others, and the form that belongs to it.
@@ -53,9 +53,9 @@ impl Cut {
     }
 
     /// Appends (Σ|b_i| s_i − s_k)/t in the coordinates (u, δ) and gives t.
-    pub(super) fn push_form(&self, lifting: &Lifting, forms: &mut Forms) -> f64 {
+    pub(super) fn push_form(&self, lifting: &Lifting, forms: &mut LiftedForms) -> f64 {
         let (tail, scale) = self.coefficients(lifting);
-        forms.push(vec![0.0; lifting.head()], tail.into_iter().map(|(g, c)| (g, c / scale)));
+        forms.push(vec![0.0; lifting.hidden_dimension()], tail.into_iter().map(|(g, c)| (g, c / scale)));
         scale
     }
 }

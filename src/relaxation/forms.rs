@@ -1,4 +1,4 @@
-//! Linear forms in (u, δ): a dense head and a sparse tail each.
+//! Linear forms in (u, δ): a dense part over u and a sparse one over δ each.
 
 use super::{Forest, Geometry};
 use crate::linalg::vector::{PARALLEL, axpy, both};
@@ -11,22 +11,24 @@ use std::ops::Range;
 /// Nothing assumes what the forms mean: α_i and β_i come first, differences and any further nonnegative form
 /// of u and s after them.
 #[derive(Clone, Debug)]
-pub struct Forms {
-    head: usize,
-    heads: Vec<f64>,
+pub struct LiftedForms {
+    /// Of u.
+    dimension: usize,
+    /// Coefficients of u, row-major.
+    dense: Vec<f64>,
     start: Vec<usize>,
     index: Vec<usize>,
     coefficient: Vec<f64>,
-    /// G, where forms G…2G−1 are forms 0…G−1 with the head reversed (β beside α); 0 where nothing is known.
+    /// G, where forms G…2G−1 are forms 0…G−1 with the dense part reversed (β beside α); 0 where nothing is known.
     mirrored: usize,
 }
 
-impl Forms {
-    /// No forms yet, over a head of that dimension.
-    pub fn new(head: usize) -> Self {
+impl LiftedForms {
+    /// No forms yet, over u of that dimension.
+    pub fn new(dimension: usize) -> Self {
         Self {
-            head,
-            heads: Vec::new(),
+            dimension,
+            dense: Vec::new(),
             start: vec![0],
             index: Vec::new(),
             coefficient: Vec::new(),
@@ -47,11 +49,11 @@ impl Forms {
     /// Appends a form and returns its index.
     pub fn push(
         &mut self,
-        head: impl IntoIterator<Item = f64>,
-        tail: impl IntoIterator<Item = (usize, f64)>,
+        dense: impl IntoIterator<Item = f64>,
+        sparse: impl IntoIterator<Item = (usize, f64)>,
     ) -> usize {
-        self.heads.extend(head);
-        for (index, coefficient) in tail {
+        self.dense.extend(dense);
+        for (index, coefficient) in sparse {
             self.index.push(index);
             self.coefficient.push(coefficient);
         }
@@ -62,7 +64,7 @@ impl Forms {
     /// Drops all forms from that index on.
     pub fn truncate(&mut self, len: usize) {
         debug_assert!(len >= 2 * self.mirrored, "base forms stay");
-        self.heads.truncate(len * self.head);
+        self.dense.truncate(len * self.dimension);
         self.start.truncate(len + 1);
         let entries = self.start[len];
         self.index.truncate(entries);
@@ -70,13 +72,13 @@ impl Forms {
     }
 
     /// Dimension of u.
-    pub fn head_dimension(&self) -> usize {
-        self.head
+    pub fn dimension(&self) -> usize {
+        self.dimension
     }
 
     /// Coefficients on u.
-    pub fn head(&self, form: usize) -> &[f64] {
-        &self.heads[form * self.head..][..self.head]
+    pub fn dense(&self, form: usize) -> &[f64] {
+        &self.dense[form * self.dimension..][..self.dimension]
     }
 
     /// Indices and coefficients on δ.
@@ -85,7 +87,7 @@ impl Forms {
         (&self.index[range.clone()], &self.coefficient[range])
     }
 
-    /// P = F·R for the factor R ((head + G) × columns) into P (len × columns), both row-major.
+    /// P = F·R for the factor R ((dim u + G) × columns) into P (len × columns), both row-major.
     pub fn evaluate(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
         let mirrored = self.mirrored;
         let (alpha, rest) = out.split_at_mut(mirrored * columns);
@@ -112,13 +114,13 @@ impl Forms {
         alpha: &mut [f64],
         beta: &mut [f64],
     ) {
-        let (head, tail) = factor.split_at(self.head * columns);
+        let (hidden, tail) = factor.split_at(self.dimension * columns);
         let count = alpha.len() / columns;
         matmul(
             MatMut::from_row_major_slice_mut(alpha, count, columns),
             Accum::Replace,
-            self.head_matrix(start..start + count),
-            MatRef::from_row_major_slice(head, self.head, columns),
+            self.dense_matrix(start..start + count),
+            MatRef::from_row_major_slice(hidden, self.dimension, columns),
             1.0,
             Par::Seq,
         );
@@ -138,13 +140,13 @@ impl Forms {
 
     /// Rows of all forms that are no mirrored ones.
     fn evaluate_plain(&self, factor: &[f64], columns: usize, out: &mut [f64]) {
-        let (head, tail) = factor.split_at(self.head * columns);
+        let (hidden, tail) = factor.split_at(self.dimension * columns);
         let forms = 2 * self.mirrored..self.len();
         matmul(
             MatMut::from_row_major_slice_mut(out, forms.len(), columns),
             Accum::Replace,
-            self.head_matrix(forms.clone()),
-            MatRef::from_row_major_slice(head, self.head, columns),
+            self.dense_matrix(forms.clone()),
+            MatRef::from_row_major_slice(hidden, self.dimension, columns),
             1.0,
             Par::Seq,
         );
@@ -156,7 +158,7 @@ impl Forms {
         }
     }
 
-    /// out += Fᵀ·P, the adjoint of [`Forms::evaluate`]; P is used up.
+    /// out += Fᵀ·P, the adjoint of [`LiftedForms::evaluate`]; P is used up.
     pub fn accumulate_adjoint(&self, rows: &mut [f64], columns: usize, out: &mut [f64]) {
         let mirrored = self.mirrored;
         let (alpha, rest) = rows.split_at_mut(mirrored * columns);
@@ -166,12 +168,12 @@ impl Forms {
             (*a, *b) = (x - y, x + y);
         }
         let rows = &*rows;
-        let (head, tail) = out.split_at_mut(self.head * columns);
-        let adjoint = |forms: Range<usize>, head: &mut [f64]| {
+        let (hidden, tail) = out.split_at_mut(self.dimension * columns);
+        let adjoint = |forms: Range<usize>, hidden: &mut [f64]| {
             matmul(
-                MatMut::from_row_major_slice_mut(head, self.head, columns),
+                MatMut::from_row_major_slice_mut(hidden, self.dimension, columns),
                 Accum::Add,
-                self.head_matrix(forms.clone()).transpose(),
+                self.dense_matrix(forms.clone()).transpose(),
                 MatRef::from_row_major_slice(
                     &rows[forms.start * columns..forms.end * columns],
                     forms.len(),
@@ -184,8 +186,8 @@ impl Forms {
         both(
             self.len() * columns >= PARALLEL,
             || {
-                adjoint(0..mirrored, head);
-                adjoint(2 * mirrored..self.len(), head);
+                adjoint(0..mirrored, hidden);
+                adjoint(2 * mirrored..self.len(), hidden);
             },
             || {
                 for (form, row) in rows.chunks_exact(columns).enumerate().skip(mirrored) {
@@ -199,15 +201,15 @@ impl Forms {
     }
 
     /// Coefficients on u of some of the forms, a row each.
-    fn head_matrix(&self, forms: Range<usize>) -> MatRef<'_, f64> {
-        let heads = &self.heads[forms.start * self.head..forms.end * self.head];
-        MatRef::from_row_major_slice(heads, forms.len(), self.head)
+    fn dense_matrix(&self, forms: Range<usize>) -> MatRef<'_, f64> {
+        let dense = &self.dense[forms.start * self.dimension..forms.end * self.dimension];
+        MatRef::from_row_major_slice(dense, forms.len(), self.dimension)
     }
 }
 
 /// α_g = (s_g + x_gᵀu)/2 for every direction, then β_g = (s_g − x_gᵀu)/2.
-pub(super) fn base_forms(geometry: &Geometry, forest: &Forest) -> Forms {
-    let mut forms = Forms::new(geometry.rank);
+pub(super) fn base_forms(geometry: &Geometry, forest: &Forest) -> LiftedForms {
+    let mut forms = LiftedForms::new(geometry.rank);
     for sign in [0.5, -0.5] {
         for g in 0..geometry.groups() {
             forms.push(

@@ -116,7 +116,7 @@ impl Geometry {
     }
 
     /// Diagonal of Γ for weight decay γ.
-    pub fn head_decay(&self, weight_decay: f64) -> Vec<f64> {
+    pub fn hidden_decay(&self, weight_decay: f64) -> Vec<f64> {
         let factor = weight_decay * (self.hidden_scale / self.target_scale).powi(2);
         self.stretch.iter().map(|s| factor * s * s).collect()
     }

@@ -17,7 +17,7 @@ mod tree;
 
 pub use cut::Cut;
 pub use factor::LiftedFactor;
-pub use forms::Forms;
+pub use forms::LiftedForms;
 pub use geometry::{Geometry, SampleLink};
 pub use pairs::{Constraint, PairKey, PairSet};
 pub use scan::{Violation, scan_cuts, scan_violations};
@@ -45,13 +45,13 @@ pub struct Lifting {
     /// Spanning forest of nearly parallel directions; it defines the coordinates of s.
     pub forest: Forest,
     /// The base forms α_0…α_{G−1}, β_0…β_{G−1} in the coordinates (u, δ).
-    pub base: Forms,
+    pub base: LiftedForms,
     /// Rows of the loss.
     pub fit: Vec<FitRow>,
     /// Targets of the rows of the loss, row-major, c values a row.
     pub fit_targets: Vec<f64>,
     /// Diagonal of Γ, the weight decay of the whitened u.
-    pub head_decay: Vec<f64>,
+    pub hidden_decay: Vec<f64>,
     /// g, the weight decay of V.
     pub output_decay: f64,
     /// What a price adds to diag(Γ, gI); none without a price.
@@ -106,7 +106,7 @@ impl Lifting {
             }
         }
         let constant = 0.5 * (squares - fit_targets.iter().map(|t| t * t).sum::<f64>()).max(0.0);
-        let head_decay = geometry.head_decay(problem.weight_decay());
+        let hidden_decay = geometry.hidden_decay(problem.weight_decay());
         let output_decay = problem.weight_decay() * geometry.output_scale.powi(2) / scale;
         Ok(Self {
             geometry,
@@ -114,7 +114,7 @@ impl Lifting {
             base,
             fit,
             fit_targets,
-            head_decay,
+            hidden_decay,
             output_decay,
             coupling: None,
             scale,
@@ -129,13 +129,13 @@ impl Lifting {
     }
 
     /// Dimension of the whitened u, the numerical rank of X.
-    pub fn head(&self) -> usize {
+    pub fn hidden_dimension(&self) -> usize {
         self.geometry.rank
     }
 
-    /// Order of the (u, δ) coordinates, head + G.
+    /// Order of the (u, δ) coordinates, dim u + G.
     pub fn order(&self) -> usize {
-        self.head() + self.groups()
+        self.hidden_dimension() + self.groups()
     }
 
     /// The objective of the training problem that belongs to a scaled objective.
@@ -153,12 +153,12 @@ impl Lifting {
     ///
     /// Neurons are rebalanced on the way, which leaves the product and lowers the objective or keeps it.
     pub fn lift_network(&self, network: &Network) -> (Vec<f64>, Vec<f64>) {
-        let (k, groups, m) = (self.head(), self.groups(), network.width());
+        let (k, groups, m) = (self.hidden_dimension(), self.groups(), network.width());
         let mut factor = vec![0.0; self.order() * m];
         let mut output = vec![0.0; self.outputs * m];
         let whitened = self.geometry.whiten_hidden(network.hidden());
         for column in 0..m {
-            let decay: f64 = (0..k).map(|a| self.head_decay[a] * whitened[(a, column)].powi(2)).sum();
+            let decay: f64 = (0..k).map(|a| self.hidden_decay[a] * whitened[(a, column)].powi(2)).sum();
             let scaled_v: f64 = network.output().col(column).iter().map(|v| v * v).sum::<f64>()
                 * self.output_decay
                 / self.geometry.output_scale.powi(2);
@@ -173,11 +173,11 @@ impl Lifting {
                 }
             }
         }
-        let (head, tail) = factor.split_at_mut(k * m);
+        let (hidden, tail) = factor.split_at_mut(k * m);
         for g in 0..groups {
             let direction = self.geometry.direction(g);
             for column in 0..m {
-                let z: f64 = (0..k).map(|a| direction[a] * head[a * m + column]).sum();
+                let z: f64 = (0..k).map(|a| direction[a] * hidden[a * m + column]).sum();
                 tail[g * m + column] = z.abs();
             }
         }
@@ -185,9 +185,9 @@ impl Lifting {
         (factor, output)
     }
 
-    /// Hidden weights in the original coordinates (d × r) of the u part of a factor (head × r, row-major).
-    pub fn hidden_weights(&self, head: &[f64], columns: usize) -> Mat<f64> {
-        self.geometry.unwhiten_hidden(MatRef::from_row_major_slice(head, self.head(), columns))
+    /// Hidden weights in the original coordinates (d × r) of the u part of a factor (dim u × r, row-major).
+    pub fn hidden_weights(&self, factor: &[f64], columns: usize) -> Mat<f64> {
+        self.geometry.unwhiten_hidden(MatRef::from_row_major_slice(factor, self.hidden_dimension(), columns))
     }
     /// A factor, R over (u, δ) and V over the outputs, both row-major, in the coordinates of the training problem.
     pub(crate) fn original(&self, r: &[f64], v: &[f64], columns: usize) -> LiftedFactor {
@@ -207,7 +207,7 @@ impl Lifting {
         LiftedFactor {
             alpha: sample(0),
             beta: sample(1),
-            hidden: self.hidden_weights(&r[..self.head() * columns], columns),
+            hidden: self.hidden_weights(&r[..self.hidden_dimension() * columns], columns),
             output: Mat::from_fn(self.outputs, columns, |k, j| {
                 v[k * columns + j] * self.geometry.output_scale
             }),

@@ -1,6 +1,6 @@
 //! The constraints of the relaxation as products of two linear forms.
 
-use super::{Cut, Forms, Lifting};
+use super::{Cut, LiftedForms, Lifting};
 use crate::linalg::dense::product;
 use faer::MatRef;
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ impl Constraint {
 #[derive(Clone, Debug)]
 pub struct PairSet {
     /// Base forms first, then the difference forms that the constraints use.
-    pub forms: Forms,
+    pub forms: LiftedForms,
     /// One equality a direction.
     pub equalities: Vec<Constraint>,
     /// Multipliers of the equalities.
@@ -287,18 +287,18 @@ fn opposition(lifting: &Lifting, i: usize, j: usize) -> f64 {
 }
 
 /// Appends (p_j − p̄_i)/t with p̄_i the complement of p_i, computed along the forest so that nothing cancels.
-fn difference_form(lifting: &Lifting, forms: &mut Forms, j: usize, i: usize) -> usize {
+fn difference_form(lifting: &Lifting, forms: &mut LiftedForms, j: usize, i: usize) -> usize {
     let groups = lifting.groups();
     let t = opposition(lifting, i, j);
     let ((x, a), (y, b)) = (signed_direction(lifting, i), signed_direction(lifting, j));
-    let head: Vec<f64> = x.iter().zip(y).map(|(x, y)| 0.5 * (a * x + b * y) / t).collect();
+    let hidden: Vec<f64> = x.iter().zip(y).map(|(x, y)| 0.5 * (a * x + b * y) / t).collect();
     let tail = lifting.forest.path_difference(j % groups, i % groups);
-    forms.push(head, tail.into_iter().map(|(g, c)| (g, 0.5 * c / t)))
+    forms.push(hidden, tail.into_iter().map(|(g, c)| (g, 0.5 * c / t)))
 }
 
 /// For every base form the `count` forms most nearly opposite to it (blocked products, no n² storage).
 fn nearest_opposites(lifting: &Lifting, count: usize) -> Vec<PairKey> {
-    let (groups, k) = (lifting.groups(), lifting.head());
+    let (groups, k) = (lifting.groups(), lifting.hidden_dimension());
     let directions: Vec<f64> =
         (0..groups).flat_map(|g| lifting.geometry.direction(g).iter().copied()).collect();
     let all = MatRef::from_row_major_slice(&directions, groups, k);

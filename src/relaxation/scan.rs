@@ -89,7 +89,7 @@ impl<'a> Scan<'a> {
 
     /// The violations of the forms of one block, each with forms after it.
     fn block(&self, first: usize) -> Vec<Violation> {
-        let (groups, k) = (self.groups, self.lifting.head());
+        let (groups, k) = (self.groups, self.lifting.hidden_dimension());
         let forms = 2 * groups;
         let end = if first < groups { groups } else { forms };
         let count = BLOCK.min(end - first);

@@ -50,6 +50,12 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
     {
         search(text, report, figures)?;
     }
+    relaxation(text, report)?;
+    ending(text, report, tolerance)
+}
+
+/// What was solved, and what is left unsolved.
+fn relaxation(text: &mut String, report: &Report) -> std::fmt::Result {
     let relaxed = report.method != Road::Branch || report.relaxation_value.is_some();
     match (report.relaxation_value, report.solver_gap, report.primal_infeasibility) {
         (Some(value), Some(gap), Some(infeasibility)) => writeln!(
@@ -77,6 +83,11 @@ fn write_report(text: &mut String, report: &Report, tolerance: f64) -> std::fmt:
             None => writeln!(text, "dividing      lost a part of the value that is not known")?,
         }
     }
+    Ok(())
+}
+
+/// Why the run ended, and what it took.
+fn ending(text: &mut String, report: &Report, tolerance: f64) -> std::fmt::Result {
     let reached = if report.meets(tolerance) { "reached" } else { "missed" };
     let status = match &report.cause {
         Some(cause) => format!("{}: {cause}", report.status.as_str()),

@@ -1,18 +1,19 @@
 //! From a dual point to a certificate that has just been proved.
 
 use super::margin::with_margin;
-use super::search::{Plan, RepairSettings};
+use super::search::{RepairSettings, ShiftSearch};
 use crate::certificate::compact::Compact;
 use crate::certificate::positive::is_cheaper;
 use crate::certificate::{
-    Certificate, Chance, DENSE_LIMIT, Limits, Methods, Proof, ProofSettings, UNIT, prove_leaving, prove_with,
+    Certificate, Chance, DENSE_LIMIT, Factorisations, Limits, Proof, ProofSettings, UNIT, prove_leaving,
+    prove_with,
 };
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::problem::TrainingProblem;
 
-/// Repairs a dual point and proves its bound, with a larger margin whenever the proof fails by a hair.
+/// Repairs a dual point and proves its bound, with a larger margin as long as the proof fails.
 ///
 /// In the worst case the certificate is the zero point with the bound 0, which needs no proof.
 pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Certificate, Proof)> {
@@ -49,7 +50,7 @@ pub fn certify_dual_with(
             certify_repaired(stated, problem, dual, dense, attempts)?
         }
         _ if iterative => certify_repaired(stated, problem, dual, ITERATIVE_MARGIN, attempts)?,
-        _ if Methods::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
+        _ if Factorisations::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
             certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, attempts)?
         }
         _ => certify_inwards(stated, problem, dual, LEAST_RANDOM_MARGIN, 2.0, attempts)?,
@@ -72,7 +73,8 @@ fn certify_as_it_is(
 ) -> Option<(Certificate, Proof)> {
     let (inner, square) = dual.inner_products(problem);
     let small = order <= DENSE_LIMIT.min(attempts.settings.dense_limit());
-    let factored = || small || Methods::new(problem.inputs(), dual, 0, &Limits::new(attempts.settings)).any();
+    let factored =
+        || small || Factorisations::new(problem.inputs(), dual, 0, &Limits::new(attempts.settings)).any();
     if square <= 0.0 || inner < square || !factored() {
         return None;
     }
@@ -88,6 +90,14 @@ pub(crate) fn proof_margin(order: usize) -> f64 {
 
 /// The margin of a point that a positive vector is to prove.
 pub(crate) const ITERATIVE_MARGIN: f64 = 1e-9;
+
+/// What a point is left for the rounding of its proof, attempt after attempt from this margin on: a part of each diagonal
+/// entry of the slack, and a part by which τ is lowered. That pays for the rounding in the weight decay of u, where large
+/// terms cancel: a hundredth of a percent at most.
+pub(super) fn growing_room(margin: f64) -> impl Iterator<Item = (f64, f64)> {
+    let more = |&(margin, part): &(f64, f64)| Some((4.0 * margin, (16.0 * part).clamp(1e-8, 1e-4)));
+    std::iter::successors(Some((margin, 0.0)), more).take_while(|(margin, _)| *margin < 0.1)
+}
 
 /// Part of the diagonal that Lanczos with three quarters of the default number of steps needs at least.
 const LEAST_RANDOM_MARGIN: f64 = 4.5e-4;
@@ -113,20 +123,19 @@ fn certify_repaired(
     stated: &TrainingProblem,
     problem: &TrainingProblem,
     dual: &DualPoint,
-    mut margin: f64,
+    margin: f64,
     mut attempts: Attempts<'_>,
 ) -> Result<Option<(Certificate, Proof)>> {
     let time = attempts.settings.time;
     let control = time.map_or_else(Control::new, |time| Control::new().within(time));
     let repair = RepairSettings { margin, ..RepairSettings::default() };
-    let mut plan = Plan::until(problem, None, dual, &repair, &control)?;
+    let mut search = ShiftSearch::until(problem, None, dual, &repair, &control)?;
     let mut attempt = |margin: f64, part: f64| {
-        let certificate = Certificate::new(plan.finish(problem, margin, part).dual);
+        let certificate = Certificate::new(search.finish(problem, margin, part).dual);
         attempts.prove(stated, &certificate).map(|proof| (certificate, proof))
     };
-    // The rounding in the head, where large terms cancel, is paid for by τ: a hundredth of a percent at most.
-    let (mut part, mut failed) = (0.0_f64, None::<(f64, f64)>);
-    while margin < 0.1 {
+    let mut failed = None::<(f64, f64)>;
+    for (margin, part) in growing_room(margin) {
         if let Some(mut proved) = attempt(margin, part) {
             let steps = if dual.y.len() <= TIGHTENED { TIGHTENING } else { 0 };
             let (mut high, mut low) = ((margin, part), failed);
@@ -141,8 +150,6 @@ fn certify_repaired(
             return Ok(Some(proved));
         }
         failed = Some((margin, part));
-        margin *= 4.0;
-        part = (16.0 * part).clamp(1e-8, 1e-4);
     }
     Ok(None)
 }

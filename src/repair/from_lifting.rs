@@ -10,38 +10,22 @@ use faer::Mat;
 /// that hold the direction: what is lost is about its inverse, and a greater one costs digits in the proof.
 const TIE: f64 = 1e3;
 
-/// The dual point of a lifted problem's multipliers. `misfit` holds w_f p_f Vᵀ − t_f, one row a row of the loss.
+/// The dual point of a lifted problem's multipliers. `residual` holds w_f p_f Vᵀ − t_f, one row a row of the loss.
 ///
 /// Samples merged into one direction are told apart again: W is the residual of each, y and N go to the longest
 /// sample of the direction, and the others' s is tied to it by the identity (with unit directions)
 /// (s_i − s_r)²/4 = α_iβ_i + α_rβ_r − α_iβ_r − β_iα_r, whose last two terms are pairs with N ≥ 0.
 /// Multipliers that overflow on the way leave only the zero point.
-pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, misfit: &[f64]) -> DualPoint {
+pub fn dual_point(
+    problem: &TrainingProblem,
+    lifting: &Lifting,
+    set: &PairSet,
+    residual: &[f64],
+) -> DualPoint {
     let (n, c, groups) = (problem.samples(), problem.outputs(), lifting.groups());
     let geometry = &lifting.geometry;
-    let mut prediction = vec![0.0; 2 * groups * c];
-    let mut squares = vec![0.0; groups];
-    for (f, fit) in lifting.fit.iter().enumerate() {
-        for j in 0..c {
-            let e = misfit[f * c + j];
-            prediction[fit.form * c + j] = (lifting.fit_targets[f * c + j] + e) / fit.weight;
-            squares[fit.form % groups] += (fit.weight * e).powi(2);
-        }
-    }
-    let w = Mat::from_fn(n, c, |i, j| {
-        let link = &geometry.samples[i];
-        let scale = geometry.target_scale * geometry.fit_scale(link);
-        problem.targets()[(i, j)] - link.form(groups).map_or(0.0, |form| scale * prediction[form * c + j])
-    });
-
-    let mut representative: Vec<Option<usize>> = vec![None; groups];
-    for (i, link) in geometry.samples.iter().enumerate() {
-        if let Some(g) = link.group
-            && representative[g].is_none_or(|r| geometry.samples[r].length < link.length)
-        {
-            representative[g] = Some(i);
-        }
-    }
+    let (w, squares) = residual_of_samples(problem, lifting, residual);
+    let representative = longest_samples(lifting);
     let unit = (geometry.target_scale / geometry.hidden_scale).powi(2);
     let (plain_y, plain_n) = set.plain_multipliers(lifting);
     let length = |i: usize| geometry.samples[i].length;
@@ -73,20 +57,7 @@ pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, m
             multipliers.push(value * unit / (length(i) * length(j)));
         }
     }
-    let mut held: Vec<f64> =
-        plain_y.iter().zip(&squares).map(|(y, s)| y.abs() + s / lifting.output_decay).collect();
-    for (&(a, b), &value) in set.keys.iter().zip(&plain_n) {
-        for key in [a as usize, b as usize] {
-            match key.checked_sub(base) {
-                None => held[key % groups] += value,
-                Some(cut) => {
-                    let cut = &set.cuts()[cut];
-                    held[cut.target] += value;
-                    cut.support.iter().for_each(|(i, b)| held[*i] += b.abs() * value);
-                }
-            }
-        }
-    }
+    let held = held(lifting, set, &plain_y, &plain_n, &squares);
     for (i, link) in geometry.samples.iter().enumerate() {
         let Some(r) = link.group.and_then(|g| representative[g]) else { continue };
         if r == i {
@@ -102,6 +73,71 @@ pub fn dual_point(problem: &TrainingProblem, lifting: &Lifting, set: &PairSet, m
     }
     let finite = y.iter().chain(&multipliers).all(|value| value.is_finite()) && w.is_all_finite();
     if finite { DualPoint { w, y, pairs, n: multipliers, cuts } } else { DualPoint::zero(n, c) }
+}
+
+/// W, the residual of each sample, and the sum of the squares of the weighted residuals of each direction.
+fn residual_of_samples(
+    problem: &TrainingProblem,
+    lifting: &Lifting,
+    residual: &[f64],
+) -> (Mat<f64>, Vec<f64>) {
+    let (n, c, groups) = (problem.samples(), problem.outputs(), lifting.groups());
+    let geometry = &lifting.geometry;
+    let mut prediction = vec![0.0; 2 * groups * c];
+    let mut squares = vec![0.0; groups];
+    for (f, fit) in lifting.fit.iter().enumerate() {
+        for j in 0..c {
+            let e = residual[f * c + j];
+            prediction[fit.form * c + j] = (lifting.fit_targets[f * c + j] + e) / fit.weight;
+            squares[fit.form % groups] += (fit.weight * e).powi(2);
+        }
+    }
+    let w = Mat::from_fn(n, c, |i, j| {
+        let link = &geometry.samples[i];
+        let scale = geometry.target_scale * geometry.fit_scale(link);
+        problem.targets()[(i, j)] - link.form(groups).map_or(0.0, |form| scale * prediction[form * c + j])
+    });
+    (w, squares)
+}
+
+/// The longest sample of each direction.
+fn longest_samples(lifting: &Lifting) -> Vec<Option<usize>> {
+    let samples = &lifting.geometry.samples;
+    let mut longest: Vec<Option<usize>> = vec![None; lifting.groups()];
+    for (i, link) in samples.iter().enumerate() {
+        if let Some(g) = link.group
+            && longest[g].is_none_or(|r| samples[r].length < link.length)
+        {
+            longest[g] = Some(i);
+        }
+    }
+    longest
+}
+
+/// What the multipliers hold each direction with, which a tie has to be stronger than.
+fn held(
+    lifting: &Lifting,
+    set: &PairSet,
+    plain_y: &[f64],
+    plain_n: &[f64],
+    squares: &[f64],
+) -> Vec<f64> {
+    let groups = lifting.groups();
+    let mut held: Vec<f64> =
+        plain_y.iter().zip(squares).map(|(y, s)| y.abs() + s / lifting.output_decay).collect();
+    for (&(a, b), &value) in set.keys.iter().zip(plain_n) {
+        for key in [a as usize, b as usize] {
+            match key.checked_sub(2 * groups) {
+                None => held[key % groups] += value,
+                Some(cut) => {
+                    let cut = &set.cuts()[cut];
+                    held[cut.target] += value;
+                    cut.support.iter().for_each(|(i, b)| held[*i] += b.abs() * value);
+                }
+            }
+        }
+    }
+    held
 }
 
 /// The cuts over the longest samples of the directions, and the number of each; none for a cut whose equality rounding

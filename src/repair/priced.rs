@@ -1,8 +1,9 @@
 //! Dual points of a block with a price that a proof accepts. They become a bound with those of all other blocks only, and
 //! that proof is made anew from the stacked certificate.
 
-use super::search::{Plan, RepairSettings};
-use crate::certificate::{Limits, ProofSettings, UNIT, bound_below, lifted_is_semidefinite};
+use super::certify_dual::{growing_room, proof_margin};
+use super::search::{RepairSettings, ShiftSearch};
+use crate::certificate::{Limits, ProofSettings, bound_below, lifted_is_semidefinite};
 use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::problem::{HeadDecay, TrainingProblem};
@@ -17,18 +18,15 @@ pub(crate) fn provable_point(
 ) -> Result<(DualPoint, f64)> {
     let order = problem.inputs() + problem.outputs() + problem.samples();
     let limits = Limits::new(settings);
-    let mut margin = (4.0 * (order * order) as f64 * UNIT).max(1e-13);
+    let margin = proof_margin(order);
     let repair = RepairSettings { margin, ..RepairSettings::default() };
-    let mut plan = Plan::new(problem, Some(head), dual, &repair)?;
-    let mut part = 0.0_f64;
-    while margin < 0.1 {
-        let point = plan.finish(problem, margin, part).dual;
+    let mut search = ShiftSearch::new(problem, Some(head), dual, &repair)?;
+    for (margin, part) in growing_room(margin) {
+        let point = search.finish(problem, margin, part).dual;
         let proved = lifted_is_semidefinite(problem, &point, head.prices().as_ref(), &limits);
         if let (Ok(Some(())), Some(value)) = (proved, bound_below(problem, &point)) {
             return Ok((point, value.max(0.0)));
         }
-        margin *= 4.0;
-        part = (16.0 * part).clamp(1e-8, 1e-4);
     }
     Ok((DualPoint::zero(problem.samples(), problem.outputs()), 0.0))
 }

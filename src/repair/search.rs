@@ -84,7 +84,7 @@ pub fn repair(
     settings: &RepairSettings,
     control: &Control,
 ) -> Result<Repaired> {
-    Ok(Plan::until(problem, None, dual, settings, control)?.finish(problem, settings.margin, 0.0))
+    Ok(ShiftSearch::until(problem, None, dual, settings, control)?.finish(problem, settings.margin, 0.0))
 }
 
 /// [`repair`] where (u, v) has this weight decay in the place of γ: then t = τ, because v cannot be scaled alone.
@@ -95,11 +95,15 @@ pub(crate) fn repair_priced(
     settings: &RepairSettings,
     control: &Control,
 ) -> Result<Repaired> {
-    Ok(Plan::until(problem, Some(head), dual, settings, control)?.finish(problem, settings.margin, 0.0))
+    Ok(ShiftSearch::until(problem, Some(head), dual, settings, control)?.finish(
+        problem,
+        settings.margin,
+        0.0,
+    ))
 }
 
 /// The shift found for a dual point, from which a repaired point with any margin follows.
-pub(crate) struct Plan {
+pub(crate) struct ShiftSearch {
     dual: DualPoint,
     worth: Worth,
     /// None where only W = 0 is left.
@@ -134,7 +138,7 @@ impl Worth {
     }
 }
 
-impl Plan {
+impl ShiftSearch {
     pub(crate) fn new(
         problem: &TrainingProblem,
         head: Option<&HeadDecay>,
@@ -144,7 +148,7 @@ impl Plan {
         Self::until(problem, head, dual, settings, &Control::new())
     }
 
-    /// As [`Plan::new`], with a search that can be stopped.
+    /// As [`ShiftSearch::new`], with a search that can be stopped.
     pub(crate) fn until(
         problem: &TrainingProblem,
         head: Option<&HeadDecay>,
@@ -157,25 +161,25 @@ impl Plan {
         let least = head.map_or(problem.weight_decay(), HeadDecay::least);
         let dual = free_zero_rows(problem, dual, least);
         let worth = Worth { inner, square, priced: head.is_some() };
-        let mut plan = Self { dual, worth, found: None };
+        let mut shift = Self { dual, worth, found: None };
         let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
-        let possible = worthwhile && plan.dual.check(problem).is_ok();
+        let possible = worthwhile && shift.dual.check(problem).is_ok();
         let order = problem.inputs() + problem.outputs();
-        let plain = head.is_none() && plan.dual.cuts.is_empty();
-        let cheaper = || is_cheaper(problem.samples(), plan.dual.pairs.len(), order);
+        let plain = head.is_none() && shift.dual.cuts.is_empty();
+        let cheaper = || is_cheaper(problem.samples(), shift.dual.pairs.len(), order);
         if possible && plain && settings.iterative.unwrap_or_else(cheaper) {
             let worth = |least: f64| worth.of(damping(least)).1;
-            let found = iterative::search(problem, &plan.dual, settings, control, worth)?;
-            plan.found = found.map(Found::Iterative);
+            let found = iterative::search(problem, &shift.dual, settings, control, worth)?;
+            shift.found = found.map(Found::Iterative);
         } else if possible {
-            let shifter = Shifter::new(problem, &plan.dual, head, settings.margin)?;
+            let shifter = Shifter::new(problem, &shift.dual, head, settings.margin)?;
             let grace = settings.grace;
             let mut search = Search { shifter: &shifter, worth, settings, control, grace, best: None };
-            search.run(problem, &plan.dual);
+            search.run(problem, &shift.dual);
             let best = search.best;
-            plan.found = best.map(|Best { eta, least, .. }| Found::Dense { shifter, eta, least });
+            shift.found = best.map(|Best { eta, least, .. }| Found::Dense { shifter, eta, least });
         }
-        Ok(plan)
+        Ok(shift)
     }
 
     /// The repaired point with this margin for the rounding of a proof, and with τ lowered by a further part: that adds

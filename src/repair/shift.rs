@@ -45,7 +45,7 @@ impl Shifter {
         let leverage = leverage(slack.g.as_ref(), &basis.singular);
         let (slack, uu, su, ridge) = match head {
             None => {
-                let (uu, su) = slack.head_blocks();
+                let (uu, su) = slack.hidden_blocks();
                 (slack, uu, su, None)
             }
             Some(head) => {
@@ -149,7 +149,7 @@ fn without_outputs(slack: Slack, head: &HeadDecay) -> Option<(Slack, Mat<f64>, M
         product(slack.w.as_ref(), per_input.as_ref())
     };
     let slack = Slack { w, ..slack };
-    let (mut uu, mut su) = slack.head_blocks();
+    let (mut uu, mut su) = slack.hidden_blocks();
     let alone = product(slack.v.transpose(), product(head.of_inputs().as_ref(), slack.v.as_ref()).as_ref());
     let gram = product(slack.v.transpose(), slack.v.as_ref());
     let coupled = product(slack.g.transpose(), cross.as_ref());

@@ -21,7 +21,8 @@ pub fn projected_objective(problem: &TrainingProblem, hidden: MatRef<'_, f64>) -
     rounded_objective(problem, hidden, 0.0, hidden)
 }
 
-/// The same with the kinks rounded off over this fraction of the typical preactivations at a reference (d × m).
+/// [`projected_objective`] with the kinks of the activation rounded off, over this fraction of the typical preactivations
+/// at a reference (d × m).
 pub fn rounded_objective(
     problem: &TrainingProblem,
     hidden: MatRef<'_, f64>,

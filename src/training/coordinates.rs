@@ -46,7 +46,7 @@ impl Coordinates {
         }
     }
 
-    /// The same with a whitening of choice.
+    /// [`new`](Self::new) with a whitening of choice.
     pub fn with(problem: &TrainingProblem, whitening: Whitening) -> Option<Self> {
         let (gamma, energy) = (problem.weight_decay(), problem.targets().squared_norm_l2());
         if energy == 0.0 || !energy.is_finite() {
@@ -111,7 +111,7 @@ impl Coordinates {
         }
     }
 
-    /// The same for some of the rows of dense features, by column.
+    /// Preactivations of some of the samples alone, for dense features, column by column.
     pub fn preactivation_rows(&self, z: MatRef<'_, f64>, from: usize, rows: usize, out: &mut [f64]) {
         let mut out = MatMut::from_column_major_slice_mut(out, rows, z.ncols());
         match &self.space {

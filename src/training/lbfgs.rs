@@ -73,26 +73,17 @@ pub(super) fn minimise(
         } else {
             1.0
         };
-        let (mut low, mut high, mut step) = (0.0, f64::INFINITY, first);
-        let (mut found, mut satisfied) = (value, false);
-        for _ in 0..TRIALS {
-            advance(&mut trial, x, step, &direction);
-            found = function(&trial, &mut trial_gradient);
-            if found.is_nan() || found > value + DECREASE * step * slope {
-                high = step;
-            } else {
-                low = step;
-                satisfied = dot(&trial_gradient, &direction) >= CURVATURE * slope;
-            }
-            if satisfied || high.is_finite() && high - low <= 1e-14 * high {
-                break;
-            }
-            step = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * step };
-        }
+        let mut evaluate = |step: f64, trial: &mut [f64], trial_gradient: &mut [f64]| {
+            advance(trial, x, step, &direction);
+            let found = function(trial, trial_gradient);
+            (found, dot(trial_gradient, &direction))
+        };
+        let mut search = Search { low: 0.0, found: value, satisfied: false };
+        search.run(first, value, slope, |step| evaluate(step, &mut trial, &mut trial_gradient));
+        let Search { low, mut found, satisfied } = search;
         if !satisfied && low > 0.0 {
             // a kink: take the longest step known to descend
-            advance(&mut trial, x, low, &direction);
-            found = function(&trial, &mut trial_gradient);
+            found = evaluate(low, &mut trial, &mut trial_gradient).0;
         } else if !satisfied {
             if memory.is_empty() {
                 break;
@@ -103,22 +94,61 @@ pub(super) fn minimise(
         if found.is_nan() || found >= value {
             break;
         }
-        let mut pair = if memory.len() == limits.memory { memory.pop_front() } else { None }
-            .unwrap_or_else(|| Pair { step: vec![0.0; size], change: vec![0.0; size], curvature: 0.0 });
-        for i in 0..size {
-            pair.step[i] = trial[i] - x[i];
-            pair.change[i] = trial_gradient[i] - gradient[i];
-        }
-        pair.curvature = dot(&pair.step, &pair.change);
-        let scale = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
-        if pair.curvature > 1e-10 * scale {
-            memory.push_back(pair);
-        }
+        remember(&mut memory, limits.memory, [&trial, x], [&trial_gradient, &gradient]);
         std::mem::swap(x, &mut trial);
         std::mem::swap(&mut gradient, &mut trial_gradient);
         value = found;
     }
     value
+}
+
+/// Takes in a step and the change of the gradient on it (each the new one and the old), in the place of the oldest pair.
+fn remember(memory: &mut VecDeque<Pair>, limit: usize, point: [&[f64]; 2], gradient: [&[f64]; 2]) {
+    let size = point[0].len();
+    let mut pair = if memory.len() == limit { memory.pop_front() } else { None }.unwrap_or_else(|| Pair {
+        step: vec![0.0; size],
+        change: vec![0.0; size],
+        curvature: 0.0,
+    });
+    for i in 0..size {
+        pair.step[i] = point[0][i] - point[1][i];
+        pair.change[i] = gradient[0][i] - gradient[1][i];
+    }
+    pair.curvature = dot(&pair.step, &pair.change);
+    let scale = (dot(&pair.step, &pair.step) * dot(&pair.change, &pair.change)).sqrt();
+    if pair.curvature > 1e-10 * scale {
+        memory.push_back(pair);
+    }
+}
+
+/// A line search by bisection for the weak Wolfe conditions.
+struct Search {
+    /// The longest step known to descend enough.
+    low: f64,
+    /// The value at the last step.
+    found: f64,
+    satisfied: bool,
+}
+
+impl Search {
+    /// `evaluate` gives the value at a step and the slope there; `value` and `slope` are those at zero.
+    fn run(&mut self, first: f64, value: f64, slope: f64, mut evaluate: impl FnMut(f64) -> (f64, f64)) {
+        let (mut high, mut step) = (f64::INFINITY, first);
+        for _ in 0..TRIALS {
+            let (found, there) = evaluate(step);
+            self.found = found;
+            if found.is_nan() || found > value + DECREASE * step * slope {
+                high = step;
+            } else {
+                self.low = step;
+                self.satisfied = there >= CURVATURE * slope;
+            }
+            if self.satisfied || high.is_finite() && high - self.low <= 1e-14 * high {
+                break;
+            }
+            step = if high.is_finite() { 0.5 * (self.low + high) } else { 2.0 * step };
+        }
+    }
 }
 
 /// to = from + step · direction.

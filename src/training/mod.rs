@@ -21,6 +21,7 @@ mod rounds;
 mod search;
 mod settings;
 mod start;
+mod vertex;
 mod whitened;
 mod whitening;
 
@@ -111,13 +112,16 @@ pub fn polish(
 
 /// Improves a network with new directions (d × k, any lengths), such as those that violate |Wᵀ(Xu)₊| ≤ γ‖u‖ at its residual W.
 ///
-/// The directions enter as neurons of small length, the lengths of all neurons are chosen best, all of them move downhill,
-/// those that became parallel or idle go, and the rest is brought to high accuracy. Never worse than the network given, whose
-/// shape must fit (otherwise it counts as empty); directions that do not fit, or are not finite, are left out.
+/// The directions enter as neurons of small length and the lengths of all neurons are chosen best. Searches from these
+/// directions and from random ones add what pays besides, until they find no larger ratio |Wᵀ(Xu)₊| / γ‖u‖ than `enough`
+/// (1 for as long as it pays). Then all neurons move downhill, those that became parallel or idle go, and the rest is brought
+/// to high accuracy. Never worse than the network given, whose shape must fit (otherwise it counts as empty); directions that
+/// do not fit, or are not finite, are left out.
 pub fn insert(
     problem: &TrainingProblem,
     network: &Network,
     directions: MatRef<'_, f64>,
+    enough: f64,
     settings: &TrainingSettings,
     control: &Control,
 ) -> Network {
@@ -127,11 +131,14 @@ pub fn insert(
     let Some(at) = Coordinates::new(problem) else { return empty };
     let k = at.rank();
     let mut hidden = at.pull(given.hidden());
+    let mut from = Vec::new();
     if directions.nrows() == problem.inputs() {
+        let finite = |u: &&[f64]| u.iter().all(|z| z.is_finite());
+        from = at.pull(directions).chunks_exact(k).filter(finite).flatten().copied().collect::<Vec<f64>>();
         let lengths: f64 = hidden.chunks_exact(k).map(|u| at.norm(u)).sum();
         let typical = lengths / (hidden.len() / k).max(1) as f64;
         let small = if typical > 0.0 { ENTERS * typical } else { 1e-3 };
-        for u in at.pull(directions).chunks_exact(k) {
+        for u in from.chunks_exact(k) {
             let norm = at.norm(u);
             if norm.is_finite() && norm > 0.0 {
                 hidden.extend(u.iter().map(|z| z / norm * small));
@@ -139,6 +146,9 @@ pub fn insert(
         }
     }
     lengths::optimise(&at, &mut hidden, control);
+    if settings.rounds > 0 && !at.is_plane() {
+        rounds::correct(&at, &mut hidden, &from, enough, settings, control);
+    }
     settle(&at, &mut hidden, &[COPIES], f64::INFINITY, settings, control);
     best(problem, vec![finish(&at, &hidden), given, empty])
 }
@@ -327,6 +337,7 @@ fn settle(
     }
     lengths::optimise(at, hidden, control);
     neurons::merge_copies(at, hidden, control);
+    vertex::reduce(at, hidden, control);
     if (hidden.len() / k).pow(3) as f64 * at.samples() as f64 <= FEW {
         neurons::tidy(at, hidden, control);
     }

@@ -10,7 +10,7 @@ use super::projection::Projection;
 use super::search::{Ask, search};
 use super::settings::{Effort, TrainingSettings};
 use super::start::{Descent, descend};
-use super::{lengths, neurons, search as searching};
+use super::{COMPLETE, lengths, neurons, search as searching, vertex};
 use crate::control::Control;
 use crate::system::stream::{Purpose, derived};
 
@@ -37,6 +37,12 @@ const ASCENTS: usize = 192;
 const FEWEST_ASCENTS: usize = 16;
 const ITERATIONS: usize = 40;
 
+/// Multiplications of corrective steps after an insertion, what a few rounds of them have to win together, and the number of
+/// their first random stream.
+const CORRECTIONS: f64 = 1e10;
+const SLOW: f64 = 1e-8;
+const INSERTED: u64 = 1 << 33;
+
 /// What effort means.
 fn rate(effort: Effort) -> f64 {
     match effort {
@@ -59,8 +65,8 @@ pub(super) fn generosity(effort: Effort) -> f64 {
 }
 
 /// How a search of this problem is done.
-pub(super) fn ask(at: &Coordinates, seed: u64) -> Ask {
-    let mut ask = Ask { ascents: ASCENTS, iterations: ITERATIONS, most: 80, same: SAME, seed };
+pub(super) fn ask(at: &Coordinates, seed: u64) -> Ask<'static> {
+    let mut ask = Ask { from: &[], ascents: ASCENTS, iterations: ITERATIONS, most: 80, same: SAME, seed };
     let affordable = SEARCH / (searching::cost(at, ask) / ASCENTS as f64);
     ask.ascents = ASCENTS.min((affordable as usize).max(FEWEST_ASCENTS));
     ask
@@ -133,6 +139,48 @@ pub(super) fn improve(
         }
     }
     largest
+}
+
+/// Fully corrective steps alone, from a network near its minimum: climbs from the directions `from` (k × b by column) and from
+/// random ones, adds what pays and chooses all lengths best, until two searches running find no larger ratio than `enough`,
+/// or until going on wins next to nothing.
+///
+/// Where the maxima of the ratio lie on kinks the neurons need not move, and these steps find them one by one.
+pub(super) fn correct(
+    at: &Coordinates,
+    hidden: &mut Vec<f64>,
+    from: &[f64],
+    enough: f64,
+    settings: &TrainingSettings,
+    control: &Control,
+) {
+    let k = at.rank();
+    let mut left = CORRECTIONS * generosity(settings.effort);
+    let mut values = Vec::new();
+    let mut is_enough = false;
+    for round in 0.. {
+        let mut projection = Projection::new(at, hidden.len() / k, control);
+        values.push(projection.value(hidden));
+        let old = values[values.len().saturating_sub(WINDOW + 1)];
+        let is_slow = values.len() > WINDOW && old - values[round] < SLOW * values[round];
+        if is_slow || left < 0.0 || control.should_stop() {
+            return;
+        }
+        let ask = Ask { from, ..ask(at, derived(settings.seed, Purpose::Neurons, INSERTED + round as u64)) };
+        let answer = search(at, projection.residual(), hidden, ask, control);
+        let was_enough = std::mem::replace(&mut is_enough, answer.largest <= enough);
+        if answer.largest < COMPLETE || (was_enough && is_enough) || control.should_stop() {
+            return;
+        }
+        let mut trial = hidden.clone();
+        add(at, &mut trial, &answer.candidates);
+        left -= lengths::optimise(at, &mut trial, control) + searching::cost(at, ask) + projection.cost();
+        if Projection::new(at, trial.len() / k, control).value(&trial) >= values[round] {
+            return;
+        }
+        vertex::reduce(at, &mut trial, control);
+        *hidden = trial;
+    }
 }
 
 /// Appends neurons of small length in the directions that were found.

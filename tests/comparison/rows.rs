@@ -4,12 +4,14 @@ use crate::common::gaussian;
 use faer::{Mat, mat};
 use relucert::baselines::descent::DescentSettings;
 use relucert::certificate::Grade;
-use relucert::compare::{CompareSettings, Method, Outcome, Score, compare, published_accuracy, score};
+use relucert::compare::{
+    CompareSettings, ComparedMethod, Outcome, Score, compare, published_accuracy, score,
+};
 use relucert::data::{CsvOptions, Dataset, load};
 use relucert::{CertifySettings, Control};
 use std::time::Duration;
 
-fn settings(methods: &[Method]) -> CompareSettings {
+fn settings(methods: &[ComparedMethod]) -> CompareSettings {
     CompareSettings {
         methods: methods.to_vec(),
         descent: DescentSettings { width: 40, epochs: 300, ..DescentSettings::default() },
@@ -24,11 +26,12 @@ fn every_method_has_a_row_and_only_proofs_are_bounds() {
     let test = test.standardized_like(&training).unwrap().with_bias();
     let training = training.standardized().with_bias();
     let mut told = Vec::new();
-    let found = compare(&training, Some(&test), 5.0, &settings(&Method::ALL), &Control::new(), &mut |row| {
-        told.push(row.method);
-    })
-    .unwrap();
-    assert_eq!(told, Method::ALL);
+    let found =
+        compare(&training, Some(&test), 5.0, &settings(&ComparedMethod::ALL), &Control::new(), &mut |row| {
+            told.push(row.method);
+        })
+        .unwrap();
+    assert_eq!(told, ComparedMethod::ALL);
     assert_eq!((found.samples, found.test_samples, found.score), (105, 45, Score::Accuracy));
     let bound = found.lower_bound().expect("certify proves one");
     assert!(bound > 0.9 * found.objective().unwrap().value());
@@ -36,10 +39,18 @@ fn every_method_has_a_row_and_only_proofs_are_bounds() {
         assert!(row.published_protocol_accuracy.is_none(), "{}: only when asked for", row.method);
         match &row.bound {
             Some(bound) => {
-                assert!(matches!(row.method, Method::Branch | Method::Certify), "{}", row.method);
+                assert!(
+                    matches!(row.method, ComparedMethod::Branch | ComparedMethod::Certify),
+                    "{}",
+                    row.method
+                );
                 assert_ne!(bound.grade, Grade::None);
             }
-            None => assert!(!matches!(row.method, Method::Branch | Method::Certify), "{}", row.method),
+            None => assert!(
+                !matches!(row.method, ComparedMethod::Branch | ComparedMethod::Certify),
+                "{}",
+                row.method
+            ),
         }
         if let Some(objective) = row.objective {
             assert!(bound <= objective, "{}: {objective} below the proved bound {bound}", row.method);
@@ -53,9 +64,14 @@ fn every_method_has_a_row_and_only_proofs_are_bounds() {
         }
     }
     let ran = |method| found.rows.iter().any(|row| row.method == method && row.status == Outcome::Done);
-    for method in
-        [Method::Train, Method::Certify, Method::Polish, Method::Splitting, Method::Adam, Method::Ntk]
-    {
+    for method in [
+        ComparedMethod::Train,
+        ComparedMethod::Certify,
+        ComparedMethod::Polish,
+        ComparedMethod::Splitting,
+        ComparedMethod::Adam,
+        ComparedMethod::Ntk,
+    ] {
         assert!(ran(method), "{method}");
     }
 }
@@ -64,7 +80,7 @@ fn every_method_has_a_row_and_only_proofs_are_bounds() {
 fn the_published_protocol_has_figures_of_its_own() {
     let iris = load("iris", &CsvOptions::default()).unwrap().standardized().with_bias();
     let (training, test) = iris.split(0.5, 2).unwrap();
-    let methods = [Method::Splitting, Method::Nngp];
+    let methods = [ComparedMethod::Splitting, ComparedMethod::Nngp];
     let run = |published_protocol| {
         let settings = CompareSettings { published_protocol, ..settings(&methods) };
         compare(&training, Some(&test), 5.0, &settings, &Control::new(), &mut |_| {}).unwrap()
@@ -87,7 +103,13 @@ fn a_method_that_does_not_apply_says_so_and_the_others_run() {
     let settings = CompareSettings {
         descent: DescentSettings { width: 5, epochs: 5, ..DescentSettings::default() },
         certify: CertifySettings { memory_limit: Some(1), ..CertifySettings::default() },
-        ..settings(&[Method::Nngp, Method::Certify, Method::Sgd, Method::Gated, Method::Sgd])
+        ..settings(&[
+            ComparedMethod::Nngp,
+            ComparedMethod::Certify,
+            ComparedMethod::Sgd,
+            ComparedMethod::Gated,
+            ComparedMethod::Sgd,
+        ])
     };
     let found = compare(&data, None, 50.0, &settings, &Control::new(), &mut |_| {}).unwrap();
     let [nngp, certify, sgd, gated] = &found.rows[..] else { panic!("one row a method") };
@@ -108,9 +130,9 @@ fn a_method_that_does_not_apply_says_so_and_the_others_run() {
 fn what_is_not_begun_is_stopped_and_what_is_done_is_kept() {
     let iris = load("iris", &CsvOptions::default()).unwrap().standardized();
     let control = Control::new();
-    let settings = settings(&[Method::Nngp, Method::Adam, Method::Certify]);
+    let settings = settings(&[ComparedMethod::Nngp, ComparedMethod::Adam, ComparedMethod::Certify]);
     let found = compare(&iris, None, 5.0, &settings, &control, &mut |row| {
-        if row.method == Method::Nngp {
+        if row.method == ComparedMethod::Nngp {
             control.cancel();
         }
     })
@@ -144,8 +166,8 @@ fn scores_by_hand() {
 
 #[test]
 fn methods_have_names() {
-    for method in Method::ALL {
-        assert_eq!(method.as_str().parse::<Method>().unwrap(), method);
+    for method in ComparedMethod::ALL {
+        assert_eq!(method.as_str().parse::<ComparedMethod>().unwrap(), method);
     }
-    assert!("sdg".parse::<Method>().unwrap_err().to_string().contains("gated-relu"));
+    assert!("sdg".parse::<ComparedMethod>().unwrap_err().to_string().contains("gated-relu"));
 }

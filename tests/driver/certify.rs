@@ -264,7 +264,7 @@ fn every_dual_point_bounds_every_network() {
         let mut bounds = Vec::new();
         for _ in 0..12 {
             let level = solver.advance(&control);
-            let dual = dual_point(&problem, &lifting, &level.multipliers, &level.misfit);
+            let dual = dual_point(&problem, &lifting, &level.multipliers, &level.residual);
             let repaired = repair(&problem, &dual, &RepairSettings::default(), &Control::new()).unwrap();
             let (certificate, proof) = certify_dual(&problem, &dual).unwrap();
             assert_eq!(proof.grade(), Grade::Verified);

@@ -152,7 +152,7 @@ fn a_block_under_way_when_the_time_is_over_keeps_its_bound() {
         limit /= 2;
         let outcome = task.solve(&Control::new().within(limit)).unwrap();
         let figures = *outcome.figures();
-        if figures.status == relucert::report::Status::TimeLimit && figures.begun {
+        if figures.solver.status == relucert::report::Status::TimeLimit && figures.begun {
             break outcome;
         }
         assert!(figures.begun, "the limit strikes before the block begins and never after");

@@ -9,6 +9,8 @@ mod determinism;
 #[cfg(feature = "serde")]
 mod distribute;
 mod divide;
+#[cfg(feature = "serde")]
+mod executor;
 mod limits;
 mod memory;
 mod odd_input;

@@ -1,7 +1,7 @@
 //! Settings out of range are refused before anything is spent, wherever they stand.
 
 use relucert::certificate::ProofSettings;
-use relucert::compare::{CompareSettings, Method, compare};
+use relucert::compare::{CompareSettings, ComparedMethod, compare};
 use relucert::data::{TeacherSettings, teacher};
 use relucert::low_rank::SolverSettings;
 use relucert::training::TrainingSettings;
@@ -48,8 +48,11 @@ fn one_wrong_setting_anywhere_costs_nothing() {
         assert!(is_named(settings.validate()), "{name}");
         assert!(is_named(certify(&problem, &settings, &Control::new(), &mut Silent).map(|_| ())), "{name}");
         assert!(is_named(Division::new(&problem, &network, &settings).map(|_| ())), "{name}");
-        let all =
-            CompareSettings { certify: settings, methods: vec![Method::Train], ..CompareSettings::default() };
+        let all = CompareSettings {
+            certify: settings,
+            methods: vec![ComparedMethod::Train],
+            ..CompareSettings::default()
+        };
         let compared = compare(&data, None, 10.0, &all, &Control::new(), &mut |_| ());
         assert!(is_named(compared.map(|_| ())), "{name}");
     }

@@ -15,8 +15,8 @@ fn solved(problem: &TrainingProblem) -> (DualPoint, f64) {
     let lifting = Lifting::new(problem).unwrap();
     let solution =
         solve_lifted(&lifting, &ReferenceSettings::default(), &Control::new(), &mut |_| ()).unwrap();
-    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
-    (dual_point(problem, &lifting, &solution.pairs, &misfit), solution.value)
+    let residual: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    (dual_point(problem, &lifting, &solution.pairs, &residual), solution.value)
 }
 
 fn problem() -> TrainingProblem {

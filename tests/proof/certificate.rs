@@ -207,8 +207,8 @@ fn good_point() -> (TrainingProblem, DualPoint, f64) {
     let settings = ReferenceSettings::default();
     let solution = solve_lifted(&lifting, &settings, &Control::new(), &mut |_| ()).unwrap();
     assert!(solution.gap <= 1e-6, "{}", solution.gap);
-    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
-    let dual = dual_point(&problem, &lifting, &solution.pairs, &misfit);
+    let residual: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(&problem, &lifting, &solution.pairs, &residual);
     (problem, dual, solution.value)
 }
 

@@ -39,8 +39,8 @@ fn solved(problem: &TrainingProblem) -> (DualPoint, f64, f64) {
         solution
     };
     let (plain, tight) = (solve(Cuts::None), solve(Cuts::Auto));
-    let misfit: Vec<f64> = tight.fit_residual.iter().map(|w| -w).collect();
-    (dual_point(problem, &lifting, &tight.pairs, &misfit), tight.value, plain.value)
+    let residual: Vec<f64> = tight.fit_residual.iter().map(|w| -w).collect();
+    (dual_point(problem, &lifting, &tight.pairs, &residual), tight.value, plain.value)
 }
 
 #[test]

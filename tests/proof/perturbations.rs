@@ -20,9 +20,9 @@ fn solved(problem: &TrainingProblem) -> (DualPoint, f64) {
     let solution =
         solve_lifted(&lifting, &ReferenceSettings::default(), &Control::new(), &mut |_| ()).unwrap();
     assert!(solution.gap <= 1e-5);
-    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let residual: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
     let value = solution.value * (1.0 + 2.0 * solution.gap.max(1e-7));
-    (dual_point(problem, &lifting, &solution.pairs, &misfit), value)
+    (dual_point(problem, &lifting, &solution.pairs, &residual), value)
 }
 
 struct Case {

@@ -113,7 +113,7 @@ fn teacher(n: usize, d: usize, c: usize, gamma: f64, seed: u64) -> (TrainingProb
 /// solution's multipliers, and the dual value that W has there.
 fn rebuilt_dual(problem: &TrainingProblem, solution: &ReferenceSolution) -> (f64, f64) {
     let lifting = Lifting::new(problem).unwrap();
-    let (groups, k, c) = (lifting.groups(), lifting.head(), lifting.outputs);
+    let (groups, k, c) = (lifting.groups(), lifting.hidden_dimension(), lifting.outputs);
     let order = k + groups;
     let form = |f: usize| -> Vec<f64> {
         let mut row = vec![0.0; order];
@@ -132,7 +132,7 @@ fn rebuilt_dual(problem: &TrainingProblem, solution: &ReferenceSolution) -> (f64
             }
         }
     };
-    for (a, decay) in lifting.head_decay.iter().enumerate() {
+    for (a, decay) in lifting.hidden_decay.iter().enumerate() {
         let mut unit = vec![0.0; order];
         unit[a] = 1.0;
         add(*decay, &unit, &unit);
@@ -156,7 +156,7 @@ fn rebuilt_dual(problem: &TrainingProblem, solution: &ReferenceSolution) -> (f64
     let values = slack.self_adjoint_eigenvalues(faer::Side::Lower).unwrap();
     let w = &solution.fit_residual;
     let dual: f64 = w.iter().zip(&lifting.fit_targets).map(|(w, t)| w * t - 0.5 * w * w).sum();
-    let largest = lifting.head_decay.iter().copied().fold(0.0, f64::max);
+    let largest = lifting.hidden_decay.iter().copied().fold(0.0, f64::max);
     (values[0] / largest, lifting.unscale(dual))
 }
 

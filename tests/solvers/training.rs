@@ -33,6 +33,18 @@ fn bits(network: &Network) -> Vec<u64> {
 }
 
 #[test]
+fn no_more_neurons_than_caratheodory_asks_for() {
+    let mut rng = Pcg64::seed_from_u64(3);
+    for (n, c) in [(6, 1), (5, 2), (4, 3)] {
+        let (x, y) = (gaussian(&mut rng, n, 6), gaussian(&mut rng, n, c));
+        let problem = TrainingProblem::new(x, y, 1e-3).unwrap();
+        let settings = TrainingSettings { width: 60, ..TrainingSettings::default() };
+        let network = train(&problem, &settings, &Control::new());
+        assert!((1..=n * c + 1).contains(&network.width()), "{n} × {c}: {}", network.width());
+    }
+}
+
+#[test]
 fn gradient_of_the_projected_objective_agrees_with_differences() {
     // more samples than neurons, and fewer: the two ways of eliminating V
     for (n, width) in [(30, 7), (6, 11)] {
@@ -330,7 +342,7 @@ fn inserting_what_violates_ends_at_a_global_optimum() {
             break;
         }
         let better =
-            insert(&problem, &network, Mat::from_fn(3, 1, |i, _| u[i]).as_ref(), &settings, &control);
+            insert(&problem, &network, Mat::from_fn(3, 1, |i, _| u[i]).as_ref(), 1.0, &settings, &control);
         let found = better.objective(&problem);
         assert!(found <= value, "round {round}: {found} after {value}");
         (network, value) = (better, found);
@@ -367,15 +379,15 @@ fn inserting_is_never_worse_and_takes_any_directions() {
     for directions in
         [odd.as_ref(), none.as_ref(), Mat::zeros(2, 1).as_ref(), gaussian(&mut rng, 5, 4).as_ref()]
     {
-        let better = insert(&problem, &rough, directions, &settings, &control);
+        let better = insert(&problem, &rough, directions, 1.0, &settings, &control);
         assert!(better.objective(&problem) < rough.objective(&problem));
     }
     let trained = train(&problem, &settings, &control);
-    let again = insert(&problem, &trained, gaussian(&mut rng, 5, 4).as_ref(), &settings, &control);
+    let again = insert(&problem, &trained, gaussian(&mut rng, 5, 4).as_ref(), 1.0, &settings, &control);
     assert!(again.objective(&problem) <= trained.objective(&problem));
     let stopped = Control::new();
     stopped.cancel();
-    let same = insert(&problem, &trained, gaussian(&mut rng, 5, 4).as_ref(), &settings, &stopped);
+    let same = insert(&problem, &trained, gaussian(&mut rng, 5, 4).as_ref(), 1.0, &settings, &stopped);
     assert!(same.objective(&problem) <= trained.objective(&problem));
 }
 
@@ -400,7 +412,7 @@ fn many_samples_give_the_same_bits_on_any_number_of_threads() {
         pool.install(|| {
             let network = train(&problem, &settings, &Control::new());
             let directions = Mat::from_fn(4, 2, |i, j| (i as f64 - j as f64).sin());
-            insert(&problem, &network, directions.as_ref(), &settings, &Control::new())
+            insert(&problem, &network, directions.as_ref(), 1.0, &settings, &Control::new())
         })
     };
     let (one, two, eight) = (bits(&with(1)), bits(&with(2)), bits(&with(8)));

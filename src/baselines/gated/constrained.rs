@@ -56,7 +56,7 @@ pub fn constrained(
             part.iter().enumerate().for_each(|(i, value)| z[(i, column)] = *value);
         }
     }
-    let mut run = Run {
+    let mut run = ConstrainedRun {
         x,
         y: problem.targets(),
         signs: Mat::from_fn(n, m, |i, j| if patterns.is_active(j, i) { 1.0 } else { -1.0 }),
@@ -85,7 +85,7 @@ pub fn constrained(
     balanced(problem, &neurons)
 }
 
-struct Run<'a> {
+struct ConstrainedRun<'a> {
     x: MatRef<'a, f64>,
     y: MatRef<'a, f64>,
     /// 2D_i − I, a column each.
@@ -97,7 +97,7 @@ struct Run<'a> {
     curvature: f64,
 }
 
-impl Run<'_> {
+impl ConstrainedRun<'_> {
     /// ½‖Σ D_iX(a_i − b_i) − y‖² + (δ/2)Σ‖(λ/δ − (2D − I)Xz)₊‖², and its gradient.
     fn smooth(&self, z: &Mat<f64>) -> (f64, Mat<f64>) {
         let (n, m) = self.signs.shape();

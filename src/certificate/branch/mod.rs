@@ -23,7 +23,7 @@ use crate::problem::TrainingProblem;
 use cell::Cell;
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
-use moments::MOST;
+use moments::{MOST, Vector};
 use rayon::prelude::*;
 use std::sync::Mutex;
 use tree::{Claim, Searched, Violator, Workspace};
@@ -87,6 +87,8 @@ pub struct Search<'a> {
     /// Directions u (in the features of X) that violate the claim, by the values at the centres of their cells; the worst
     /// first, one for each subtree searched when the first was found. Not proved to: a caller evaluates them.
     pub violators: Vec<Vec<f64>>,
+    /// Directions ±u at the centres of cells that could be neither closed nor split: the claim fails there, or all but fails.
+    pub undecided: Vec<Vec<f64>>,
     /// Largest |Wᵀ(Xu)₊|/|u| seen at the centre of a cell: an estimate from below of the least level there is.
     pub largest: f64,
     /// Cells looked at.
@@ -162,8 +164,15 @@ impl<'a> NeuronClaim<'a> {
         progress: &mut dyn FnMut(SearchProgress),
     ) -> Search<'_> {
         let at = &self.at;
-        let mut search =
-            Search { proved: None, violators: Vec::new(), largest: 0.0, cells: 0, visits: 0, share: 0.0 };
+        let mut search = Search {
+            proved: None,
+            violators: Vec::new(),
+            undecided: Vec::new(),
+            largest: 0.0,
+            cells: 0,
+            visits: 0,
+            share: 0.0,
+        };
         if !level.is_finite() || level < 0.0 {
             return search;
         }
@@ -190,10 +199,10 @@ impl<'a> NeuronClaim<'a> {
         let quota = VISITS.max(VISITS_PER_SAMPLE * at.samples.len() as u64);
         let workspaces = Mutex::new(Vec::<Workspace>::new());
         let mut violators: Vec<Violator> = Vec::new();
-        let mut exhausted = 0;
+        let mut exhausted: Vec<Vector> = Vec::new();
         while !open.is_empty() {
             let is_spent = search.cells >= settings.cells || search.visits >= settings.visits;
-            let is_lost = !violators.is_empty() || exhausted >= MOST_EXHAUSTED;
+            let is_lost = !violators.is_empty() || exhausted.len() >= MOST_EXHAUSTED;
             if is_spent || is_lost || control.should_stop() {
                 break;
             }
@@ -221,23 +230,28 @@ impl<'a> NeuronClaim<'a> {
                 search.visits += found.visits;
                 search.share += found.closed / at.d as f64;
                 search.largest = search.largest.max(found.largest);
-                exhausted += found.exhausted;
                 violators.extend(found.violators);
                 // Beside a cell that cannot be split the claim nearly fails: the larger cells show best where it does.
-                if found.exhausted > 0 {
+                if !found.exhausted.is_empty() {
                     open.extend(found.open.into_iter().rev());
                 } else {
                     open.extend(found.open);
                 }
+                exhausted.extend(found.exhausted);
             }
             progress(SearchProgress { cells: search.cells, share: search.share });
         }
-        if open.is_empty() && exhausted == 0 && violators.is_empty() {
+        if open.is_empty() && exhausted.is_empty() && violators.is_empty() {
             search.proved = Some(ProvedLevel { level, claim: self });
         }
         search.largest = at.unscaled(0.5 * search.largest);
         violators.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
         search.violators = violators.iter().map(|violator| at.direction(&violator.direction)).collect();
+        search.undecided = exhausted
+            .iter()
+            .flat_map(|centre| [*centre, centre.map(|u| -u)])
+            .map(|direction| at.direction(&direction))
+            .collect();
         search
     }
 }

@@ -60,8 +60,8 @@ pub(super) struct Searched {
     /// Cells that are still open, in the order in which they would have come.
     pub open: Vec<Cell>,
     pub violators: Vec<Violator>,
-    /// Cells that could not be split any further: they are neither closed nor among the open ones.
-    pub exhausted: usize,
+    /// Centres of cells that could not be split any further: they are neither closed nor among the open ones.
+    pub exhausted: Vec<Vector>,
 }
 
 /// Buffers of a search, reused from one subtree to the next.
@@ -132,7 +132,7 @@ impl Workspace {
             }
             let spent = found.visits >= budget.visits
                 || found.cells >= budget.cells
-                || found.exhausted >= MOST_EXHAUSTED;
+                || found.exhausted.len() >= MOST_EXHAUSTED;
             if spent || (found.cells % PATIENCE == PATIENCE - 1 && stop()) {
                 found.open.push(cell);
                 found.open.extend(self.nodes.drain(..).rev().map(|(cell, ..)| cell));
@@ -149,7 +149,7 @@ impl Workspace {
             cell.open = looked.open;
             let axis = if cell.depth < MOST_DEPTH { cell.widest(&looked.score, claim.d) } else { None };
             let Some(axis) = axis else {
-                found.exhausted += 1;
+                found.exhausted.push(cell.centre);
                 continue;
             };
             self.settle(claim, level, looked.unsettled);

@@ -3,7 +3,7 @@
 use crate::bounds::LowerBound;
 use crate::branch::{BranchStatus, Forecast};
 use crate::certificate::Grade;
-use crate::certify::report::{BlockFigures, BranchFigures, Relaxed, Road, Status};
+use crate::certify::report::{BlockFigures, BranchFigures, Relaxed, Road, SolverFigures, Status};
 
 /// Numbers of a block.
 pub(super) const BLOCK: usize = 12;
@@ -60,8 +60,10 @@ fn to_grade(number: f64) -> Option<Grade> {
     known.into_iter().find(|grade| of_grade(*grade) == number)
 }
 
-/// Figures of a settled block.
-pub(super) fn of_block(figures: &BlockFigures) -> [f64; BLOCK] {
+/// Numbers of a solver.
+const SOLVER: usize = 7;
+
+fn of_solver(figures: &SolverFigures) -> [f64; SOLVER] {
     [
         figures.value,
         figures.estimated_bound,
@@ -70,12 +72,30 @@ pub(super) fn of_block(figures: &BlockFigures) -> [f64; BLOCK] {
         figures.pairs as f64,
         figures.active_pairs as f64,
         of_status(figures.status),
-        figures.lower_bound.value(),
-        of_grade(figures.grade),
-        figures.failure_probability,
-        figures.solve_seconds,
-        figures.certify_seconds,
     ]
+}
+
+fn to_solver(row: [f64; SOLVER]) -> Option<SolverFigures> {
+    let [value, bound, infeasibility, rank, pairs, active, status] = row;
+    Some(SolverFigures {
+        value: measure(value)?,
+        estimated_bound: measure(bound)?,
+        infeasibility: measure(infeasibility)?,
+        rank: whole(rank)?,
+        pairs: whole(pairs)?,
+        active_pairs: whole(active)?,
+        status: to_status(status)?,
+    })
+}
+
+/// Figures of a settled block.
+pub(super) fn of_block(figures: &BlockFigures) -> [f64; BLOCK] {
+    let [value, bound, infeasibility, rank, pairs, active, status] = of_solver(&figures.solver);
+    let lower = figures.lower_bound.value();
+    let grade = of_grade(figures.grade);
+    let BlockFigures { failure_probability: failure, solve_seconds: solve, certify_seconds: certify, .. } =
+        *figures;
+    [value, bound, infeasibility, rank, pairs, active, status, lower, grade, failure, solve, certify]
 }
 
 pub(super) fn to_block(row: &[f64]) -> Option<BlockFigures> {
@@ -85,13 +105,7 @@ pub(super) fn to_block(row: &[f64]) -> Option<BlockFigures> {
         return None;
     };
     Some(BlockFigures {
-        value: measure(value)?,
-        estimated_bound: measure(bound)?,
-        infeasibility: measure(infeasibility)?,
-        rank: whole(rank)?,
-        pairs: whole(pairs)?,
-        active_pairs: whole(active)?,
-        status: to_status(status)?,
+        solver: to_solver([value, bound, infeasibility, rank, pairs, active, status])?,
         begun: true,
         lower_bound: LowerBound::claimed(measure(lower)?),
         grade: to_grade(grade)?,
@@ -103,31 +117,14 @@ pub(super) fn to_block(row: &[f64]) -> Option<BlockFigures> {
 
 /// Figures of a run in one piece.
 pub(super) fn of_whole(relaxed: &Relaxed) -> [f64; WHOLE] {
-    [
-        relaxed.value,
-        relaxed.bound,
-        relaxed.infeasibility,
-        relaxed.rank as f64,
-        relaxed.pairs as f64,
-        relaxed.active_pairs as f64,
-        of_status(relaxed.status),
-        of_road(relaxed.road),
-    ]
+    let [value, bound, infeasibility, rank, pairs, active, status] = of_solver(&relaxed.solver);
+    [value, bound, infeasibility, rank, pairs, active, status, of_road(relaxed.road)]
 }
 
 pub(super) fn to_whole(row: &[f64]) -> Option<Relaxed> {
     let &[value, bound, infeasibility, rank, pairs, active, status, road] = row else { return None };
-    Some(Relaxed {
-        value: measure(value)?,
-        bound: measure(bound)?,
-        infeasibility: measure(infeasibility)?,
-        rank: whole(rank)?,
-        pairs: whole(pairs)?,
-        active_pairs: whole(active)?,
-        status: to_status(status)?,
-        road: to_road(road)?,
-        ..Relaxed::nothing()
-    })
+    let solver = to_solver([value, bound, infeasibility, rank, pairs, active, status])?;
+    Some(Relaxed { solver, road: to_road(road)?, ..Relaxed::nothing() })
 }
 
 /// The number of a solver of the relaxation, 0 where none was at work.

@@ -1,13 +1,12 @@
 //! Where the solver of one factor stood, and how it is read from a file.
 
 use super::figures;
+use super::state::take_state;
 use crate::certify::report::Relaxed;
 use crate::dual::DualPoint;
 use crate::error::Result;
 use crate::io::archive::Archive;
-use crate::io::files::take_forms;
 use crate::low_rank::SolverState;
-use crate::relaxation::Cut;
 use std::io::{Read, Seek};
 
 /// Where the solver of one factor stood at the end of a level, or where it was stopped.
@@ -17,13 +16,17 @@ pub(crate) struct LevelState {
     pub(crate) dual: DualPoint,
     /// The figures so far.
     pub(crate) relaxed: Relaxed,
-    /// Levels so far.
+    pub(crate) count: LevelCount,
+}
+
+/// Levels of a round of cuts so far, and those since the bound was last improved.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct LevelCount {
     pub(crate) levels: usize,
-    /// Levels since the bound was last improved.
     pub(crate) since_better: usize,
-    /// Rounds of cuts begun so far.
+    /// Rounds of cuts begun.
     pub(crate) round: usize,
-    /// The bound with which the last of them began.
+    /// The bound with which this one began.
     pub(crate) before: f64,
 }
 
@@ -34,13 +37,7 @@ pub(super) fn take<R: Read + Seek>(
     relaxed: Relaxed,
 ) -> Result<Option<LevelState>> {
     let (_, counts) = archive.array::<f64>("levels")?;
-    let (_, numbers) = archive.array::<f64>("numbers")?;
-    let (_, factor) = archive.array::<f64>("factor")?;
-    let (shape, keys) = archive.array::<u32>("keys")?;
-    let (_, multipliers) = archive.array::<f64>("multipliers")?;
-    let (_, equality_multipliers) = archive.array::<f64>("equality_multipliers")?;
-    let cuts = take_forms(archive, "cut")?;
-    let cuts = (0..cuts.len()).map(|f| Cut { target: cuts.targets()[f], support: cuts.row(f).collect() });
+    let solver = take_state(archive)?;
     let &[levels, since_better, round, before] = counts.as_slice() else { return Ok(None) };
     let (Some(levels), Some(since_better), Some(round), Some(before)) = (
         figures::whole(levels),
@@ -50,11 +47,6 @@ pub(super) fn take<R: Read + Seek>(
     ) else {
         return Ok(None);
     };
-    if shape.len() != 2 || shape[1] != 2 {
-        return Ok(None);
-    }
-    let keys = keys.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-    let solver =
-        SolverState::from_parts(&numbers, factor, keys, cuts.collect(), multipliers, equality_multipliers);
-    Ok(solver.map(|solver| LevelState { solver, dual, relaxed, levels, since_better, round, before }))
+    let count = LevelCount { levels, since_better, round, before };
+    Ok(solver.map(|solver| LevelState { solver, dual, relaxed, count }))
 }

@@ -4,14 +4,17 @@
 //! blocks done), a fingerprint of the run, and the figures and the solver's state that a run goes on from. Nothing in it is
 //! believed: shapes and ranges are checked, and a dual point becomes a bound through a new proof only.
 
+mod blocks;
 mod figures;
 mod fingerprint;
-mod ledger;
 mod level;
-mod saver;
+mod state;
 mod whole;
+mod writer;
 
-pub(crate) use ledger::BlockLedger;
-pub(crate) use level::LevelState;
-pub(crate) use saver::{Saver, Stage};
-pub(crate) use whole::WholeLedger;
+pub(crate) use blocks::BlockCheckpoint;
+pub(crate) use level::{LevelCount, LevelState};
+#[cfg(feature = "serde")]
+pub(crate) use state::{STATE, put_state, take_state};
+pub(crate) use whole::WholeCheckpoint;
+pub(crate) use writer::{CheckpointWriter, Saved, Stage};

@@ -1,28 +1,28 @@
 //! The state of a run in one piece.
 
 use super::figures;
-use super::level::LevelState;
-use super::saver::{Saver, Stage};
+use super::level::{LevelCount, LevelState};
+use super::state::put_state;
+use super::writer::{CheckpointWriter, Stage};
 use crate::certificate::Certificate;
 use crate::certify::report::{BranchFigures, Relaxed, Seconds};
-use crate::dual::CutForms;
 use crate::error::Error;
-use crate::io::files::{array, put_certificate, put_forms};
+use crate::io::files::{array, put_certificate};
 use crate::problem::Network;
 
 /// Keeps the state of a run in one piece.
-pub(crate) struct WholeLedger {
-    saver: Saver,
+pub(crate) struct WholeCheckpoint {
+    writer: CheckpointWriter,
     earlier: Option<Box<LevelState>>,
 }
 
-impl WholeLedger {
-    pub(crate) fn new(saver: Saver, earlier: Option<Stage>) -> Self {
+impl WholeCheckpoint {
+    pub(crate) fn new(writer: CheckpointWriter, earlier: Option<Stage>) -> Self {
         let earlier = match earlier {
             Some(Stage::Level(state)) => Some(state),
             _ => None,
         };
-        Self { saver, earlier }
+        Self { writer, earlier }
     }
 
     /// Where an earlier run stood; once.
@@ -32,34 +32,19 @@ impl WholeLedger {
 
     /// Whether a level that ends now is worth writing down.
     pub(crate) fn is_due(&self) -> bool {
-        self.saver.is_due()
+        self.writer.is_due()
     }
 
     /// Writes the state down.
     pub(crate) fn record(&mut self, state: &LevelState) {
         let certificate = Certificate::new(state.dual.clone());
-        let counts = [state.levels as f64, state.since_better as f64, state.round as f64, state.before];
-        self.saver.write(|out| {
+        let LevelCount { levels, since_better, round, before } = state.count;
+        let counts = [levels as f64, since_better as f64, round as f64, before];
+        self.writer.write(|out| {
             put_certificate(out, &certificate)?;
             array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(&state.relaxed).into_iter())?;
             array(out, "levels", &[4], counts.into_iter())?;
-            let solver = &state.solver;
-            let numbers = solver.numbers();
-            array(out, "numbers", &[numbers.len() as u64], numbers.into_iter())?;
-            array(out, "factor", &[solver.factor.len() as u64], solver.factor.iter().copied())?;
-            let keys = solver.keys.iter().flat_map(|&(i, j)| [i, j]);
-            array(out, "keys", &[solver.keys.len() as u64, 2], keys)?;
-            for (name, values) in
-                [("multipliers", &solver.multipliers), ("equality_multipliers", &solver.equality_multipliers)]
-            {
-                array(out, name, &[values.len() as u64], values.iter().copied())?;
-            }
-            // Over directions, not samples: the certificate has forms of its own.
-            let mut cuts = CutForms::new();
-            for cut in &solver.cuts {
-                cuts.push(cut.target, cut.support.iter().copied());
-            }
-            if cuts.is_empty() { Ok(()) } else { put_forms(out, "cut", &cuts) }
+            put_state(out, &state.solver)
         });
     }
 
@@ -71,8 +56,8 @@ impl WholeLedger {
         relaxed: &Relaxed,
         search: Option<&BranchFigures>,
     ) {
-        self.saver.trained(network);
-        self.saver.write(|out| {
+        self.writer.trained(network);
+        self.writer.write(|out| {
             put_certificate(out, certificate)?;
             array(out, "figures", &[figures::WHOLE as u64], figures::of_whole(relaxed).into_iter())?;
             let Some(search) = search else { return Ok(()) };
@@ -81,15 +66,15 @@ impl WholeLedger {
     }
 
     pub(crate) fn spent(&mut self, seconds: Seconds) {
-        self.saver.spent(seconds);
+        self.writer.spent(seconds);
     }
 
     pub(crate) fn trouble(&mut self) -> Option<String> {
-        self.saver.trouble()
+        self.writer.trouble()
     }
 
     /// The error for a state that does not fit the problem.
     pub(crate) fn damaged(&self, what: &str) -> Error {
-        self.saver.damaged(what)
+        self.writer.damaged(what)
     }
 }

@@ -1,6 +1,7 @@
 //! Tasks and outcomes of blocks as folders: .npz archives as everywhere, and JSON for settings and figures.
 
-use super::block::{BlockOutcome, BlockTask};
+use super::task::Work;
+use super::{BlockOutcome, BlockTask};
 use crate::certify::report::BlockFigures;
 use crate::certify::settings::CertifySettings;
 use crate::error::{Error, Result};
@@ -55,7 +56,7 @@ impl BlockTask {
         let problem = load_problem(&folder.join("problem.npz"))?;
         let network = load_network(&folder.join("network.npz"))?;
         crate::certify::certified::check_network(&problem, &network)?;
-        Ok(Self { block, blocks, problem, network, settings })
+        Ok(Self { block, blocks, problem, network, settings, work: Work::Bound, round: None })
     }
 }
 
@@ -74,7 +75,7 @@ impl BlockOutcome {
         let OutcomeFile { schema, block, blocks, figures } = read_json(&path)?;
         check_numbers(&path, schema, block, blocks)?;
         let certificate = load_certificate(&folder.join("certificate.npz"))?;
-        Ok(Self { block, blocks, certificate, figures, warm: None })
+        Ok(Self::recalled(block, blocks, certificate, figures))
     }
 }
 

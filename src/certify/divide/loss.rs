@@ -1,48 +1,48 @@
 //! What dividing cost, estimated.
 
-use super::Division;
-use crate::certify::relax::relax;
+use super::task::Work;
+use super::{BlockExecutor, BlockTask, BlockTasks, Division};
 use crate::certify::report::{Relaxed, Status};
 use crate::control::Control;
 use crate::error::Result;
-use crate::progress::Silent;
-use rayon::prelude::*;
-use std::time::Instant;
 
 impl Division<'_> {
     /// Estimates the part of the relaxation's value that dividing lost.
     ///
     /// The first block is divided into halves and quarters. What each doubling wins shrinks by a factor that those three
     /// sizes tell, and log₂K doublings lead from the blocks back to the whole.
-    pub(super) fn loss(&self, whole: &Relaxed, control: &Control) -> Result<Option<f64>> {
+    pub(super) fn loss(
+        &self,
+        whole: &Relaxed,
+        executor: &dyn BlockExecutor,
+        control: &Control,
+    ) -> Result<Option<f64>> {
         let samples = self.samples(0);
-        if control.should_stop() || samples.len() < 8 || whole.value <= 0.0 {
+        if control.should_stop() || samples.len() < 8 || whole.solver.value <= 0.0 {
             return Ok(None);
         }
         let parts: Vec<(usize, &[usize])> = [2, 4]
             .into_iter()
             .flat_map(|parts| samples.chunks(samples.len().div_ceil(parts)).map(move |part| (parts, part)))
             .collect();
-        let mut values = Vec::with_capacity(parts.len());
-        for group in parts.chunks(self.at_once) {
-            let relaxed: Vec<Result<Relaxed>> = group
-                .par_iter()
-                .map(|(parts, samples)| {
-                    let problem = self.problem.subset(samples, self.share / *parts as f64)?;
-                    let (silent, started) = (&mut Silent, Instant::now());
-                    Ok(relax(&problem, self.network, &self.settings, control, silent, started, None)?.relaxed)
-                })
-                .collect();
-            values.extend(relaxed.into_iter().collect::<Result<Vec<Relaxed>>>()?);
-        }
-        if whole.status != Status::Converged || values.iter().any(|part| part.status != Status::Converged) {
+        let make = |place: usize| {
+            let (parts, samples) = parts[place];
+            let problem = self.problem.subset(samples, self.share / parts as f64)?;
+            Ok(BlockTask { problem, work: Work::Value, ..self.task(0)? })
+        };
+        let tasks = BlockTasks::new(self, vec![0; parts.len()], &make, &|_| ());
+        let values: Vec<Relaxed> =
+            tasks.run(executor, control, &mut || ())?.iter().map(|part| part.figures.relaxed()).collect();
+        if whole.solver.status != Status::Converged
+            || values.iter().any(|part| part.solver.status != Status::Converged)
+        {
             return Ok(None);
         }
         let sum = |wanted: usize| -> f64 {
             let chosen = parts.iter().zip(&values).filter(|((parts, _), _)| *parts == wanted);
-            chosen.map(|(_, part)| part.value).sum()
+            chosen.map(|(_, part)| part.solver.value).sum()
         };
-        Ok(Some(extrapolated_loss(whole.value, sum(2), sum(4), self.blocks())))
+        Ok(Some(extrapolated_loss(whole.solver.value, sum(2), sum(4), self.blocks())))
     }
 }
 

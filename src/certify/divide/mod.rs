@@ -3,18 +3,24 @@
 //! A minimum of a sum is at least the sum of the minima, so the blocks' bounds add up to a bound. What a block can
 //! overfit is lost; `docs/mathematics.md` says how much.
 
-mod block;
+#[cfg(feature = "serde")]
+mod bytes;
+mod executor;
 #[cfg(feature = "serde")]
 mod files;
 mod loss;
 mod master;
+mod outcome;
 mod prices;
 mod run;
+mod task;
 
-pub use block::{BlockOutcome, BlockTask};
-pub(crate) use run::Run;
+pub use executor::{BlockExecutor, BlockTasks, RayonExecutor};
+pub use outcome::BlockOutcome;
+pub(crate) use run::DividedRun;
+pub use task::BlockTask;
 
-use crate::certificate::{Partition, Proof, ProofSettings, share, share_of_probability, stack_proved};
+use crate::certificate::{Partition, ProofSettings, share, share_of_probability, stack_proved};
 use crate::certify::certified::{Certified, check_network};
 use crate::certify::plan::Plan;
 use crate::certify::relax::{better, certify_free, check_size};
@@ -25,7 +31,7 @@ use crate::error::{Error, Result};
 use crate::problem::{Network, TrainingProblem};
 use crate::system::stream::{Purpose, generator};
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
+use std::sync::{Mutex, PoisonError};
 
 /// A problem divided into random blocks of samples, whose bounds add up to a bound.
 ///
@@ -131,6 +137,8 @@ impl<'a> Division<'a> {
             problem: self.block_problem(block)?,
             network: self.network.clone(),
             settings: self.settings.clone(),
+            work: task::Work::Bound,
+            round: None,
         })
     }
 
@@ -157,35 +165,21 @@ impl<'a> Division<'a> {
                 }
             }
         }
-        let stopped = Control::new();
-        stopped.cancel();
+        let make = |block: usize| self.task(block);
+        let tasks = BlockTasks::new(self, (0..self.blocks()).collect(), &make, &|_| ());
+        let outcomes = tasks.run(&Solved(Mutex::new(places)), control, &mut || ())?;
         let mut proved = Vec::with_capacity(self.blocks());
-        let (mut total, mut seconds, mut first) = (self.nothing(), Seconds::default(), None);
-        let all: Vec<usize> = (0..self.blocks()).collect();
-        for group in all.chunks(self.at_once) {
-            let group: Vec<Result<(BlockOutcome, Proof)>> = group
-                .par_iter()
-                .map(|&block| match &places[block] {
-                    Some(outcome) => {
-                        outcome.figures.check()?;
-                        let proof = outcome.prove(&self.block_problem(block)?, &self.settings.proof)?;
-                        Ok((outcome.clone(), proof))
-                    }
-                    None => self.task(block)?.solve_proved(&stopped),
-                })
-                .collect();
-            for outcome in group {
-                let (outcome, proof) = outcome?;
-                let relaxed = outcome.figures.relaxed();
-                total.add(&relaxed);
-                seconds.solve += outcome.figures.solve_seconds;
-                seconds.certify += outcome.figures.certify_seconds;
-                first.get_or_insert(relaxed);
-                proved.push((outcome.certificate, proof));
-            }
+        let (mut total, mut seconds) = (self.nothing(), Seconds::default());
+        let first = outcomes.first().map(|outcome| outcome.figures.relaxed());
+        for outcome in outcomes {
+            let Some(proof) = outcome.proof else { return Err(outcome.refused("it was not proved")) };
+            total.add(&outcome.figures.relaxed());
+            seconds.solve += outcome.figures.solve_seconds;
+            seconds.certify += outcome.figures.certify_seconds;
+            proved.push((outcome.certificate, proof));
         }
         if let Some(first) = first {
-            total.dividing_loss = self.loss(&first, control)?;
+            total.dividing_loss = self.loss(&first, &RayonExecutor, control)?;
         }
         let stacked = stack_proved(self.problem, self.partition.clone(), proved)?;
         let free = certify_free(
@@ -216,6 +210,21 @@ impl<'a> Division<'a> {
                 range: "below the number of blocks",
             }),
         }
+    }
+}
+
+/// Outcomes that are there already, by block; a block that lacks one counts with the bound 0.
+struct Solved(Mutex<Vec<Option<BlockOutcome>>>);
+
+impl BlockExecutor for Solved {
+    fn execute(&self, tasks: &BlockTasks<'_>, _: &Control, _: &mut dyn FnMut()) -> Vec<Result<BlockOutcome>> {
+        let mut places = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = Control::new();
+        stopped.cancel();
+        let outcomes = places.drain(..).enumerate();
+        outcomes
+            .map(|(block, outcome)| outcome.map_or_else(|| tasks.task(block)?.solve(&stopped), Ok))
+            .collect()
     }
 }
 

@@ -1,17 +1,16 @@
-//! Prices on the head: blocks trade weight decay of (u, v) until what it wins is not worth a round.
+//! Prices, the multipliers of a Lagrangian decomposition: blocks trade weight decay of (u, v), round after round, until a
+//! round raises the bound by too little.
 
-use super::Division;
 use super::master::Master;
+use super::task::Work;
+use super::{BlockExecutor, BlockOutcome, BlockTask, BlockTasks, Division};
 use crate::certificate::{Certificate, Partition, Proof, priced_share, prove_with};
-use crate::certify::relax::{PricedSolution, Warm, relax_priced};
+use crate::certify::relax::WarmStart;
 use crate::certify::report::Relaxed;
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::Result;
-use crate::problem::HeadDecay;
-use crate::repair::provable_point;
 use faer::Mat;
-use rayon::prelude::*;
 
 /// What a round of priced blocks came to.
 pub(super) struct Round {
@@ -21,12 +20,10 @@ pub(super) struct Round {
     pub(super) relaxed: Relaxed,
 }
 
-/// A block solved at some price.
-struct Solved {
-    dual: DualPoint,
-    bound: f64,
-    relaxed: Relaxed,
-    warm: Option<Warm>,
+/// What a block brought at the last price: where its solver ended, and its value.
+pub(super) struct Ended {
+    pub(super) warm_start: Option<WarmStart>,
+    pub(super) value: f64,
 }
 
 impl Division<'_> {
@@ -36,23 +33,23 @@ impl Division<'_> {
     /// A round is the last if it wins, or the models foresee, less than the tolerance; `report` hears of every round.
     pub(super) fn trade(
         &self,
-        mut warm: Vec<(Option<Warm>, f64)>,
+        mut ended: Vec<Ended>,
         bound: f64,
+        executor: &dyn BlockExecutor,
         control: &Control,
         mut report: impl FnMut(usize, &Round),
     ) -> Result<Option<Round>> {
         let (count, rounds) = (self.blocks(), self.settings.prices.rounds());
         let order = self.problem.inputs() + self.problem.outputs();
-        let zero = Mat::zeros(order, order);
-        let mut told = Vec::with_capacity(count);
-        for (block, (warm, value)) in warm.iter_mut().enumerate() {
-            if warm.is_none() && !control.should_stop() {
-                let solved = self.priced_block(block, &zero, None, control)?;
-                (*warm, *value) = (solved.warm, solved.relaxed.value);
+        let unknown: Vec<usize> = (0..count).filter(|&block| ended[block].warm_start.is_none()).collect();
+        if !unknown.is_empty() && !control.should_stop() {
+            let zeros = vec![Mat::zeros(order, order); count];
+            for outcome in self.solve_priced(&unknown, &zeros, &ended, executor, control)? {
+                let value = outcome.figures.solver.value;
+                ended[outcome.block] = Ended { warm_start: outcome.warm_start, value };
             }
-            let Some(warm) = warm.as_ref() else { return Ok(None) };
-            told.push((*value, warm.moments.clone()));
         }
+        let Some(told) = models(&ended) else { return Ok(None) };
         let share = priced_share(self.problem, count);
         let Some(mut master) = Master::new(&told, bound, share) else { return Ok(None) };
         let least = self.settings.prices.least_gain(self.settings.tolerance) * bound;
@@ -62,9 +59,10 @@ impl Division<'_> {
             if master.foreseen() < least {
                 break;
             }
-            let Some((round, told)) = self.round(heads, &mut warm, control)? else { break };
+            let Some(round) = self.round(heads, &mut ended, executor, control)? else { break };
             report(number, &round);
             let won = round.bound - highest;
+            let Some(told) = models(&ended) else { break };
             if master.judge(&round.heads, &told, round.bound) {
                 highest = round.bound;
                 best = Some(round);
@@ -76,55 +74,49 @@ impl Division<'_> {
         Ok(best)
     }
 
-    /// All blocks at these prices; none where the run was stopped before all of them were solved.
-    #[expect(clippy::type_complexity, reason = "a round, and what each block tells the master")]
+    /// All blocks at these prices, and where each ended; none where the run was stopped before all of them were solved.
     fn round(
         &self,
         heads: Vec<Mat<f64>>,
-        warm: &mut [(Option<Warm>, f64)],
+        ended: &mut Vec<Ended>,
+        executor: &dyn BlockExecutor,
         control: &Control,
-    ) -> Result<Option<(Round, Vec<(f64, Mat<f64>)>)>> {
-        let count = heads.len();
-        let mut round =
-            Round { heads, duals: Vec::with_capacity(count), bound: 0.0, relaxed: Relaxed::nothing() };
-        let mut told = Vec::with_capacity(count);
-        let all: Vec<usize> = (0..count).collect();
-        for group in all.chunks(self.at_once.min(2 * rayon::current_num_threads())) {
-            let solved: Vec<Result<Solved>> = group
-                .par_iter()
-                .map(|&k| self.priced_block(k, &round.heads[k], warm[k].0.as_ref(), control))
-                .collect();
-            for (&k, solved) in group.iter().zip(solved) {
-                let solved = solved?;
-                let Some(next) = solved.warm.filter(|_| !control.should_stop()) else { return Ok(None) };
-                told.push((solved.relaxed.value, next.moments.clone()));
-                warm[k].0 = Some(next);
-                round.bound += solved.bound;
-                round.relaxed.add(&solved.relaxed);
-                round.duals.push(solved.dual);
-            }
+    ) -> Result<Option<Round>> {
+        let all: Vec<usize> = (0..heads.len()).collect();
+        let outcomes = self.solve_priced(&all, &heads, ended, executor, control)?;
+        if control.should_stop() || outcomes.iter().any(|outcome| outcome.warm_start.is_none()) {
+            return Ok(None);
         }
-        Ok(Some((round, told)))
+        let duals = Vec::with_capacity(all.len());
+        let mut round = Round { heads, duals, bound: 0.0, relaxed: Relaxed::nothing() };
+        ended.clear();
+        for outcome in outcomes {
+            round.bound += outcome.price_bound;
+            round.relaxed.add(&outcome.figures.relaxed());
+            round.duals.push(outcome.certificate.into_dual());
+            ended.push(Ended { warm_start: outcome.warm_start, value: outcome.figures.solver.value });
+        }
+        Ok(Some(round))
     }
 
-    fn priced_block(
+    /// These blocks, each at its price and from where it ended.
+    fn solve_priced(
         &self,
-        block: usize,
-        price: &Mat<f64>,
-        warm: Option<&Warm>,
+        blocks: &[usize],
+        prices: &[Mat<f64>],
+        ended: &[Ended],
+        executor: &dyn BlockExecutor,
         control: &Control,
-    ) -> Result<Solved> {
+    ) -> Result<Vec<BlockOutcome>> {
         let share = priced_share(self.problem, self.blocks());
-        let problem = self.problem.subset(self.samples(block), share)?;
-        let head = HeadDecay::new(share, price, problem.inputs())?;
-        let PricedSolution { dual, relaxed, warm } =
-            relax_priced(&problem, &head, self.network, &self.settings, control, warm)?;
-        if control.should_stop() {
-            // A round that was stopped is not proved.
-            return Ok(Solved { dual, bound: 0.0, relaxed, warm: None });
-        }
-        let (dual, bound) = provable_point(&problem, &head, &dual, &self.settings.proof)?;
-        Ok(Solved { dual, bound, relaxed, warm })
+        let make = |place: usize| {
+            let block = blocks[place];
+            let problem = self.problem.subset(self.samples(block), share)?;
+            let start = ended[block].warm_start.clone().map(Box::new);
+            let work = Work::Priced { price: prices[block].clone(), start };
+            Ok(BlockTask { problem, work, ..self.task(block)? })
+        };
+        BlockTasks::new(self, blocks.to_vec(), &make, &|_| ()).run(executor, control, &mut || ())
     }
 
     /// Proves a round as a whole, from its certificate alone.
@@ -135,4 +127,9 @@ impl Division<'_> {
         let proof = prove_with(self.problem, &certificate, &self.settings.proof)?;
         Ok((certificate, proof))
     }
+}
+
+/// Value and moments of each block, which the master makes a linear model of; none where one of them has not ended.
+fn models(ended: &[Ended]) -> Option<Vec<(f64, Mat<f64>)>> {
+    ended.iter().map(|block| Some((block.value, block.warm_start.as_ref()?.moments.clone()))).collect()
 }

@@ -1,7 +1,7 @@
 //! The relaxation by the dense interior-point method, which gives the multipliers directly.
 
-use super::{ROUNDS, Run, stop_status};
-use crate::certify::report::{Relaxed, Road, Status};
+use super::{ROUNDS, RelaxationRun, stop_status};
+use crate::certify::report::{Road, SolverFigures, Status};
 use crate::certify::settings::ROWS_WITH_CUTS;
 use crate::error::{Error, Result};
 use crate::interior_point::{
@@ -18,8 +18,8 @@ const ROUGH: f64 = 10.0;
 
 /// Solves by the interior-point method and says whether that ended as it should; stalled is what it did not bring to the
 /// tolerance.
-pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
-    run.relaxed.status = Status::Stalled;
+pub(super) fn solve(run: &mut RelaxationRun<'_>) -> Result<bool> {
+    run.relaxed.solver.status = Status::Stalled;
     for part in PARTS {
         let settings = ReferenceSettings {
             tolerance: part * run.tolerance,
@@ -34,21 +34,21 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
         take_over(run, &solution)?;
         match solution.status {
             ReferenceStatus::TimeLimit | ReferenceStatus::Cancelled => {
-                run.relaxed.status = stop_status(run.control);
+                run.relaxed.solver.status = stop_status(run.control);
                 return Ok(true);
             }
             status if !status.is_solved() => {
                 // The value of a point that did not converge says nothing; the network is a feasible one.
                 if run.network_is_close() {
-                    run.relaxed.value = run.upper;
-                    run.relaxed.infeasibility = 0.0;
-                    run.relaxed.status = Status::Converged;
+                    run.relaxed.solver.value = run.upper;
+                    run.relaxed.solver.infeasibility = 0.0;
+                    run.relaxed.solver.status = Status::Converged;
                     return Ok(true);
                 }
                 return Ok(false);
             }
             _ if run.is_close(solution.value) || run.network_is_close() => {
-                run.relaxed.status = Status::Converged;
+                run.relaxed.solver.status = Status::Converged;
                 tighten(run, &settings, solution)?;
                 return Ok(true);
             }
@@ -60,10 +60,14 @@ pub(super) fn solve(run: &mut Run<'_>) -> Result<bool> {
 
 /// Adds cuts in rounds, as long as they raise the bound; each round is a solve of its own, a rough one until rough ones
 /// bring nothing more.
-fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: ReferenceSolution) -> Result<()> {
+fn tighten(
+    run: &mut RelaxationRun<'_>,
+    settings: &ReferenceSettings,
+    mut solution: ReferenceSolution,
+) -> Result<()> {
     let settings = ReferenceSettings { max_rows: ROWS_WITH_CUTS, ..settings.clone() };
     // In the plane the first round has all forms that matter.
-    let mut rough = run.lifting.head() > 2;
+    let mut rough = run.lifting.hidden_dimension() > 2;
     for round in 0..ROUNDS {
         let (rows, columns) = solution.base_rows(run.lifting);
         let cuts = run.more_cuts(round, &rows, columns, solution.pairs.cuts());
@@ -94,28 +98,32 @@ fn tighten(run: &mut Run<'_>, settings: &ReferenceSettings, mut solution: Refere
         solution = next;
     }
     if run.control.should_stop() {
-        run.relaxed.status = stop_status(run.control);
+        run.relaxed.solver.status = stop_status(run.control);
     }
     // A bound above the value of the last relaxation that was solved belongs to a tighter one.
-    run.relaxed.value = run.relaxed.value.max(run.best_bound);
+    run.relaxed.solver.value = run.relaxed.solver.value.max(run.best_bound);
     Ok(())
 }
 
 /// Estimates the bound of a solution and takes over its figures.
-fn take_over(run: &mut Run<'_>, solution: &ReferenceSolution) -> Result<()> {
+fn take_over(run: &mut RelaxationRun<'_>, solution: &ReferenceSolution) -> Result<()> {
     consider(run, solution)?;
     note(run, solution);
     Ok(())
 }
 
-fn consider(run: &mut Run<'_>, solution: &ReferenceSolution) -> Result<bool> {
+fn consider(run: &mut RelaxationRun<'_>, solution: &ReferenceSolution) -> Result<bool> {
     // The multiplier of the loss is target − prediction.
-    let misfit: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
-    let dual = dual_point(run.problem, run.lifting, &solution.pairs, &misfit);
+    let residual: Vec<f64> = solution.fit_residual.iter().map(|w| -w).collect();
+    let dual = dual_point(run.problem, run.lifting, &solution.pairs, &residual);
     run.consider(dual, &RepairSettings::default())
 }
 
-fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings, pairs: PairSet) -> Result<ReferenceSolution> {
+fn attempt(
+    run: &mut RelaxationRun<'_>,
+    settings: &ReferenceSettings,
+    pairs: PairSet,
+) -> Result<ReferenceSolution> {
     let (observer, started, upper, bound) = (&mut *run.observer, run.started, run.upper, run.best_bound);
     let rank = run.lifting.order();
     solve_from(run.lifting, settings, pairs, run.control, &mut |line: &ReferenceIteration| {
@@ -134,18 +142,19 @@ fn attempt(run: &mut Run<'_>, settings: &ReferenceSettings, pairs: PairSet) -> R
 }
 
 /// Takes over the figures of a solution.
-fn note(run: &mut Run<'_>, solution: &ReferenceSolution) {
-    run.relaxed = Relaxed {
+fn note(run: &mut RelaxationRun<'_>, solution: &ReferenceSolution) {
+    run.relaxed.road = Some(Road::InteriorPoint);
+    run.relaxed.solver = SolverFigures {
         value: solution.value,
         infeasibility: solution.primal_infeasibility,
         rank: solution.rank,
         pairs: solution.pairs.len(),
         active_pairs: solution.active_pairs,
-        road: Some(Road::InteriorPoint),
-        ..run.relaxed
+        ..run.relaxed.solver
     };
-    let (order, head) = (run.lifting.order(), run.lifting.head());
+    let (order, hidden) = (run.lifting.order(), run.lifting.hidden_dimension());
     // The factor is triangular: its first rows have no more columns than that.
-    let rows: Vec<f64> = (0..head * head).map(|i| solution.factor[i / head * order + i % head]).collect();
-    run.hidden = Some(run.lifting.hidden_weights(&rows, head));
+    let rows: Vec<f64> =
+        (0..hidden * hidden).map(|i| solution.factor[i / hidden * order + i % hidden]).collect();
+    run.hidden = Some(run.lifting.hidden_weights(&rows, hidden));
 }

@@ -1,9 +1,9 @@
 //! The relaxation by a low-rank factor: levels until the gap is closed.
 
 use super::repairs::{self, Repairs};
-use super::{ROUNDS, Run, Warm, stop_status};
-use crate::certify::checkpoint::LevelState;
-use crate::certify::report::{Relaxed, Road, Status};
+use super::{ROUNDS, RelaxationRun, WarmStart, stop_status};
+use crate::certify::checkpoint::{LevelCount, LevelState};
+use crate::certify::report::{Road, SolverFigures, Status};
 use crate::certify::settings::CertifySettings;
 use crate::error::Result;
 use crate::low_rank::{InnerStatus, Level, LowRankSolver, first_columns, start};
@@ -26,7 +26,7 @@ const LESS: f64 = 0.7;
 
 /// Solves from a network, lifted, or from where an earlier run stood.
 pub(super) fn solve(
-    run: &mut Run<'_>,
+    run: &mut RelaxationRun<'_>,
     network: &Network,
     settings: &CertifySettings,
     earlier: Option<Box<LevelState>>,
@@ -36,10 +36,10 @@ pub(super) fn solve(
     solver_settings.final_smoothing = solver_settings.final_smoothing.min(0.1 * run.tolerance);
     solver_settings.final_infeasibility = solver_settings.final_infeasibility.min(0.1 * run.tolerance);
     solver_settings.examined_error = LAST * run.tolerance;
-    let mut count = Count::default();
+    let mut count = LevelCount::default();
     let mut solver = match earlier.map(|state| *state) {
-        Some(LevelState { solver, dual, relaxed, levels, since_better, round, before }) => {
-            count = Count { levels, since_better, round, before };
+        Some(LevelState { solver, dual, relaxed, count: earlier }) => {
+            count = earlier;
             run.go_on_from(dual, &relaxed);
             match LowRankSolver::resume(lifting, solver_settings, solver)? {
                 Some(solver) => solver,
@@ -47,26 +47,26 @@ pub(super) fn solve(
             }
         }
         None => {
-            let columns = first_columns(lifting.head(), lifting.outputs).min(lifting.order());
+            let columns = first_columns(lifting.hidden_dimension(), lifting.outputs).min(lifting.order());
             let factor = start(lifting, network, columns, settings.seed);
             LowRankSolver::new(lifting, solver_settings, factor)?
         }
     };
-    run.relaxed.status = levels(run, &mut solver, count)?;
+    run.relaxed.solver.status = levels(run, &mut solver, count)?;
     // Cuts in rounds, as long as they raise the bound; the factor and the multipliers are where the last round left them.
-    while run.relaxed.status == Status::Converged && next_round(run, &mut solver, &mut count) {
-        run.relaxed.status = levels(run, &mut solver, count)?;
+    while run.relaxed.solver.status == Status::Converged && next_round(run, &mut solver, &mut count) {
+        run.relaxed.solver.status = levels(run, &mut solver, count)?;
     }
     let factor = solver.factor();
     let lifted = lifting.original(factor.r(), factor.v(), factor.columns);
     run.hidden = Some(lifted.hidden.clone());
-    run.warm = Warm::of(run, &solver, &lifted);
+    run.warm_start = WarmStart::of(run, &solver, &lifted);
     run.factor = Some(lifted);
     Ok(())
 }
 
 /// Takes in the cuts of another round; false where the last one did not pay or there is nothing to take in.
-fn next_round(run: &Run<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) -> bool {
+fn next_round(run: &RelaxationRun<'_>, solver: &mut LowRankSolver<'_>, count: &mut LevelCount) -> bool {
     if count.round == ROUNDS || count.round > 0 && !run.pays(count.before) {
         return false;
     }
@@ -75,22 +75,15 @@ fn next_round(run: &Run<'_>, solver: &mut LowRankSolver<'_>, count: &mut Count) 
     if cuts.is_empty() || solver.add_cuts(cuts) == 0 {
         return false;
     }
-    *count = Count { round: count.round + 1, before: run.best_bound, ..Count::default() };
+    *count = LevelCount { round: count.round + 1, before: run.best_bound, ..LevelCount::default() };
     true
 }
 
-/// Levels of this round so far, and those since the bound was last improved.
-#[derive(Clone, Copy, Default)]
-struct Count {
-    levels: usize,
-    since_better: usize,
-    /// Rounds of cuts begun.
-    round: usize,
-    /// The bound with which this one began.
-    before: f64,
-}
-
-fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -> Result<Status> {
+fn levels(
+    run: &mut RelaxationRun<'_>,
+    solver: &mut LowRankSolver<'_>,
+    mut count: LevelCount,
+) -> Result<Status> {
     let mut first = count.levels == 0;
     let mut repairs = Repairs::default();
     let mut least_error = f64::INFINITY;
@@ -106,8 +99,8 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
         }
         first = false;
         note(run, &level);
-        run.relaxed.value = run.lifting.unscale(level.objective);
-        let value = run.relaxed.value;
+        run.relaxed.solver.value = run.lifting.unscale(level.objective);
+        let value = run.relaxed.solver.value;
         let error = level.objective_error * run.lifting.scale / value;
         if error <= CLOSING * run.tolerance && repairs::is_guessed(run) {
             solver.tighten(GRADIENT_PART * run.tolerance);
@@ -134,13 +127,13 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
         let complete = level.added == 0 || level.infeasibility <= 0.1 * run.tolerance;
         if close && feasible && complete {
             // An infeasible point's value may also lie below the bound, which the optimum does not.
-            run.relaxed.value = value.max(run.best_bound);
+            run.relaxed.solver.value = value.max(run.best_bound);
             return Ok(Status::Converged);
         }
         if run.network_is_close() {
             // The lifted network is a feasible point of the relaxation, and a better one than the factor.
-            run.relaxed.value = run.upper;
-            run.relaxed.infeasibility = 0.0;
+            run.relaxed.solver.value = run.upper;
+            run.relaxed.solver.infeasibility = 0.0;
             return Ok(Status::Converged);
         }
         repairs.keep(level);
@@ -154,27 +147,18 @@ fn levels(run: &mut Run<'_>, solver: &mut LowRankSolver<'_>, mut count: Count) -
 }
 
 /// Writes down where the solver stands.
-fn keep(run: &mut Run<'_>, solver: &LowRankSolver<'_>, count: Count, stopped: bool) {
-    let Count { levels, since_better, round, before } = count;
-    run.keep(stopped, |dual, relaxed| LevelState {
-        solver: solver.state(),
-        dual,
-        relaxed,
-        levels,
-        since_better,
-        round,
-        before,
-    });
+fn keep(run: &mut RelaxationRun<'_>, solver: &LowRankSolver<'_>, count: LevelCount, stopped: bool) {
+    run.keep(stopped, |dual, relaxed| LevelState { solver: solver.state(), dual, relaxed, count });
 }
 
 /// Takes over the figures of a level.
-fn note(run: &mut Run<'_>, level: &Level) {
-    run.relaxed = Relaxed {
+fn note(run: &mut RelaxationRun<'_>, level: &Level) {
+    run.relaxed.road = Some(Road::LowRank);
+    run.relaxed.solver = SolverFigures {
         infeasibility: level.infeasibility,
         rank: level.columns,
         pairs: level.pairs,
         active_pairs: level.active_pairs,
-        road: Some(Road::LowRank),
-        ..run.relaxed
+        ..run.relaxed.solver
     };
 }

@@ -6,16 +6,16 @@ mod interior;
 mod low_rank;
 mod priced;
 mod repairs;
-mod warm;
+mod warm_start;
 
 pub(crate) use cause::cause;
 pub(crate) use free::{better, certify_free};
 pub(crate) use priced::{PricedSolution, relax_priced};
-pub(crate) use warm::Warm;
+pub(crate) use warm_start::WarmStart;
 
 use crate::certificate::compact::{Compact, most_inputs};
 use crate::certificate::positive::is_cheaper;
-use crate::certify::checkpoint::{LevelState, WholeLedger};
+use crate::certify::checkpoint::{LevelState, WholeCheckpoint};
 use crate::certify::plan::takes_no_matrix;
 use crate::certify::report::{Relaxed, Status};
 use crate::certify::settings::{CertifySettings, Method};
@@ -59,11 +59,11 @@ pub(crate) struct Relaxation {
     /// The low-rank factor in the coordinates of the problem; none where another solver did the work.
     pub(crate) factor: Option<LiftedFactor>,
     /// Where the low-rank solver ended, to go on from with prices; none where another solver did the work.
-    pub(crate) warm: Option<Warm>,
+    pub(crate) warm_start: Option<WarmStart>,
 }
 
 /// Solves the relaxation from a network, to the tolerance or until `control` says so; from where an earlier run stood, if
-/// there is a ledger of one.
+/// there is a checkpoint of one.
 pub(crate) fn relax(
     problem: &TrainingProblem,
     network: &Network,
@@ -71,20 +71,20 @@ pub(crate) fn relax(
     control: &Control,
     observer: &mut dyn Observer,
     started: Instant,
-    ledger: Option<&mut WholeLedger>,
+    checkpoint: Option<&mut WholeCheckpoint>,
 ) -> Result<Relaxation> {
     if !problem.stored_features().is_sparse() {
-        return relax_dense(problem, network, settings, control, observer, started, ledger);
+        return relax_dense(problem, network, settings, control, observer, started, checkpoint);
     }
     let compact = Compact::new(problem)?;
     let (problem, network) = (compact.problem(), compact.network(network)?);
-    let mut relaxation = relax_dense(problem, &network, settings, control, observer, started, ledger)?;
+    let mut relaxation = relax_dense(problem, &network, settings, control, observer, started, checkpoint)?;
     relaxation.hidden = relaxation.hidden.map(|hidden| compact.original_hidden(hidden.as_ref()));
     if let Some(factor) = &mut relaxation.factor {
         factor.hidden = compact.original_hidden(factor.hidden.as_ref());
     }
     // Prices are on the features of the problem, and the solver's state is in those of its stand-in.
-    relaxation.warm = None;
+    relaxation.warm_start = None;
     Ok(relaxation)
 }
 
@@ -95,64 +95,44 @@ fn relax_dense(
     control: &Control,
     observer: &mut dyn Observer,
     started: Instant,
-    mut ledger: Option<&mut WholeLedger>,
+    mut checkpoint: Option<&mut WholeCheckpoint>,
 ) -> Result<Relaxation> {
     if control.should_stop() {
-        return stopped(problem, network, control, ledger);
+        return stopped(problem, network, control, checkpoint);
     }
     let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?;
     let finer: Lifting;
     let upper = network.objective(problem);
-    let earlier = ledger.as_mut().and_then(|ledger| ledger.earlier());
-    let zero = DualPoint::zero(problem.samples(), problem.outputs());
-    let mut run = Run {
-        problem,
-        head: None,
-        lifting: &lifting,
-        tolerance: settings.tolerance,
-        cuts: settings.cuts,
-        seed: settings.seed,
-        control,
-        observer,
-        started,
-        upper,
-        best_dual: zero.clone(),
-        best_bound: 0.0,
-        relaxed: Relaxed { value: upper, ..Relaxed::nothing() },
-        hidden: None,
-        ledger,
-        factor: None,
-        warm: None,
-    };
-    run.relaxed.status = Status::Converged;
+    let earlier = checkpoint.as_mut().and_then(|checkpoint| checkpoint.earlier());
+    let mut run = RelaxationRun::new(problem, &lifting, settings, control, observer, started, upper);
+    run.checkpoint = checkpoint;
     // Where the weight decay leaves no neuron worth its cost, the factor vanishes and this point is the answer.
     // Without pairs this costs next to nothing, so that a run stopped this early has a bound too.
-    let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
-    run.consider(targets, &RepairSettings::default())?;
+    run.consider_targets()?;
     let free_bound = run.best_bound;
     if let Some(state) = &earlier {
         run.go_on_from(state.dual.clone(), &state.relaxed);
     }
     if lifting.groups() > 0 && !run.network_is_close() {
         solve(&mut run, network, settings, earlier)?;
-        if run.relaxed.status == Status::Stalled && !control.should_stop() {
+        if run.relaxed.solver.status == Status::Stalled && !control.should_stop() {
             finer = Lifting::merging(problem, MERGED[1] * settings.tolerance)?;
             if finer.groups() > lifting.groups() {
                 // A state of these directions would not fit those that another run begins with.
-                (run.lifting, run.ledger) = (&finer, None);
+                (run.lifting, run.checkpoint) = (&finer, None);
                 solve(&mut run, network, settings, None)?;
-                run.warm = None;
+                run.warm_start = None;
             }
         }
     }
-    run.relaxed.bound = run.best_bound;
+    run.relaxed.solver.estimated_bound = run.best_bound;
     Ok(Relaxation {
         dual: run.best_dual,
         free_bound,
         relaxed: run.relaxed,
         hidden: run.hidden,
         factor: run.factor,
-        warm: run.warm,
+        warm_start: run.warm_start,
     })
 }
 
@@ -161,29 +141,30 @@ fn stopped(
     problem: &TrainingProblem,
     network: &Network,
     control: &Control,
-    ledger: Option<&mut WholeLedger>,
+    checkpoint: Option<&mut WholeCheckpoint>,
 ) -> Result<Relaxation> {
     let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let targets = DualPoint { w: problem.targets().to_owned(), ..zero };
     let margin = proof_margin(problem.inputs() + problem.samples());
     let free = repair(problem, &targets, &RepairSettings { margin, ..RepairSettings::default() }, control)?;
     let (mut dual, mut bound) = (free.dual, free.estimated_bound);
-    let mut relaxed = Relaxed { value: network.objective(problem), ..Relaxed::nothing() };
-    if let Some(state) = ledger.and_then(|ledger| ledger.earlier()) {
+    let mut relaxed = Relaxed::of_network(network.objective(problem));
+    if let Some(state) = checkpoint.and_then(|checkpoint| checkpoint.earlier()) {
         relaxed = state.relaxed;
         let (inner, square) = state.dual.inner_products(problem);
         if inner - 0.5 * square > bound {
             (dual, bound) = (state.dual, inner - 0.5 * square);
         }
     }
-    let relaxed = Relaxed { bound, status: stop_status(control), ..relaxed };
+    relaxed.solver.estimated_bound = bound;
+    relaxed.solver.status = stop_status(control);
     let free_bound = free.estimated_bound;
-    Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm: None })
+    Ok(Relaxation { dual, free_bound, relaxed, hidden: None, factor: None, warm_start: None })
 }
 
 /// Solves by the method that suits, or by the one after the other.
 fn solve(
-    run: &mut Run<'_>,
+    run: &mut RelaxationRun<'_>,
     network: &Network,
     settings: &CertifySettings,
     earlier: Option<Box<LevelState>>,
@@ -198,7 +179,7 @@ fn solve(
     Ok(())
 }
 
-fn stop_status(control: &Control) -> Status {
+pub(crate) fn stop_status(control: &Control) -> Status {
     if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit }
 }
 
@@ -229,7 +210,7 @@ pub(crate) fn check_size(problem: &TrainingProblem, settings: &CertifySettings, 
 }
 
 /// What a run has brought so far, whichever solver is at work.
-struct Run<'a> {
+struct RelaxationRun<'a> {
     problem: &'a TrainingProblem,
     /// The weight decay of (u, v), where it is not γ.
     head: Option<&'a HeadDecay>,
@@ -248,12 +229,50 @@ struct Run<'a> {
     relaxed: Relaxed,
     hidden: Option<Mat<f64>>,
     /// Where the state of the low-rank solver is kept.
-    ledger: Option<&'a mut WholeLedger>,
+    checkpoint: Option<&'a mut WholeCheckpoint>,
     factor: Option<LiftedFactor>,
-    warm: Option<Warm>,
+    warm_start: Option<WarmStart>,
 }
 
-impl Run<'_> {
+impl<'a> RelaxationRun<'a> {
+    /// Before anything is known but a network of this objective.
+    fn new(
+        problem: &'a TrainingProblem,
+        lifting: &'a Lifting,
+        settings: &CertifySettings,
+        control: &'a Control,
+        observer: &'a mut dyn Observer,
+        started: Instant,
+        upper: f64,
+    ) -> Self {
+        Self {
+            problem,
+            head: None,
+            lifting,
+            tolerance: settings.tolerance,
+            cuts: settings.cuts,
+            seed: settings.seed,
+            control,
+            observer,
+            started,
+            upper,
+            best_dual: DualPoint::zero(problem.samples(), problem.outputs()),
+            best_bound: 0.0,
+            relaxed: Relaxed::of_network(upper),
+            hidden: None,
+            checkpoint: None,
+            factor: None,
+            warm_start: None,
+        }
+    }
+
+    /// The bound that takes no solver, from the targets as the dual variable.
+    fn consider_targets(&mut self) -> Result<bool> {
+        let zero = DualPoint::zero(self.problem.samples(), self.problem.outputs());
+        let targets = DualPoint { w: self.problem.targets().to_owned(), ..zero };
+        self.consider(targets, &RepairSettings::default())
+    }
+
     /// The cuts worth another round, beside those held; none where enough are held or the bound is good enough.
     fn more_cuts(&self, round: usize, rows: &[f64], columns: usize, held: &[Cut]) -> Vec<Cut> {
         if self.cuts == Cuts::None || self.network_is_close() || self.control.should_stop() {
@@ -275,20 +294,28 @@ impl Run<'_> {
         if bound > self.best_bound {
             (self.best_bound, self.best_dual) = (bound, dual);
         }
-        self.relaxed = Relaxed { status: self.relaxed.status, ..*relaxed };
+        let status = self.relaxed.solver.status;
+        self.relaxed = *relaxed;
+        self.relaxed.solver.status = status;
     }
 
     /// The error for a state that does not fit.
     fn damaged(&self, what: &str) -> Error {
-        self.ledger.as_ref().map_or_else(|| Error::Input(what.into()), |ledger| ledger.damaged(what))
+        self.checkpoint
+            .as_ref()
+            .map_or_else(|| Error::Input(what.into()), |checkpoint| checkpoint.damaged(what))
     }
 
     /// Writes down where the low-rank solver stands: at the end of a level if that is due, and where it was stopped.
     fn keep(&mut self, stopped: bool, state: impl FnOnce(DualPoint, Relaxed) -> LevelState) {
-        let Some(ledger) = self.ledger.as_mut().filter(|ledger| stopped || ledger.is_due()) else { return };
-        let relaxed = Relaxed { bound: self.best_bound, ..self.relaxed };
-        ledger.record(&state(self.best_dual.clone(), relaxed));
-        if let Some(trouble) = ledger.trouble() {
+        let Some(checkpoint) = self.checkpoint.as_mut().filter(|checkpoint| stopped || checkpoint.is_due())
+        else {
+            return;
+        };
+        let mut relaxed = self.relaxed;
+        relaxed.solver.estimated_bound = self.best_bound;
+        checkpoint.record(&state(self.best_dual.clone(), relaxed));
+        if let Some(trouble) = checkpoint.trouble() {
             self.observer.warning(&trouble);
         }
     }

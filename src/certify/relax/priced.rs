@@ -1,9 +1,9 @@
 //! The relaxation of a block whose (u, v) has a weight decay of its own, from where the block was solved before.
 
-use super::warm::Warm;
-use super::{MERGED, ROUNDS, Run, low_rank};
-use crate::certify::checkpoint::LevelState;
-use crate::certify::report::{Relaxed, Status};
+use super::warm_start::WarmStart;
+use super::{MERGED, ROUNDS, RelaxationRun, low_rank};
+use crate::certify::checkpoint::{LevelCount, LevelState};
+use crate::certify::report::Relaxed;
 use crate::certify::settings::CertifySettings;
 use crate::control::Control;
 use crate::dual::DualPoint;
@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::problem::{HeadDecay, Network, TrainingProblem};
 use crate::progress::Silent;
 use crate::relaxation::Lifting;
-use crate::repair::RepairSettings;
 use std::time::Instant;
 
 /// What solving a priced block has brought.
@@ -21,7 +20,7 @@ pub(crate) struct PricedSolution {
     /// The figures; the value is that of the priced relaxation.
     pub(crate) relaxed: Relaxed,
     /// None where the run was stopped before there was anything.
-    pub(crate) warm: Option<Warm>,
+    pub(crate) warm_start: Option<WarmStart>,
 }
 
 /// Solves a block's relaxation at a price by the low-rank factor, from where it stood at another price if that is known.
@@ -31,7 +30,7 @@ pub(crate) fn relax_priced(
     network: &Network,
     settings: &CertifySettings,
     control: &Control,
-    warm: Option<&Warm>,
+    warm_start: Option<&WarmStart>,
 ) -> Result<PricedSolution> {
     let lifting = Lifting::merging(problem, MERGED[0] * settings.tolerance)?.with_head(head)?;
     let loss = network.objective(problem)
@@ -39,44 +38,23 @@ pub(crate) fn relax_priced(
             * problem.weight_decay()
             * (network.hidden().squared_norm_l2() + network.output().squared_norm_l2());
     let upper = loss + head.decay(network.hidden(), network.output());
-    let zero = DualPoint::zero(problem.samples(), problem.outputs());
     let mut silent = Silent;
-    let mut run = Run {
-        problem,
-        head: Some(head),
-        lifting: &lifting,
-        tolerance: settings.tolerance,
-        cuts: settings.cuts,
-        seed: settings.seed,
-        control,
-        observer: &mut silent,
-        started: Instant::now(),
-        upper,
-        best_dual: zero.clone(),
-        best_bound: 0.0,
-        relaxed: Relaxed { value: upper, status: Status::Converged, ..Relaxed::nothing() },
-        hidden: None,
-        ledger: None,
-        factor: None,
-        warm: None,
-    };
-    let targets = DualPoint { w: problem.targets().to_owned(), ..zero.clone() };
-    run.consider(targets, &RepairSettings::default())?;
+    let started = Instant::now();
+    let mut run = RelaxationRun::new(problem, &lifting, settings, control, &mut silent, started, upper);
+    run.head = Some(head);
+    run.consider_targets()?;
     if lifting.groups() > 0 && !control.should_stop() {
-        let earlier = warm.map(|warm| {
+        let earlier = warm_start.map(|warm_start| {
             Box::new(LevelState {
-                solver: warm.state.reopened(&settings.solver),
-                dual: zero,
+                solver: warm_start.state.reopened(&settings.solver),
+                dual: DualPoint::zero(problem.samples(), problem.outputs()),
                 relaxed: run.relaxed,
-                levels: 0,
-                since_better: 0,
                 // No rounds of cuts.
-                round: ROUNDS,
-                before: 0.0,
+                count: LevelCount { round: ROUNDS, ..LevelCount::default() },
             })
         });
         low_rank::solve(&mut run, network, settings, earlier)?;
     }
-    run.relaxed.bound = run.best_bound;
-    Ok(PricedSolution { dual: run.best_dual, relaxed: run.relaxed, warm: run.warm })
+    run.relaxed.solver.estimated_bound = run.best_bound;
+    Ok(PricedSolution { dual: run.best_dual, relaxed: run.relaxed, warm_start: run.warm_start })
 }

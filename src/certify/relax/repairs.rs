@@ -1,6 +1,6 @@
 //! When a level's multipliers are repaired into a bound: that costs more than the level itself, and early ones give little.
 
-use super::Run;
+use super::RelaxationRun;
 use crate::error::Result;
 use crate::low_rank::Level;
 use crate::repair::{RepairSettings, dual_point};
@@ -24,12 +24,17 @@ pub(super) struct Repairs {
 impl Repairs {
     /// Estimates the bound of a level that was examined; tells whether it is the best so far. `error` is the level's own,
     /// relative to its value.
-    pub(super) fn consider(&mut self, run: &mut Run<'_>, level: &Level, error: f64) -> Result<bool> {
+    pub(super) fn consider(
+        &mut self,
+        run: &mut RelaxationRun<'_>,
+        level: &Level,
+        error: f64,
+    ) -> Result<bool> {
         if level.slack_eigenvalue.is_none() {
             return Ok(false);
         }
         // Another level costs far more than a thorough search for the shifts of this one, where that may be the last.
-        let (value, tolerance) = (run.relaxed.value, run.tolerance);
+        let (value, tolerance) = (run.relaxed.solver.value, run.tolerance);
         let worst = |tolerances: f64| value * (1.0 + error - tolerances * tolerance);
         consider(run, level, guess(level), worst(NEARLY)..worst(CLOSE))
     }
@@ -40,7 +45,7 @@ impl Repairs {
     }
 
     /// A run that was stopped has the bound of its newest whole level, and of the one under way.
-    pub(super) fn stop(&mut self, run: &mut Run<'_>, under_way: &Level) -> Result<()> {
+    pub(super) fn stop(&mut self, run: &mut RelaxationRun<'_>, under_way: &Level) -> Result<()> {
         if let Some(level) = self.newest.take().filter(|level| level.slack_eigenvalue.is_none()) {
             consider(run, &level, guess(under_way), NEVER)?;
         }
@@ -49,7 +54,7 @@ impl Repairs {
     }
 
     /// A run that gives up spends a search from nothing on what it has.
-    pub(super) fn give_up(&mut self, run: &mut Run<'_>) -> Result<()> {
+    pub(super) fn give_up(&mut self, run: &mut RelaxationRun<'_>) -> Result<()> {
         match self.newest.take() {
             Some(level) if is_guessed(run) || level.slack_eigenvalue.is_none() => {
                 consider(run, &level, None, NEVER).map(|_| ())
@@ -68,14 +73,19 @@ fn guess(level: &Level) -> Option<f64> {
 }
 
 /// Whether a level's shifts are guessed, because to search for them costs as much as the level.
-pub(super) fn is_guessed(run: &Run<'_>) -> bool {
+pub(super) fn is_guessed(run: &RelaxationRun<'_>) -> bool {
     run.problem.samples() > SEARCH_LIMIT
 }
 
 /// Estimates the bound of a level's multipliers and keeps them if it is the best: from the guess, if there are so many
 /// samples that it counts, and thoroughly where that gives a bound in the range.
-fn consider(run: &mut Run<'_>, level: &Level, guess: Option<f64>, promising: Range<f64>) -> Result<bool> {
-    let dual = dual_point(run.problem, run.lifting, &level.multipliers, &level.misfit);
+fn consider(
+    run: &mut RelaxationRun<'_>,
+    level: &Level,
+    guess: Option<f64>,
+    promising: Range<f64>,
+) -> Result<bool> {
+    let dual = dual_point(run.problem, run.lifting, &level.multipliers, &level.residual);
     let mut settings = RepairSettings { ascent_steps: LEVEL_ASCENT, ..RepairSettings::default() };
     if let (Some(guess), true) = (guess, is_guessed(run)) {
         settings.likely = Some(guess * run.lifting.leverage_unit());

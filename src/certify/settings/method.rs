@@ -20,7 +20,7 @@ pub enum Method {
     /// The relaxation: the interior-point method where it is the cheaper of the two by a prediction from the size and from
     /// how many samples are nearly parallel, and the low-rank solver elsewhere, or where the other stalls.
     Relaxation,
-    /// The low-rank factor ([`crate::low_rank`]).
+    /// The low-rank factor (the module `low_rank`).
     LowRank,
     /// The dense interior-point method ([`crate::interior_point`]), for small problems.
     InteriorPoint,

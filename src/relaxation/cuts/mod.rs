@@ -20,7 +20,7 @@ use std::str::FromStr;
 
 /// What a separation step may ask and take.
 #[derive(Clone, Copy, Debug)]
-pub struct Asks {
+pub struct SeparationSettings {
     /// Forms g asked for each direction: half of them nearest to it or its opposite, the others random.
     pub forms: usize,
     /// Cuts kept for each direction.
@@ -33,7 +33,7 @@ pub struct Asks {
     pub seed: u64,
 }
 
-impl Default for Asks {
+impl Default for SeparationSettings {
     fn default() -> Self {
         Self { forms: 64, per_direction: 1, limit: usize::MAX, tolerance: 1e-5, seed: 0 }
     }
@@ -110,7 +110,7 @@ fn by_angle(directions: &[f64], dimension: usize, k: usize) -> Vec<usize> {
 
 /// One representation for each direction, by costs of their own: `cost(k, i)` is asked for every direction i.
 fn by_cost(lifting: &Lifting, cost: impl Fn(usize, usize) -> f64 + Sync) -> Vec<Cut> {
-    let (groups, d) = (lifting.groups(), lifting.head());
+    let (groups, d) = (lifting.groups(), lifting.hidden_dimension());
     let all = directions(lifting);
     let cut = |k: usize| {
         let order = by_angle(&all, d, k);
@@ -151,22 +151,28 @@ fn signs(cut: &Cut) -> (usize, Vec<(usize, bool)>) {
 ///
 /// The forms of the cuts held are asked like α and β, as many as the settings say again: those that belong to near
 /// directions. Costs about a hundred products of all directions with a vector for each form asked and feature.
-pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, held: &[Cut], asks: &Asks) -> Vec<Cut> {
-    let (groups, d) = (lifting.groups(), lifting.head());
+pub fn separate(
+    lifting: &Lifting,
+    rows: &[f64],
+    columns: usize,
+    held: &[Cut],
+    settings: &SeparationSettings,
+) -> Vec<Cut> {
+    let (groups, d) = (lifting.groups(), lifting.hidden_dimension());
     let all = directions(lifting);
     let (alpha, beta) = rows[..2 * groups * columns].split_at(groups * columns);
     let s: Vec<f64> = alpha.iter().zip(beta).map(|(a, b)| a + b).collect();
     let mean_square = s.iter().map(|v| v * v).sum::<f64>() / groups.max(1) as f64;
-    let tolerance = asks.tolerance * mean_square;
+    let tolerance = settings.tolerance * mean_square;
     let rows = with_held(lifting, &rows[..2 * groups * columns], &s, columns, held);
     let find = |k: usize| {
         let order = by_angle(&all, d, k);
         let Some(mut simplex) = Simplex::new(&all, d, k, order.iter().copied()) else { return Vec::new() };
         let mut found: Vec<(f64, Cut)> = Vec::new();
-        let mut forms = chosen(groups, k, &order, asks);
-        let near = &order[..groups.min(asks.forms / 4)];
+        let mut forms = chosen(groups, k, &order, settings);
+        let near = &order[..groups.min(settings.forms / 4)];
         let close = held.iter().enumerate().filter(|(_, cut)| near.contains(&cut.target));
-        forms.extend(close.map(|(f, _)| 2 * groups + f).take(asks.forms));
+        forms.extend(close.map(|(f, _)| 2 * groups + f).take(settings.forms));
         // Costs of all forms at once: a column each.
         let chosen_rows: Vec<f64> =
             forms.iter().flat_map(|g| rows[g * columns..][..columns].iter().copied()).collect();
@@ -191,12 +197,12 @@ pub fn separate(lifting: &Lifting, rows: &[f64], columns: usize, held: &[Cut], a
         found.sort_by(|a, b| b.0.total_cmp(&a.0));
         let mut seen: BTreeSet<_> = held.iter().filter(|cut| cut.target == k).map(signs).collect();
         found.retain(|(_, cut)| seen.insert(signs(cut)));
-        found.truncate(asks.per_direction);
+        found.truncate(settings.per_direction);
         found
     };
     let mut found: Vec<(f64, Cut)> = (0..groups).into_par_iter().flat_map_iter(find).collect();
     found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.target.cmp(&b.1.target)));
-    found.truncate(asks.limit);
+    found.truncate(settings.limit);
     found.into_iter().map(|(_, cut)| cut).collect()
 }
 
@@ -230,23 +236,23 @@ pub(crate) fn propose(
     if room == 0 {
         return Vec::new();
     }
-    if held.is_empty() && lifting.head() == 2 && room >= lifting.groups() {
+    if held.is_empty() && lifting.hidden_dimension() == 2 && room >= lifting.groups() {
         return nearest(lifting);
     }
-    let asks = Asks { limit: room, seed, ..Asks::default() };
-    separate(lifting, rows, columns, held, &asks)
+    let settings = SeparationSettings { limit: room, seed, ..SeparationSettings::default() };
+    separate(lifting, rows, columns, held, &settings)
 }
 
 /// The base forms asked for direction k, ascending.
-fn chosen(groups: usize, k: usize, order: &[usize], asks: &Asks) -> Vec<usize> {
+fn chosen(groups: usize, k: usize, order: &[usize], settings: &SeparationSettings) -> Vec<usize> {
     let forms = 2 * groups;
-    if forms <= asks.forms {
+    if forms <= settings.forms {
         return (0..forms).collect();
     }
-    let mut rng = generator(asks.seed, Purpose::Cuts, k as u64);
+    let mut rng = generator(settings.seed, Purpose::Cuts, k as u64);
     let mut chosen: BTreeSet<usize> =
-        order.iter().take(asks.forms / 4).flat_map(|&i| [i, i + groups]).collect();
-    while chosen.len() < asks.forms {
+        order.iter().take(settings.forms / 4).flat_map(|&i| [i, i + groups]).collect();
+    while chosen.len() < settings.forms {
         chosen.insert(rng.random_range(0..forms));
     }
     chosen.into_iter().collect()

@@ -3,11 +3,10 @@
 use super::{Area, BLUE, Drawn, FONT, RED, decades, titled};
 use plotters::prelude::*;
 use relucert::certificate::{Certificate, Grade};
-use relucert::dual::Slack;
 use relucert::linalg::lanczos::{
     EigenvalueEstimate, LanczosSettings, SymmetricOperator, smallest_eigenpairs,
 };
-use relucert::{Error, Report, Result, TrainingProblem};
+use relucert::{Error, Report, Result, Slack, TrainingProblem};
 
 /// Eigenvalues shown.
 const COUNT: usize = 20;

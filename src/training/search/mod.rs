@@ -31,7 +31,9 @@ pub(super) struct Answer {
 
 /// How a search is to be done.
 #[derive(Clone, Copy)]
-pub(super) struct Ask {
+pub(super) struct Ask<'a> {
+    /// Directions to climb from as they are (k × b by column), beside the random ones.
+    pub from: &'a [f64],
     /// Ascents.
     pub ascents: usize,
     /// Iterations of an ascent.
@@ -56,7 +58,7 @@ pub(super) fn search(
     at: &Coordinates,
     residual: MatRef<'_, f64>,
     hidden: &[f64],
-    ask: Ask,
+    ask: Ask<'_>,
     control: &Control,
 ) -> Answer {
     let plane = at.whitened().filter(|_| at.is_plane());
@@ -68,6 +70,10 @@ pub(super) fn search(
             ascend(at, residual, &mut z, ask.iterations, control)
         }
     };
+    if !exact && !ask.from.is_empty() {
+        let mut given = ask.from.to_vec();
+        found.extend(ascend(at, residual, &mut given, ask.iterations, control));
+    }
     found.retain(|c| c.ratio.is_finite());
     found.sort_by(|a, b| b.ratio.total_cmp(&a.ratio));
     let same = if exact { SAME_IN_A_PLANE } else { ask.same };
@@ -77,7 +83,7 @@ pub(super) fn search(
 }
 
 /// Multiplications of a search, roughly.
-pub(super) fn cost(at: &Coordinates, ask: Ask) -> f64 {
+pub(super) fn cost(at: &Coordinates, ask: Ask<'_>) -> f64 {
     1.3 * (ask.ascents * ask.iterations) as f64 * Gain::cost(at)
 }
 
@@ -120,7 +126,7 @@ fn distinct(at: &Coordinates, found: Vec<Candidate>, most: usize, same: f64) -> 
 }
 
 /// A third each: Gaussian; near samples drawn by the square of what they pull, ‖w_i‖‖x_i‖; near neurons.
-fn starts(at: &Coordinates, residual: MatRef<'_, f64>, hidden: &[f64], ask: Ask) -> Vec<f64> {
+fn starts(at: &Coordinates, residual: MatRef<'_, f64>, hidden: &[f64], ask: Ask<'_>) -> Vec<f64> {
     let (n, k) = (at.samples(), at.rank());
     let mut rng = generator(ask.seed, Purpose::Neurons, 0);
     let mut cumulative = Vec::with_capacity(n);

@@ -368,11 +368,11 @@ fn what_a_subtree_closes_is_closed() {
             root.open = claim.all_modes();
             let budget = Budget { visits: u64::MAX, cells: if case % 4 == 0 { 1 } else { 3000 } };
             let found = workspace.search(&claim, root.clone(), budget, &|| false);
-            let closed = found.open.is_empty() && found.violators.is_empty() && found.exhausted == 0;
+            let closed = found.open.is_empty() && found.violators.is_empty() && found.exhausted.is_empty();
             assert!(!closed || part > 0.0, "case {case}: closed {part:e} below {:e}", best.0);
             whole += usize::from(closed);
             let share: f64 = found.open.iter().map(Cell::share).sum();
-            if found.violators.is_empty() && found.exhausted == 0 {
+            if found.violators.is_empty() && found.exhausted.is_empty() {
                 assert!((found.closed + share - root.share()).abs() < 1e-9 * root.share());
             }
         }

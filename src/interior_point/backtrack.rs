@@ -4,17 +4,17 @@ use super::point::Point;
 use crate::relaxation::PairKey;
 
 /// Relative gap of the first point kept to return to; the others follow at a third of the one before.
-const FIRST_REFUGE: f64 = 0.3;
+const FIRST_BACKTRACK: f64 = 0.3;
 /// An earlier point, to return to when pairs turn out violated too late.
-pub(super) struct Refuge {
+pub(super) struct BacktrackPoint {
     pub distance: f64,
     pub point: Point,
     pub keys: Vec<PairKey>,
 }
 
-impl Refuge {
+impl BacktrackPoint {
     /// Whether a point at this distance is well ahead of the last one kept.
-    pub fn is_due(refuges: &[Self], distance: f64) -> bool {
-        distance < refuges.last().map_or(FIRST_REFUGE, |last| 0.3 * last.distance)
+    pub fn is_due(earlier: &[Self], distance: f64) -> bool {
+        distance < earlier.last().map_or(FIRST_BACKTRACK, |last| 0.3 * last.distance)
     }
 }

@@ -3,6 +3,7 @@
 use super::figures;
 use super::fingerprint::Fingerprint;
 use super::level::{self, LevelState};
+use super::state::STATE;
 use crate::certificate::Certificate;
 use crate::certify::report::{BlockFigures, BranchFigures, Relaxed, Seconds};
 use crate::certify::settings::{Blocks, CertifySettings, Checkpoint};
@@ -41,7 +42,7 @@ pub(crate) struct Saved {
 }
 
 /// Keeps the file of a checkpoint.
-pub(crate) struct Saver {
+pub(crate) struct CheckpointWriter {
     checkpoint: Checkpoint,
     fingerprint: Fingerprint,
     network: Network,
@@ -50,7 +51,7 @@ pub(crate) struct Saver {
     trouble: Option<String>,
 }
 
-impl Saver {
+impl CheckpointWriter {
     /// The number of blocks of the run that a file is of; none where there is no file, or one of another problem, which
     /// [`open`](Self::open) then refuses.
     pub(crate) fn blocks_in(checkpoint: &Checkpoint, problem: &TrainingProblem) -> Result<Option<usize>> {
@@ -66,7 +67,7 @@ impl Saver {
         Ok(blocks.filter(|&blocks| Blocks::Count(blocks).count(problem.samples()).is_ok()))
     }
 
-    /// Reads what there is; where there is nothing, tries whether the file can be written.
+    /// Reads the file; where there is none, tries whether one can be written.
     ///
     /// Errors: a damaged file, one of another run, a place that cannot be written.
     pub(crate) fn open(
@@ -85,7 +86,7 @@ impl Saver {
             }
             Err(error) => return Err(error),
         };
-        let saver = Self {
+        let writer = Self {
             checkpoint: checkpoint.clone(),
             fingerprint,
             network: Network::empty(problem.inputs(), problem.outputs()),
@@ -93,7 +94,7 @@ impl Saver {
             written: Instant::now(),
             trouble: None,
         };
-        Ok((saver, saved))
+        Ok((writer, saved))
     }
 
     /// Tells the network that was trained; it goes with everything that is written from now on.
@@ -111,7 +112,7 @@ impl Saver {
         self.written.elapsed() >= self.checkpoint.interval
     }
 
-    /// Writes the file anew. A run does not end because its checkpoint cannot be written: see [`Saver::trouble`].
+    /// Writes the file anew. A run does not end because its checkpoint cannot be written: see [`CheckpointWriter::trouble`].
     pub(crate) fn write(&mut self, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) {
         let Seconds { search, solve, certify, round, .. } = self.seconds;
         let seconds = [search, solve, certify, round];
@@ -159,25 +160,8 @@ fn foreign(checkpoint: &Checkpoint) -> Error {
 
 type Input<'a> = Archive<'a, BufReader<File>>;
 
-/// The arrays of a checkpoint beside those of a network and of a certificate.
-const STATE: &[&str] = &[
-    "fingerprint",
-    "seconds",
-    "figures",
-    "search",
-    "blocks",
-    "loss",
-    "levels",
-    "numbers",
-    "factor",
-    "keys",
-    "multipliers",
-    "equality_multipliers",
-    "cut_target",
-    "cut_indptr",
-    "cut_index",
-    "cut_coef",
-];
+/// The arrays of a checkpoint beside those of a network, of a certificate and of the solver's state.
+const RUN: &[&str] = &["fingerprint", "seconds", "figures", "search", "blocks", "loss", "levels"];
 
 fn load(
     archive: Input<'_>,
@@ -191,7 +175,7 @@ fn load(
     if !archive.has("fingerprint") {
         return Err(foreign(checkpoint));
     }
-    let archive = &mut archive.only(&[NETWORK, CERTIFICATE, STATE])?;
+    let archive = &mut archive.only(&[NETWORK, CERTIFICATE, RUN, STATE])?;
     fingerprint.check(&archive.array::<u64>("fingerprint").map_err(refused)?.1, checkpoint)?;
     let network = take_network(archive).map_err(refused)?;
     if (network.hidden().nrows(), network.output().nrows()) != (problem.inputs(), problem.outputs())

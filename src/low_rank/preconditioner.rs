@@ -3,7 +3,7 @@
 use super::Factor;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use crate::linalg::vector::{PARALLEL, axpy, both, dot};
-use crate::relaxation::{Constraint, Forms};
+use crate::relaxation::{Constraint, LiftedForms};
 
 /// Blocks at one point, inverted for one regularisation.
 #[derive(Debug, Default)]
@@ -33,12 +33,12 @@ impl BlockPreconditioner {
         let order = factor.order;
         self.columns = r;
         self.diagonal.clear();
-        self.diagonal.extend_from_slice(&lifting.head_decay);
+        self.diagonal.extend_from_slice(&lifting.hidden_decay);
         self.diagonal.resize(order + 1, 0.0);
-        let outputs = lifting.head()..lifting.head() + lifting.outputs;
+        let outputs = lifting.hidden_dimension()..lifting.hidden_dimension() + lifting.outputs;
         let largest = outputs.map(|a| lifting.coupling_entry(a, a)).fold(0.0, f64::max);
         self.diagonal[order] = lifting.output_decay + largest;
-        (0..lifting.head()).for_each(|a| self.diagonal[a] += lifting.coupling_entry(a, a));
+        (0..lifting.hidden_dimension()).for_each(|a| self.diagonal[a] += lifting.coupling_entry(a, a));
         self.blocks.clear();
         self.blocks.resize((order + 1) * r * r, 0.0);
         self.shared.clear();
@@ -50,7 +50,7 @@ impl BlockPreconditioner {
         for &e in live {
             self.constraint(&set.forms, &set.pairs[e], work.curvature[e], -work.next[e], &work.p);
         }
-        for block in self.blocks.chunks_exact_mut(r * r).take(lifting.head()) {
+        for block in self.blocks.chunks_exact_mut(r * r).take(lifting.hidden_dimension()) {
             axpy(1.0, &self.shared, block);
         }
         self.diagonal.iter_mut().for_each(|value| *value = value.abs());
@@ -67,12 +67,12 @@ impl BlockPreconditioner {
         for fit in &lifting.fit {
             let weight = fit.weight * fit.weight;
             rank_one(weight, &work.p[fit.form * r..][..r], output);
-            for (w, h) in weights.iter_mut().zip(lifting.base.head(fit.form)) {
+            for (w, h) in weights.iter_mut().zip(lifting.base.dense(fit.form)) {
                 *w += weight * h * h;
             }
             let (index, coefficient) = lifting.base.tail(fit.form);
             for (&i, &x) in index.iter().zip(coefficient) {
-                weights[lifting.head() + i] += weight * x * x;
+                weights[lifting.hidden_dimension() + i] += weight * x * x;
             }
         }
         for (&weight, block) in weights.iter().zip(rows.chunks_exact_mut(r * r)) {
@@ -81,17 +81,24 @@ impl BlockPreconditioner {
     }
 
     /// Adds one constraint: curvature · g gᵀ by rows, and weight times its second derivative.
-    fn constraint(&mut self, forms: &Forms, constraint: &Constraint, curvature: f64, weight: f64, p: &[f64]) {
+    fn constraint(
+        &mut self,
+        forms: &LiftedForms,
+        constraint: &Constraint,
+        curvature: f64,
+        weight: f64,
+        p: &[f64],
+    ) {
         let r = self.columns;
-        let head = forms.head_dimension();
+        let hidden = forms.dimension();
         // The whitened u has no preferred axis: its rows share the mean of their blocks.
         for (f, g, sign) in constraint.terms() {
-            let (x, y) = (forms.head(f), forms.head(g));
+            let (x, y) = (forms.dense(f), forms.dense(g));
             for (diagonal, (x, y)) in self.diagonal.iter_mut().zip(x.iter().zip(y)) {
                 *diagonal += 2.0 * weight * sign * x * y;
             }
             let (p, q) = (&p[f * r..][..r], &p[g * r..][..r]);
-            let mean = curvature / head as f64;
+            let mean = curvature / hidden as f64;
             rank_one(mean * dot(x, x), q, &mut self.shared);
             rank_one(mean * dot(y, y), p, &mut self.shared);
             let cross = mean * dot(x, y);
@@ -114,13 +121,13 @@ impl BlockPreconditioner {
                     });
                     axpy(sign * x, &p[other * r..][..r], &mut self.gradient[slot * r..][..r]);
                     for (_, &y) in others.iter().zip(values).filter(|(j, _)| **j == i) {
-                        self.diagonal[head + i] += weight * sign * x * y;
+                        self.diagonal[hidden + i] += weight * sign * x * y;
                     }
                 }
             }
         }
         for (slot, &i) in self.slots.iter().enumerate() {
-            let block = &mut self.blocks[(head + i) * r * r..][..r * r];
+            let block = &mut self.blocks[(hidden + i) * r * r..][..r * r];
             rank_one(curvature, &self.gradient[slot * r..][..r], block);
         }
     }

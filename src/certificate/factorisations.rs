@@ -49,8 +49,8 @@ fn seconds(order: usize) -> f64 {
     (order as f64).powi(3) / (3.0 * DENSE_RATE)
 }
 
-/// The ways worth trying: first the positive vector, then the sparse factorisation, then the dense one.
-pub(crate) struct Methods {
+/// The ways worth trying: first a positive vector, then the sparse factorisation, then the dense one.
+pub(crate) struct Factorisations {
     positive: bool,
     pub(super) sparse: Option<Elimination>,
     pub(crate) dense: bool,
@@ -65,7 +65,7 @@ struct Later {
     bytes: f64,
 }
 
-impl Methods {
+impl Factorisations {
     /// For a dual point in d features; the dense matrix has `extra` rows besides the d + n.
     pub(crate) fn new(inputs: usize, dual: &DualPoint, extra: usize, limits: &Limits) -> Self {
         let (n, c) = (dual.y.len(), dual.w.ncols());

@@ -1,6 +1,6 @@
 //! The blocks done so far.
 
-use super::{Saver, Stage, figures};
+use super::{CheckpointWriter, Stage, figures};
 use crate::certificate::{Certificate, Partition};
 use crate::certify::report::{BlockFigures, Seconds};
 use crate::dual::DualPoint;
@@ -9,8 +9,8 @@ use crate::io::files::{array, put_certificate};
 use crate::problem::TrainingProblem;
 
 /// Keeps the certificates and figures of the blocks that are done, in memory and in the file.
-pub(crate) struct BlockLedger {
-    saver: Saver,
+pub(crate) struct BlockCheckpoint {
+    writer: CheckpointWriter,
     partition: Partition,
     outputs: usize,
     duals: Vec<DualPoint>,
@@ -18,10 +18,10 @@ pub(crate) struct BlockLedger {
     loss: Option<Option<f64>>,
 }
 
-impl BlockLedger {
+impl BlockCheckpoint {
     /// With what an earlier run has left. Errors: blocks other than those of the partition.
     pub(crate) fn new(
-        saver: Saver,
+        writer: CheckpointWriter,
         problem: &TrainingProblem,
         partition: &Partition,
         earlier: Option<Stage>,
@@ -30,10 +30,10 @@ impl BlockLedger {
         let (duals, figures, loss) = match earlier {
             Some(Stage::Blocks { certificate, figures, loss }) => {
                 if certificate.partition().map(Partition::block) != Some(partition.block()) {
-                    return Err(saver.damaged("its blocks have other samples"));
+                    return Err(writer.damaged("its blocks have other samples"));
                 }
                 let duals = partition.split(certificate.dual());
-                (duals.map_err(|error| saver.damaged(&error.to_string()))?, figures, loss)
+                (duals.map_err(|error| writer.damaged(&error.to_string()))?, figures, loss)
             }
             _ => {
                 let zero = |samples: Vec<usize>| DualPoint::zero(samples.len(), problem.outputs());
@@ -41,7 +41,7 @@ impl BlockLedger {
             }
         };
         let outputs = problem.outputs();
-        Ok(Self { saver, partition: partition.clone(), outputs, duals, figures, loss })
+        Ok(Self { writer, partition: partition.clone(), outputs, duals, figures, loss })
     }
 
     /// The certificate of a block that an earlier run has solved; a claim, like any certificate.
@@ -59,7 +59,7 @@ impl BlockLedger {
     pub(crate) fn record(&mut self, block: usize, certificate: &Certificate, figures: BlockFigures) {
         self.duals[block] = certificate.dual().clone();
         self.figures[block] = Some(figures);
-        if self.saver.is_due() {
+        if self.writer.is_due() {
             self.write();
         }
     }
@@ -74,16 +74,16 @@ impl BlockLedger {
     }
 
     pub(crate) fn spent(&mut self, seconds: Seconds) {
-        self.saver.spent(seconds);
+        self.writer.spent(seconds);
     }
 
     /// The error for what an earlier run would not have written.
     pub(crate) fn damaged(&self, error: &Error) -> Error {
-        self.saver.damaged(&error.to_string())
+        self.writer.damaged(&error.to_string())
     }
 
     pub(crate) fn trouble(&mut self) -> Option<String> {
-        self.saver.trouble()
+        self.writer.trouble()
     }
 
     fn write(&mut self) {
@@ -96,7 +96,7 @@ impl BlockLedger {
         let rows: Vec<f64> = rows.collect();
         let shape = [self.figures.len() as u64, 1 + figures::BLOCK as u64];
         let loss = self.loss.map(|loss| loss.unwrap_or(f64::NAN));
-        self.saver.write(|out| {
+        self.writer.write(|out| {
             put_certificate(out, &certificate)?;
             array(out, "blocks", &shape, rows.iter().copied())?;
             array(out, "loss", &[u64::from(loss.is_some())], loss.into_iter())
