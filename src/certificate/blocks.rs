@@ -71,10 +71,7 @@ pub(super) fn slacks_are_semidefinite(
         if partition.heads().is_some() && !methods.any() {
             return Ok(None);
         }
-        sizes.push(match methods.sparse {
-            Some(elimination) if !methods.dense => (elimination.bytes / 8.0) as usize,
-            _ => (inputs + part.y.len() + extra).pow(2),
-        });
+        sizes.push((methods.bytes(inputs + part.y.len() + extra) / 8.0) as usize);
     }
     if let Some(heads) = partition.heads() {
         heads_add_up(heads, problem.weight_decay() * (0.5 * HEAD_PART))?;

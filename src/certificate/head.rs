@@ -3,6 +3,7 @@
 use super::elimination::Elimination;
 use super::factorisations::{Factorisations, Limits};
 use super::is_zero;
+use super::positive::form_is_semidefinite;
 use super::prove::{
     check_range, head_magnitude, not_proved, proved_basis, row_errors, scaled_is_semidefinite, scales,
     taking_part,
@@ -36,6 +37,8 @@ pub(crate) fn lifted_is_semidefinite(
     let (problem, dual) = part.as_ref().map_or((problem, dual), |(problem, dual)| (problem, dual));
     let methods = Factorisations::new(problem.inputs(), dual, problem.outputs(), limits);
     methods.try_each(
+        dual,
+        || form_is_semidefinite(problem, dual, Some(head)),
         |elimination| lifted_by_elimination(problem, dual, Some(head), elimination),
         || {
             let (lifted, g) = Lifted::new(problem, dual, head)?;
@@ -110,7 +113,7 @@ impl<'a> Lifted<'a> {
         // Without W the slack is what u and s have among themselves, but for M.
         let without = DualPoint { w: Mat::zeros(problem.samples(), problem.outputs()), ..dual.clone() };
         let slack = Slack::unscaled(problem, &without, &proved_basis(problem)?)?;
-        let g = head_magnitude(problem.features(), &slack);
+        let g = head_magnitude(problem.features(), slack.g.as_ref(), slack.v.as_ref());
         Ok((Self { slack, w: dual.w.as_ref(), m }, g))
     }
 

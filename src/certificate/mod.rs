@@ -11,6 +11,7 @@ mod factorisations;
 mod head;
 mod operator;
 mod partition;
+pub(crate) mod positive;
 mod prove;
 mod random;
 mod settings;
@@ -164,8 +165,8 @@ pub fn prove(problem: &TrainingProblem, certificate: &Certificate) -> Result<Pro
 
 /// Proves the bound of a certificate from the problem and the certificate alone, block by block if it has blocks.
 ///
-/// Each slack is proved by a dense or a sparse factorisation where one fits in memory, and else by Lanczos from random
-/// starts; one of the latter kind makes the proof probabilistic, over the seed of the settings or, without one, over the
+/// Each slack is proved by a positive vector or by a dense or a sparse factorisation, whichever is cheapest and fits in
+/// memory, and else by Lanczos from random starts; one of the latter kind makes the proof probabilistic, over the seed of the settings or, without one, over the
 /// entropy of the operating system. Errors: settings out of range, a malformed certificate, or
 /// one whose slack could not be proved positive semidefinite: all of it, or that of any block. Where a block with a head
 /// matrix is too large for either factorisation nothing is tried: grade [`Grade::None`] with the trivial bound 0.
@@ -229,6 +230,8 @@ fn slack_is_semidefinite(
     let problem = compact.problem();
     prove::check_range(problem, dual)?;
     let proved = Factorisations::new(problem.inputs(), dual, 0, limits).try_each(
+        dual,
+        || positive::form_is_semidefinite(problem, dual, None),
         |elimination| head::lifted_by_elimination(problem, dual, None, elimination),
         || prove::slack_is_semidefinite(problem, dual),
     )?;

@@ -45,7 +45,7 @@ impl ScaledSlack {
             }
             scale.push(power_of_two(1.0 / entry.sqrt()));
         }
-        let head = head_magnitude(problem.features(), &slack);
+        let head = head_magnitude(problem.features(), slack.g.as_ref(), slack.v.as_ref());
         let norm = norm_above(&slack, head.as_ref(), &scale)?;
         // Without W the slack is greater, and its magnitudes are smaller.
         let without = Slack { w: Mat::zeros(slack.samples(), problem.outputs()), ..slack.clone() };

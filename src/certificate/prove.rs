@@ -27,7 +27,7 @@ pub fn dense_limit() -> usize {
 /// The values are in range and every sample takes part.
 pub(super) fn slack_is_semidefinite(problem: &TrainingProblem, dual: &DualPoint) -> Result<()> {
     let slack = Slack::unscaled(problem, dual, &proved_basis(problem)?)?;
-    let head = head_magnitude(problem.features(), &slack);
+    let head = head_magnitude(problem.features(), slack.g.as_ref(), slack.v.as_ref());
     let magnitude = |z: &[f64]| slack.apply_magnitude(head.as_ref(), z);
     scaled_is_semidefinite(slack.lower(), slack.roundings(), magnitude)
 }
@@ -147,18 +147,18 @@ fn is_nonsingular(v: MatRef<'_, f64>) -> bool {
 }
 
 /// Ḡ with |Ĝ| ≤ Ḡ and |Ĝ − XV| ≤ 2u Ḡ: |Ĝ| + (γ_d²/u)|X||V|, generously rounded.
-pub(super) fn head_magnitude(x: MatRef<'_, f64>, slack: &Slack) -> Mat<f64> {
+pub(super) fn head_magnitude(x: MatRef<'_, f64>, g: MatRef<'_, f64>, v: MatRef<'_, f64>) -> Mat<f64> {
     let (n, d) = (x.nrows(), x.ncols());
-    if Basis::is_plain(slack.v.as_ref()) {
+    if Basis::is_plain(v) {
         // G is X itself.
-        return Mat::from_fn(n, d, |i, j| slack.g[(i, j)].abs());
+        return Mat::from_fn(n, d, |i, j| g[(i, j)].abs());
     }
     let absolute = |m: MatRef<'_, f64>| Mat::from_fn(m.nrows(), m.ncols(), |i, j| m[(i, j)].abs());
-    let (left, right) = (absolute(x), absolute(slack.v.as_ref()));
+    let (left, right) = (absolute(x), absolute(v));
     let mut product = Mat::zeros(n, d);
     matmul(product.as_mut(), Accum::Replace, left.as_ref(), right.as_ref(), 1.0, Par::Seq);
     let factor = 1.1 * gamma(d + 1) * gamma(d + 1) / UNIT;
-    Mat::from_fn(n, d, |i, j| 1.01 * slack.g[(i, j)].abs() + factor * product[(i, j)])
+    Mat::from_fn(n, d, |i, j| 1.01 * g[(i, j)].abs() + factor * product[(i, j)])
 }
 
 /// Whether s_i occurs in the form, for each sample. Asked of the stored numbers: products of theirs may underflow.

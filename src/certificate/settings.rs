@@ -14,6 +14,9 @@ pub struct ProofSettings {
     pub dense_limit: Option<usize>,
     /// Whether a sparse factorisation may be used, where a dense one does not fit or takes ten times as long. Default true.
     pub sparse: bool,
+    /// Whether a positive vector and conjugate gradients may be used where that is cheaper than a factorisation or none fits,
+    /// without cuts. Default true.
+    pub positive: bool,
     /// Probability that a probabilistic proof may be wrong. Default 1e-9, between 1e-100 and 0.5.
     pub failure_probability: f64,
     /// Seed of the random starts, which makes a proof reproducible. Default none: the entropy of the operating system, since
@@ -35,6 +38,7 @@ impl Default for ProofSettings {
         Self {
             dense_limit: None,
             sparse: true,
+            positive: true,
             failure_probability: 1e-9,
             seed: None,
             time: None,

@@ -2,6 +2,8 @@
 //!
 //! The constants were fitted to measured peaks; `docs/scaling.md` has the table.
 
+use crate::certificate::compact::most_inputs;
+use crate::certificate::positive::is_cheaper;
 use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::error::{Error, Result};
 use crate::low_rank::{DIRECT_ORDER, first_columns};
@@ -12,6 +14,11 @@ use std::time::Duration;
 
 /// Dense matrices of order d + n alive at once in solver, repair and proof of a block.
 const MATRICES: f64 = 5.5;
+/// Numbers for each sample that take their place where slack, repair and proof are products with the pairs: the pairs in
+/// rows, vectors of conjugate gradients and the models of the repair.
+const ITERATED: f64 = 1_000.0;
+/// Pairs for each sample that are held, about.
+const HELD_PAIRS: usize = 20;
 /// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
 const VECTORS: f64 = 180.0;
 /// Numbers for each sample and pair of columns: the preconditioner's blocks.
@@ -42,10 +49,22 @@ const SEARCHED_INPUTS: usize = 16;
 /// The program itself, and what small problems take whatever their size.
 const BASE: f64 = 8e6;
 
+/// Whether slack, repair and proof of a block of so many samples take no matrix of their order.
+fn is_linear(samples: usize, inputs: usize, outputs: usize, cuts: Cuts, rounds: usize) -> bool {
+    cuts == Cuts::None && rounds == 0 && is_cheaper(samples, HELD_PAIRS * samples, inputs + outputs)
+}
+
+/// [`is_linear`] for the blocks of a problem.
+pub(crate) fn takes_no_matrix(problem: &TrainingProblem, settings: &CertifySettings, samples: usize) -> bool {
+    let inputs = most_inputs(problem, samples);
+    is_linear(samples, inputs, problem.outputs(), settings.cuts, settings.prices.rounds())
+}
+
 /// Bytes that solving and proving one block takes.
-fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64) -> f64 {
+fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64, linear: bool) -> f64 {
     let order = samples + inputs;
-    8.0 * (MATRICES * order * order
+    let slack = if linear { ITERATED * samples } else { MATRICES * order * order };
+    8.0 * (slack
         + samples * (VECTORS * (columns + outputs) + BLOCKS * columns * columns + PAIRS + 2.0 * inputs)
         + 4.0 * inputs * inputs)
 }
@@ -135,18 +154,19 @@ impl Sizes {
     fn block(&self, blocks: usize) -> f64 {
         let samples = self.samples.div_ceil(blocks);
         let (n, d, c) = (samples as f64, self.block_inputs(samples) as f64, self.outputs as f64);
+        let linear = is_linear(samples, self.block_inputs(samples), self.outputs, self.cuts, self.rounds);
         let square = |matrices: f64, order: f64| 8.0 * matrices * order * order;
         let columns = first_columns(samples.min(self.block_inputs(samples)), self.outputs) as f64;
         if self.cuts == Cuts::None {
             let rows = self.method.newton_rows(samples, self.outputs) as f64;
-            return block_bytes(n, d, c, columns) + square(NEWTON, rows);
+            return block_bytes(n, d, c, columns, linear) + square(NEWTON, rows);
         }
         let columns = columns.max(COLUMNS_WITH_CUTS);
         // One solver after the other, or only one of them.
         let order = columns * (n + d);
         let dense = if order <= DIRECT_ORDER as f64 { square(DENSE, order) } else { 0.0 };
         let rows = self.method.newton_rows_with_cuts(samples, self.outputs) as f64;
-        block_bytes(n, d, c, columns) + dense.max(square(NEWTON, rows))
+        block_bytes(n, d, c, columns, linear) + dense.max(square(NEWTON, rows))
     }
 
     /// ESTIMATE of the seconds that solving takes on two threads: a fit to measured runs (`docs/scaling.md`), within

@@ -16,4 +16,5 @@ pub use slack::Slack;
 
 pub(crate) use basis::Basis;
 pub(crate) use defect::equality_holds;
+pub(crate) use product::accurate_product;
 pub(crate) use slack::{leverage, power_of_two};

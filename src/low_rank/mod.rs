@@ -10,6 +10,7 @@ mod preconditioner;
 mod product;
 mod rank;
 mod settings;
+mod sketch;
 mod spectrum;
 mod start;
 mod state;
@@ -187,9 +188,12 @@ impl<'a> LowRankSolver<'a> {
         let relative = error / objective;
         let early = relative > self.examined_from.max(self.settings.examined_error);
         let examined = !early || inner.status != InnerStatus::Converged;
-        let lowest = match examined {
-            true => self.spectrum.lowest(&assembler.dual_slack(&lagrangian, work), EXAMINED_PAIRS),
-            false => Vec::new(),
+        let multipliers = self.set.updated(&work.equality_weight, &work.next);
+        let sketched = || sketch::lowest(self.lifting, &multipliers, &work.residual, EXAMINED_PAIRS);
+        let lowest = match examined.then(sketched) {
+            Some(Some(found)) => self.spectrum.note(found),
+            Some(None) => self.spectrum.lowest(&assembler.dual_slack(&lagrangian, work), EXAMINED_PAIRS),
+            None => Vec::new(),
         };
         if inner.status == InnerStatus::Converged && examined {
             self.examined_from = relative / EXAMINED_FALL;
@@ -204,7 +208,7 @@ impl<'a> LowRankSolver<'a> {
             pairs: self.set.len(),
             active_pairs,
             added: 0,
-            multipliers: self.set.updated(&work.equality_weight, &work.next),
+            multipliers,
             residual: work.residual.clone(),
         };
         if inner.status == InnerStatus::Stopped {

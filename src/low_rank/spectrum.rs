@@ -30,6 +30,12 @@ impl Spectrum {
         self.lowest
     }
 
+    /// Takes note of eigenpairs that were found otherwise.
+    pub(super) fn note(&mut self, found: Vec<Eigenpair>) -> Vec<Eigenpair> {
+        self.lowest = found.first().map_or(0.0, |(value, _)| *value);
+        found
+    }
+
     /// Estimates of the `count` lowest eigenpairs, ascending; none if no decomposition succeeds.
     pub(super) fn lowest(&mut self, matrix: &Mat<f64>, count: usize) -> Vec<Eigenpair> {
         let inverted = if matrix.nrows() < DENSE_ORDER { None } else { self.by_inversion(matrix, count) };

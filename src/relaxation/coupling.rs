@@ -101,6 +101,11 @@ impl Lifting {
         entries.map(|(a, b)| form[(a, b)] * dot(row(a), row(b))).sum()
     }
 
+    /// Whether (u, v) has a weight decay other than diag(Γ, gI).
+    pub(crate) fn is_priced(&self) -> bool {
+        self.coupling.is_some()
+    }
+
     /// The price's entry for rows a and b of (u, v).
     #[inline]
     pub(crate) fn coupling_entry(&self, a: usize, b: usize) -> f64 {

@@ -5,9 +5,13 @@
 
 use super::Geometry;
 use super::geometry::{distance, sum_length};
+use crate::linalg::vector::dot;
 
 /// Edges longer than this carry no stiffness and are cut: the directions there start trees of their own.
 const LONGEST_EDGE: f64 = 0.1;
+
+/// Cosine of directions further apart than that: 1 − 0.1²/2, and some room.
+const FAR: f64 = 0.994;
 
 /// A spanning forest over the directions.
 #[derive(Debug)]
@@ -47,7 +51,12 @@ impl Forest {
             }
             let here = geometry.direction(next);
             for g in (0..groups).filter(|&g| !done[g]) {
-                let d = distance(here, geometry.direction(g)).min(sum_length(here, geometry.direction(g)));
+                // Unit vectors: most are seen to be too far apart by their product alone.
+                let there = geometry.direction(g);
+                if dot(here, there).abs() < FAR {
+                    continue;
+                }
+                let d = distance(here, there).min(sum_length(here, there));
                 if d < nearest[g].0 {
                     nearest[g] = (d, next);
                 }

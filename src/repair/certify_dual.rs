@@ -3,6 +3,7 @@
 use super::margin::with_margin;
 use super::search::{RepairSettings, ShiftSearch};
 use crate::certificate::compact::Compact;
+use crate::certificate::positive::is_cheaper;
 use crate::certificate::{
     Certificate, Chance, DENSE_LIMIT, Factorisations, Limits, Proof, ProofSettings, UNIT, prove_leaving,
     prove_with,
@@ -21,8 +22,8 @@ pub fn certify_dual(problem: &TrainingProblem, dual: &DualPoint) -> Result<(Cert
 
 /// [`certify_dual`] with settings of the proof.
 ///
-/// Above order d + n = [`DENSE_LIMIT`] the point is not repaired, only moved inwards by what the proof costs: it must be
-/// close to feasible. Pairs without a multiplier are left out. Where chance has a part, the failure probability of the
+/// Above order d + n = [`DENSE_LIMIT`] a point with cuts or without pairs is not repaired, only moved inwards by what the
+/// proof costs: it must be close to feasible. Pairs without a multiplier are left out. Where chance has a part, the failure probability of the
 /// settings is that of all margins tried together. With a seed the certificate is the same whenever it is made.
 pub fn certify_dual_with(
     problem: &TrainingProblem,
@@ -37,6 +38,9 @@ pub fn certify_dual_with(
     let (stated, problem) = (problem, compact.problem());
     let order = problem.inputs() + problem.samples();
     let dense = proof_margin(order);
+    let iterative = settings.positive
+        && dual.cuts.is_empty()
+        && is_cheaper(problem.samples(), dual.pairs.len(), problem.inputs() + problem.outputs());
     // A point that was repaired with room for its proof is proved as it is: to repair it again would take the room twice.
     if let Some(proved) = certify_as_it_is(stated, problem, dual, order, &mut attempts) {
         return Ok(proved);
@@ -45,6 +49,7 @@ pub fn certify_dual_with(
         ..=DENSE_LIMIT if order <= settings.dense_limit() => {
             certify_repaired(stated, problem, dual, dense, attempts)?
         }
+        _ if iterative => certify_repaired(stated, problem, dual, ITERATIVE_MARGIN, attempts)?,
         _ if Factorisations::new(problem.inputs(), dual, 0, &Limits::new(settings)).any() => {
             certify_inwards(stated, problem, dual, 2.0 * dense, 16.0, attempts)?
         }
@@ -82,6 +87,9 @@ pub(crate) fn proof_margin(order: usize) -> f64 {
     // The criterion costs about 2.1 N²u on a matrix of order N with unit diagonal.
     (4.0 * (order * order) as f64 * UNIT).max(1e-13)
 }
+
+/// The margin of a point that a positive vector is to prove.
+pub(crate) const ITERATIVE_MARGIN: f64 = 1e-9;
 
 /// What a point is left for the rounding of its proof, attempt after attempt from this margin on: a part of each diagonal
 /// entry of the slack, and a part by which τ is lowered. That pays for the rounding in the weight decay of u, where large

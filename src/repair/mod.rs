@@ -5,13 +5,14 @@ mod block;
 mod certify_blocks;
 mod certify_dual;
 mod from_lifting;
+mod iterative;
 mod margin;
 mod priced;
 mod search;
 mod shift;
 
 pub use certify_blocks::certify_blocks;
-pub(crate) use certify_dual::proof_margin;
+pub(crate) use certify_dual::{ITERATIVE_MARGIN, proof_margin};
 pub use certify_dual::{certify_dual, certify_dual_with};
 pub use from_lifting::dual_point;
 pub(crate) use priced::provable_point;

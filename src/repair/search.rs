@@ -1,6 +1,8 @@
 //! From any dual point to one that is feasible up to rounding: shifts η of y and a damping τ.
 
+use super::iterative;
 use super::shift::Shifter;
+use crate::certificate::positive::is_cheaper;
 use crate::control::Control;
 use crate::dual::{DualPoint, Slack};
 use crate::error::Result;
@@ -38,11 +40,22 @@ pub struct RepairSettings {
     /// Multiplications that the search may still spend once it was asked to stop (default 5e9, under a second):
     /// a bound nearly found is not thrown away, and an order of thousands does not hold up the end of a run.
     pub grace: f64,
+    /// Whether the samples are eliminated by conjugate gradients instead of a factorisation, without cuts and prices
+    /// (default none: where that costs less).
+    pub iterative: Option<bool>,
 }
 
 impl Default for RepairSettings {
     fn default() -> Self {
-        Self { margin: 1e-12, tolerance: 1e-7, likely: None, ascent_steps: 20, promising: None, grace: 5e9 }
+        Self {
+            margin: 1e-12,
+            tolerance: 1e-7,
+            likely: None,
+            ascent_steps: 20,
+            promising: None,
+            grace: 5e9,
+            iterative: None,
+        }
     }
 }
 
@@ -63,8 +76,8 @@ pub struct Repaired {
 /// s_i² = (x_iᵀu)² on every neuron, so the η term only moves y. Errors if the point is malformed; a point
 /// that cannot be repaired comes back as the zero point, whose bound is 0.
 ///
-/// Dense in the samples if there are pairs: n² doubles and several Cholesky factorisations of order n. When `control`
-/// says so the search ends, within its grace, with the best shift so far; without one that is the zero point.
+/// Up to some 2,500 samples, and with cuts, dense in the samples if there are pairs: n² doubles and several Cholesky
+/// factorisations of order n. Beyond, linear in the pairs: conjugate gradients and a bundle method. When `control` says so the search ends, within its grace, with the best shift so far; without one that is the zero point.
 pub fn repair(
     problem: &TrainingProblem,
     dual: &DualPoint,
@@ -97,12 +110,15 @@ pub(crate) struct ShiftSearch {
     found: Option<Found>,
 }
 
-/// The best shift, and the least eigenvalue there with the margin that the shifter has.
-struct Found {
-    shifter: Shifter,
-    eta: Vec<f64>,
-    least: f64,
+/// The best shift, and the least eigenvalue there.
+enum Found {
+    /// With the margin that the shifter has.
+    Dense { shifter: Shifter, eta: Vec<f64>, least: f64 },
+    Iterative(iterative::Found),
 }
+
+/// Part of τ that is left for a proof by a positive vector: the residuals of its solutions (conventional).
+const ITERATIVE_ROOM: f64 = 1e-7;
 
 /// What a damping leaves of the bound.
 #[derive(Clone, Copy)]
@@ -147,13 +163,21 @@ impl ShiftSearch {
         let worth = Worth { inner, square, priced: head.is_some() };
         let mut shift = Self { dual, worth, found: None };
         let worthwhile = inner > 0.0 && square > 0.0 && (inner / square).is_finite();
-        if worthwhile && shift.dual.check(problem).is_ok() {
+        let possible = worthwhile && shift.dual.check(problem).is_ok();
+        let order = problem.inputs() + problem.outputs();
+        let plain = head.is_none() && shift.dual.cuts.is_empty();
+        let cheaper = || is_cheaper(problem.samples(), shift.dual.pairs.len(), order);
+        if possible && plain && settings.iterative.unwrap_or_else(cheaper) {
+            let worth = |least: f64| worth.of(damping(least)).1;
+            let found = iterative::search(problem, &shift.dual, settings, control, worth)?;
+            shift.found = found.map(Found::Iterative);
+        } else if possible {
             let shifter = Shifter::new(problem, &shift.dual, head, settings.margin)?;
             let grace = settings.grace;
             let mut search = Search { shifter: &shifter, worth, settings, control, grace, best: None };
             search.run(problem, &shift.dual);
             let best = search.best;
-            shift.found = best.map(|Best { eta, least, .. }| Found { shifter, eta, least });
+            shift.found = best.map(|Best { eta, least, .. }| Found::Dense { shifter, eta, least });
         }
         Ok(shift)
     }
@@ -169,14 +193,21 @@ impl ShiftSearch {
     }
 
     fn try_finish(&mut self, problem: &TrainingProblem, margin: f64, part: f64) -> Option<Repaired> {
-        let Found { shifter, eta, least } = self.found.as_mut()?;
-        if shifter.margin != margin {
-            shifter.margin = margin;
-            *least = shifter.outcome(eta, false)?.least;
-        }
-        let tau = damping(*least) * (1.0 - part);
+        let (total, least): (Vec<f64>, f64) = match self.found.as_mut()? {
+            Found::Dense { shifter, eta, least } => {
+                if shifter.margin != margin {
+                    shifter.margin = margin;
+                    *least = shifter.outcome(eta, false)?.least;
+                }
+                (eta.iter().zip(shifter.margin(eta)).map(|(e, m)| e + m).collect(), *least)
+            }
+            Found::Iterative(found) => {
+                let (total, least) = found.with_margin(margin)?;
+                (total, least - ITERATIVE_ROOM)
+            }
+        };
+        let tau = damping(least) * (1.0 - part);
         let (t, estimated_bound) = self.worth.of(tau);
-        let total = eta.iter().zip(shifter.margin(eta)).map(|(e, m)| e + m);
         let w = Mat::from_fn(self.dual.w.nrows(), self.dual.w.ncols(), |i, j| t * self.dual.w[(i, j)]);
         let y = self.dual.y.iter().zip(total).map(|(y, e)| tau * (y - 2.0 * e)).collect();
         let n = self.dual.n.iter().map(|value| tau * value).collect();

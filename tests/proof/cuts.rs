@@ -183,7 +183,8 @@ fn every_prover_takes_cuts() {
         ..certificate.dual().clone()
     };
     let (inner, _) = certify_dual(&problem, &inner).unwrap();
-    let settings = ProofSettings { dense_limit: Some(0), sparse: false, ..ProofSettings::default() };
+    let settings =
+        ProofSettings { dense_limit: Some(0), sparse: false, positive: false, ..ProofSettings::default() };
     if let Ok(random) = prove_with(&problem, &inner, &settings) {
         assert!(random.failure_probability() > 0.0);
     }

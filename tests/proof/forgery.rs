@@ -96,7 +96,13 @@ fn forged(samples: usize, seed: u64) -> (TrainingProblem, DualPoint) {
 fn who_knows_the_seed_can_forge_and_who_does_not_cannot() {
     let (problem, dual) = forged(2000, 0);
     let certificate = Certificate::new(dual);
-    let chance = |seed| ProofSettings { dense_limit: Some(0), sparse: false, seed, ..Default::default() };
+    let chance = |seed| ProofSettings {
+        dense_limit: Some(0),
+        sparse: false,
+        positive: false,
+        seed,
+        ..Default::default()
+    };
     // The claim is false: a factorisation refuses it.
     assert!(prove(&problem, &certificate).is_err());
     // It is a forgery: whoever takes the seed that it was made for believes it.
@@ -118,7 +124,7 @@ fn who_knows_the_seed_can_forge_and_who_does_not_cannot() {
 fn a_run_repeats_itself_and_strangers_prove_it_again() {
     let data = TeacherSettings { samples: 300, features: 3, outputs: 1, ..TeacherSettings::default() };
     let problem = teacher(&data).unwrap().problem(60.0).unwrap();
-    let proof = ProofSettings { dense_limit: Some(0), sparse: false, ..Default::default() };
+    let proof = ProofSettings { dense_limit: Some(0), sparse: false, positive: false, ..Default::default() };
     for blocks in [1, 2] {
         let settings = CertifySettings {
             blocks: Blocks::Count(blocks),
@@ -185,6 +191,7 @@ fn all_attempts_together_fail_as_rarely_as_they_say() {
     let settings = |seed, max_steps| ProofSettings {
         dense_limit: Some(0),
         sparse: false,
+        positive: false,
         failure_probability: probability,
         seed: Some(seed),
         max_steps,

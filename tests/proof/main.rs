@@ -13,5 +13,6 @@ mod forgery;
 mod hostile;
 mod network;
 mod perturbations;
+mod positive;
 mod probabilistic;
 mod sparse;

@@ -114,7 +114,7 @@ fn a_certificate_gets_the_strongest_grade_that_fits() {
     let sparse = prove_with(&problem, &certificate, &small).unwrap();
     assert_eq!((sparse.grade(), sparse.lower_bound()), (Grade::Verified, verified.lower_bound()));
     // And without either.
-    let small = ProofSettings { sparse: false, ..small };
+    let small = ProofSettings { sparse: false, positive: false, ..small };
     let (inwards, proof) = certify_dual_with(&problem, certificate.dual(), &small).unwrap();
     assert_eq!((proof.grade(), proof.failure_probability()), (Grade::Probabilistic, 1e-6));
     assert!(

@@ -9,7 +9,7 @@ use relucert::{Result, TrainingProblem};
 
 /// No room for a dense factorisation.
 fn sparse() -> ProofSettings {
-    ProofSettings { dense_limit: Some(0), ..Default::default() }
+    ProofSettings { dense_limit: Some(0), positive: false, ..Default::default() }
 }
 
 fn dense() -> ProofSettings {

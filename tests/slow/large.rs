@@ -36,7 +36,7 @@ fn dominated(n: usize, d: usize, steps: &[usize]) -> (TrainingProblem, DualPoint
 fn check(n: usize) {
     let (problem, dual) = dominated(n, 20, &[1, 7, 31]);
     let started = Instant::now();
-    let settings = ProofSettings { sparse: false, ..ProofSettings::default() };
+    let settings = ProofSettings { sparse: false, positive: false, ..ProofSettings::default() };
     let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
     println!(
         "n = {n}: {:.1} s, bound {:.6}, peak memory {:.0} MiB, limit {}",
@@ -75,7 +75,12 @@ fn twenty_thousand_samples() {
 fn a_hundred_thousand_samples_by_chance() {
     for n in [5000, 20_000, 100_000] {
         let (problem, dual) = dominated(n, 20, &[1, 7, 31]);
-        let settings = ProofSettings { dense_limit: Some(0), sparse: false, ..ProofSettings::default() };
+        let settings = ProofSettings {
+            dense_limit: Some(0),
+            sparse: false,
+            positive: false,
+            ..ProofSettings::default()
+        };
         let started = Instant::now();
         let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
         println!(
@@ -95,7 +100,7 @@ fn a_hundred_thousand_samples_by_chance() {
 /// No dense matrix of this order is formed: the time and the memory show it.
 fn check_sparse(n: usize, steps: &[usize], megabytes: u64) {
     let (problem, dual) = dominated(n, 20, steps);
-    let settings = ProofSettings { dense_limit: Some(0), ..ProofSettings::default() };
+    let settings = ProofSettings { dense_limit: Some(0), positive: false, ..ProofSettings::default() };
     let started = Instant::now();
     let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
     let peak = peak_memory_bytes().unwrap_or(0) >> 20;
@@ -127,4 +132,84 @@ fn sparse_to_a_quarter_of_a_million_samples() {
     check_sparse(50_000, &[1, 224], 4000);
     // Four partners in all directions: much fill.
     check_sparse(20_000, &[1, 137, 2741, 7919], 8000);
+}
+
+/// No factorisation at all: time and memory are those of products with the pairs.
+fn check_by_vector(n: usize, steps: &[usize], megabytes: u64) {
+    let (problem, dual) = dominated(n, 10, steps);
+    let settings = ProofSettings { dense_limit: Some(0), sparse: false, ..ProofSettings::default() };
+    let started = Instant::now();
+    let proof = prove_with(&problem, &Certificate::new(dual.clone()), &settings).unwrap();
+    let peak = peak_memory_bytes().unwrap_or(0) >> 20;
+    println!(
+        "n = {n}, {} pairs a sample: {:.1} s, bound {:.6}, peak memory {peak} MiB",
+        steps.len(),
+        started.elapsed().as_secs_f64(),
+        proof.lower_bound(),
+    );
+    assert_eq!(proof.grade(), Grade::Verified);
+    assert!(proof.lower_bound() > 0.0 && peak < megabytes);
+    let mut larger = dual;
+    larger.n[n / 2] *= 1000.0;
+    let started = Instant::now();
+    assert!(prove_with(&problem, &Certificate::new(larger), &settings).is_err());
+    println!("refused after {:.1} s", started.elapsed().as_secs_f64());
+}
+
+#[test]
+fn ten_thousand_samples_by_a_positive_vector() {
+    check_by_vector(10_000, &[1, 7, 31, 137, 977], 500);
+}
+
+#[test]
+#[ignore = "takes a minute"]
+fn a_hundred_thousand_samples_by_a_positive_vector() {
+    check_by_vector(100_000, &[1, 7, 31, 137, 977, 1999, 3989, 7919, 15_859, 31_957], 1000);
+    check_by_vector(250_000, &[1], 1000);
+}
+
+/// Copies of a certificate side by side, their samples shuffled, are one of as many times the weight decay: as hard as the
+/// original for conjugate gradients, and in no order. `RELUCERT_COPIED` names a folder that `certify --save` wrote.
+#[test]
+#[ignore = "needs a saved certificate"]
+fn copies_of_a_saved_certificate_by_a_positive_vector() {
+    let Some(folder) = std::env::var_os("RELUCERT_COPIED").map(std::path::PathBuf::from) else { return };
+    let copies: usize = std::env::var("RELUCERT_COPIES").ok().and_then(|k| k.parse().ok()).unwrap_or(10);
+    let problem = relucert::io::load_problem(&folder.join("problem.npz")).unwrap();
+    let one = relucert::io::load_certificate(&folder.join("certificate.npz")).unwrap().into_dual();
+    let (n, c) = (problem.samples(), problem.outputs());
+    let size = n * copies;
+    // Multiplication by an odd number that has no factor in common with the size.
+    let step = (size / 3..).find(|step| gcd(*step, size) == 1).unwrap();
+    let place = |copy: usize, i: usize| (copy * n + i) * step % size;
+    let mut source = vec![0; size];
+    (0..copies).for_each(|k| (0..n).for_each(|i| source[place(k, i)] = i));
+    let x = Mat::from_fn(size, problem.inputs(), |i, j| problem.features()[(source[i], j)]);
+    let y = Mat::from_fn(size, c, |i, j| problem.targets()[(source[i], j)]);
+    let whole = TrainingProblem::new(Features::from(x), y, problem.weight_decay() * copies as f64).unwrap();
+    let mut dual = DualPoint::zero(size, c);
+    // 10⁻⁶ of room, since γ times the copies may be rounded.
+    dual.w = Mat::from_fn(size, c, |i, j| (1.0 - 5e-7) * one.w[(source[i], j)]);
+    dual.y = source.iter().map(|i| (1.0 - 1e-6) * one.y[*i]).collect();
+    for copy in 0..copies {
+        let form = |form: usize| place(copy, form % n) + size * (form / n);
+        dual.pairs.extend(one.pairs.iter().map(|pair| pair.map(form)));
+        dual.n.extend(one.n.iter().map(|value| (1.0 - 1e-6) * value));
+    }
+    let settings = ProofSettings { dense_limit: Some(0), sparse: false, ..ProofSettings::default() };
+    let started = Instant::now();
+    let proof = prove_with(&whole, &Certificate::new(dual.clone()), &settings).unwrap();
+    println!(
+        "n = {size}, {} pairs: {:.1} s, bound {:.6}, {:?}, peak memory {} MiB",
+        dual.pairs.len(),
+        started.elapsed().as_secs_f64(),
+        proof.lower_bound(),
+        proof.grade(),
+        peak_memory_bytes().unwrap_or(0) >> 20,
+    );
+    assert_eq!(proof.grade(), Grade::Verified);
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

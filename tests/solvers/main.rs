@@ -5,6 +5,7 @@ mod common;
 
 mod agreement;
 mod hessian_product;
+mod iterative;
 mod lanczos;
 #[cfg(feature = "lapack")]
 mod lapack;

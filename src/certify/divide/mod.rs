@@ -82,7 +82,7 @@ impl<'a> Division<'a> {
         settings.validate()?;
         check_network(problem, network)?;
         let plan = Plan::new(problem, settings, None)?;
-        check_size(problem, plan.blocks)?;
+        check_size(problem, settings, plan.blocks)?;
         Self::planned(problem, network, settings, plan)
     }
 

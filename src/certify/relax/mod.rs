@@ -14,7 +14,9 @@ pub(crate) use priced::{PricedSolution, relax_priced};
 pub(crate) use warm_start::WarmStart;
 
 use crate::certificate::compact::{Compact, most_inputs};
+use crate::certificate::positive::is_cheaper;
 use crate::certify::checkpoint::{LevelState, WholeCheckpoint};
+use crate::certify::plan::takes_no_matrix;
 use crate::certify::report::{Relaxed, Status};
 use crate::certify::settings::{CertifySettings, Method};
 use crate::control::Control;
@@ -25,13 +27,15 @@ use crate::problem::{HeadDecay, Network, TrainingProblem};
 use crate::progress::Observer;
 use crate::relaxation::cuts::{Cuts, propose};
 use crate::relaxation::{Cut, Geometry, LiftedFactor, Lifting};
-use crate::repair::{RepairSettings, proof_margin, repair, repair_priced};
+use crate::repair::{ITERATIVE_MARGIN, RepairSettings, proof_margin, repair, repair_priced};
 use crate::system::stream::{Purpose, derived};
 use faer::Mat;
 use std::time::Instant;
 
-/// Most directions of one factor: its dense slack and what the repair makes of it take 6 GB.
+/// Most directions of one factor where its slack is dense: with what the repair makes of it that takes 6 GB.
 const DIRECTION_LIMIT: usize = 12_000;
+/// Most where it is not: the scan and the forest look at all pairs of directions.
+const LINEAR_LIMIT: usize = 200_000;
 
 /// Directions closer than this part of the tolerance are one: exact multipliers for them are so large that the rounding of a
 /// proof costs more than what is lost here, and they slow down the solver. The second where the first did not do.
@@ -179,11 +183,12 @@ pub(crate) fn stop_status(control: &Control) -> Status {
     if control.is_cancelled() { Status::Cancelled } else { Status::TimeLimit }
 }
 
-/// Refuses blocks whose dense slack would not fit, before anything is spent on them.
-pub(crate) fn check_size(problem: &TrainingProblem, blocks: usize) -> Result<()> {
+/// Refuses blocks that would not fit or not end, before anything is spent on them.
+pub(crate) fn check_size(problem: &TrainingProblem, settings: &CertifySettings, blocks: usize) -> Result<()> {
     let samples = problem.samples().div_ceil(blocks);
     let inputs = most_inputs(problem, samples);
-    if inputs + samples <= DIRECTION_LIMIT {
+    let linear = takes_no_matrix(problem, settings, samples);
+    if inputs + samples <= if linear { LINEAR_LIMIT } else { DIRECTION_LIMIT } {
         return Ok(());
     }
     // Parallel samples share a direction, so there may be fewer of them.
@@ -329,21 +334,26 @@ impl<'a> RelaxationRun<'a> {
     /// Estimates the bound of a dual point and keeps the repaired point if it is the best: the proof then has nothing
     /// left to search for.
     fn consider(&mut self, dual: DualPoint, settings: &RepairSettings) -> Result<bool> {
-        // The repair is dense in the samples.
-        if self.lifting.order() > DIRECTION_LIMIT {
+        let order = self.problem.inputs() + self.problem.samples();
+        let head = self.problem.inputs() + self.problem.outputs();
+        let iterative = self.head.is_none()
+            && dual.cuts.is_empty()
+            && is_cheaper(self.problem.samples(), dual.pairs.len(), head);
+        // Any other repair of pairs is dense in the samples.
+        if !iterative && !dual.pairs.is_empty() && self.lifting.order() > DIRECTION_LIMIT {
             return Ok(false);
         }
-        let order = self.problem.inputs() + self.problem.samples();
         // A repair that has pairs is dense, and its first factorisation is not interrupted.
         if self.control.should_stop()
             && !dual.pairs.is_empty()
+            && !iterative
             && !self.control.has_time_for(factorisation_time(order))
         {
             return Ok(false);
         }
         // The bound is that of a point with room for its proof: what the proof costs is known before the run ends.
-        let settings =
-            &RepairSettings { margin: settings.margin.max(proof_margin(order)), ..settings.clone() };
+        let margin = if iterative { ITERATIVE_MARGIN } else { proof_margin(order) };
+        let settings = &RepairSettings { margin: settings.margin.max(margin), ..settings.clone() };
         let repaired = match self.head {
             Some(head) => repair_priced(self.problem, head, &dual, settings, self.control)?,
             None => repair(self.problem, &dual, settings, self.control)?,

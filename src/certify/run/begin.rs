@@ -45,7 +45,7 @@ pub(super) fn plan(problem: &TrainingProblem, settings: &CertifySettings, contro
         return Plan::without_relaxation(problem, settings);
     }
     let plan = Plan::new(problem, settings, control.remaining())?;
-    check_size(problem, plan.blocks)?;
+    check_size(problem, settings, plan.blocks)?;
     Ok(plan)
 }
 

@@ -2,6 +2,7 @@
 
 mod cuts;
 pub(crate) mod dyadic;
+mod positive;
 #[cfg(feature = "serde")]
 mod printed;
 
@@ -13,13 +14,20 @@ use relucert::dual::DualPoint;
 use relucert::repair::{certify_blocks, certify_dual};
 use relucert::{Network, TrainingProblem};
 
-/// The dense factorisation, and the sparse one.
-fn proofs(problem: &TrainingProblem, certificate: &Certificate) -> [Option<Proof>; 2] {
-    let settings = ProofSettings { dense_limit: Some(0), ..ProofSettings::default() };
-    let sparse = prove_with(problem, certificate, &settings).ok();
-    let both = [prove(problem, certificate).ok(), sparse];
-    assert!(both.iter().flatten().all(|proof| proof.grade() == Grade::Verified));
-    both
+/// Ways to prove: [`proofs`].
+const WAYS: usize = 3;
+
+/// The dense factorisation, the sparse one, and the positive vector.
+fn proofs(problem: &TrainingProblem, certificate: &Certificate) -> [Option<Proof>; WAYS] {
+    let none = ProofSettings { dense_limit: Some(0), positive: false, ..ProofSettings::default() };
+    let sparse = prove_with(problem, certificate, &none).ok();
+    // Where that cannot tell Lanczos is asked, with too few steps to answer.
+    let vector = ProofSettings { positive: true, sparse: false, max_steps: 1, ..none };
+    let vector = prove_with(problem, certificate, &vector).ok();
+    let vector = vector.filter(|proof| proof.grade() == Grade::Verified);
+    let all = [prove(problem, certificate).ok(), sparse, vector];
+    assert!(all.iter().flatten().all(|proof| proof.grade() == Grade::Verified));
+    all
 }
 
 /// 4γ·q in the original (u, s): 2α_i = (x_i, e_i), 2β_i = (−x_i, e_i), 2ℓ = (0, 2Σ|a_i|e_i − 2e_k).
@@ -169,7 +177,7 @@ fn awkward(stream: &mut Stream, kind: usize) -> (TrainingProblem, DualPoint) {
 /// The proof walks towards the boundary of the feasible set; nothing it accepts may lie beyond.
 #[test]
 fn what_is_accepted_is_semidefinite_exactly() {
-    let (mut accepted, mut refused, mut beyond, mut positive) = ([[0; KINDS]; 2], 0, 0, [0; KINDS]);
+    let (mut accepted, mut refused, mut beyond, mut positive) = ([[0; KINDS]; WAYS], 0, 0, [0; KINDS]);
     let rounds = std::env::var("RELUCERT_EXACT_ROUNDS").ok().and_then(|v| v.parse().ok()).unwrap_or(12);
     for seed in 0..rounds * KINDS as u64 {
         let kind = seed as usize % KINDS;
@@ -214,7 +222,10 @@ fn what_is_accepted_is_semidefinite_exactly() {
         }
     }
     // Both sides of the boundary were met, in every kind, and with bounds that say something.
-    assert!(accepted.iter().flatten().all(|count| *count > 30), "{accepted:?}");
+    assert!(accepted[..2].iter().flatten().all(|count| *count > 30), "{accepted:?}");
+    // The positive vector leaves some of the awkward ones, and ties of 10⁶ and more, to the factorisations.
+    assert!(accepted[2].iter().all(|count| *count > 0), "{accepted:?}");
+    assert!(accepted[2].iter().sum::<i32>() > 2_000, "{accepted:?}");
     assert!(positive.iter().all(|count| *count > 0), "{positive:?}");
     assert!(refused > 100 && beyond > 100, "{refused} {beyond}");
     eprintln!("accepted {accepted:?}, refused {refused}, of these beyond {beyond}, positive {positive:?}");
@@ -283,7 +294,7 @@ fn sparse_columns_and_a_dense_rest_are_semidefinite_exactly() {
     let (certificate, proof) = certify_dual(&problem, &guess).unwrap();
     assert!(proof.lower_bound() > 0.0);
     let sound = certificate.dual();
-    let (mut accepted, mut beyond) = ([0; 2], 0);
+    let (mut accepted, mut beyond) = ([0; WAYS], 0);
     for k in [50, 44, 38, 32, 20, 4] {
         let grow = 1.0 + 2f64.powi(-k);
         let point = DualPoint { w: Mat::from_fn(n, 1, |i, j| grow * sound.w[(i, j)]), ..sound.clone() };
