@@ -265,7 +265,7 @@ impl<'a> Table<'a> {
             }
             Column::Classes { labels, names } => {
                 let dataset = Dataset::classification(features, &labels, feature_names, names)?;
-                Ok(dataset.from_columns(vec![self.header[self.targets[0]].clone()]))
+                Ok(dataset.with_target_columns(vec![self.header[self.targets[0]].clone()]))
             }
         }
     }

@@ -231,7 +231,7 @@ impl Dataset {
     }
 
     /// This data set, its targets read from columns of these names.
-    pub(super) fn from_columns(self, target_columns: Vec<String>) -> Self {
+    pub(super) fn with_target_columns(self, target_columns: Vec<String>) -> Self {
         Self { target_columns, ..self }
     }
 

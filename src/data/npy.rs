@@ -135,7 +135,7 @@ fn dataset(
     match column {
         Column::Real(_) => Dataset::regression(x, y, feature_names, target_names),
         Column::Classes { labels, names } => {
-            Ok(Dataset::classification(x, &labels, feature_names, names)?.from_columns(target_names))
+            Ok(Dataset::classification(x, &labels, feature_names, names)?.with_target_columns(target_names))
         }
     }
 }

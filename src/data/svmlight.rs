@@ -146,7 +146,7 @@ impl Rows {
                 Dataset::classification(features, &labels, names, classes)
             }
         };
-        Ok(dataset?.from_columns(vec!["label".into()]).numbered_from(base))
+        Ok(dataset?.with_target_columns(vec!["label".into()]).numbered_from(base))
     }
 }
 

@@ -123,7 +123,9 @@ impl<'a> Conjugate<'a> {
                 sum
             });
         let curvature = sum_chunks(products, width);
-        if let Some(column) = (0..width).find(|&k| active[k] && !(curvature[k] > 0.0)) {
+        if let Some(column) =
+            (0..width).find(|&k| active[k] && (curvature[k] <= 0.0 || curvature[k].is_nan()))
+        {
             // A product that overflowed has no direction to show.
             return if curvature[column].is_nan() { Step::Done } else { Step::Negative(column) };
         }

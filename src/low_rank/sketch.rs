@@ -312,8 +312,8 @@ impl Operator {
         for _ in 0..STEPS {
             let image = self.apply(&x);
             let mut residual = image;
-            for l in 0..x.columns {
-                (0..self.head).for_each(|a| residual.u[(a, l)] -= values[l] * x.u[(a, l)]);
+            for (l, value) in values.iter().enumerate().take(x.columns) {
+                (0..self.head).for_each(|a| residual.u[(a, l)] -= value * x.u[(a, l)]);
             }
             for (r, x) in residual.s.chunks_exact_mut(residual.width).zip(x.s.chunks_exact(x.width)) {
                 (0..values.len()).for_each(|l| r[l] -= values[l] * x[l]);

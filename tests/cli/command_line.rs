@@ -313,8 +313,8 @@ fn iris_is_certified_and_verified_from_its_files_alone() {
     assert!(report["gap"].as_f64().expect("a number") < 0.02);
     let out = folder.path().join("out");
     // A certificate of W alone has no slack, hence no spectrum.
-    let saved = ["certificate.npz", "network.npz", "problem.npz", "progress.svg", "report.json"];
-    assert_eq!(names(&out), saved);
+    let saved = ["certificate.npz", "model.json", "network.npz", "problem.npz", "progress.svg"];
+    assert_eq!(names(&out), [&saved[..], &["report.html", "report.json"]].concat());
 
     let verdict = relucert(folder.path(), &["verify", "out", "--json"]);
     assert_eq!(verdict.status.code(), Some(0), "{}", String::from_utf8_lossy(&verdict.stderr));

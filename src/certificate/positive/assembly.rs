@@ -148,7 +148,7 @@ impl Assembly {
 
 /// What a power of two as scale leaves of a positive number: a quarter to one, unless its exponent was cut off.
 fn is_about_one(value: f64) -> bool {
-    value >= 0.2 && value <= 1.1
+    (0.2..=1.1).contains(&value)
 }
 
 /// The pairs at each sample, sorted by the other: row i is from `start[i]` to `start[i + 1]`.

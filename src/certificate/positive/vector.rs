@@ -37,10 +37,11 @@ pub(super) fn positive_vector(assembly: &Assembly, most: usize) -> Vector {
             return if negative { Vector::Negative } else { Vector::Unknown };
         }
         let last = step == Step::Done || solver.steps >= most;
-        if (last || solver.steps.is_multiple_of(LOOK)) && is_promising(&solver, diagonal) {
-            if let Some(delta) = floor(assembly, &solver.x) {
-                return Vector::Floor(delta);
-            }
+        if (last || solver.steps.is_multiple_of(LOOK))
+            && is_promising(&solver, diagonal)
+            && let Some(delta) = floor(assembly, &solver.x)
+        {
+            return Vector::Floor(delta);
         }
         if last {
             return Vector::Unknown;

@@ -151,14 +151,14 @@ fn plane(
         vec![place(column as f64 + 0.5, SQUARES.0, a), place(row as f64 + 0.5, SQUARES.1, b)]
     });
     let original = |u: f64, v: f64| (features[0].original(u), features[1].original(v));
-    for row in 0..SQUARES.1 {
+    for (row, shades) in shades.iter().enumerate() {
         let mut from = 0;
         // Squares of one shade in a row are one rectangle.
         for column in 1..=SQUARES.0 {
-            if column == SQUARES.0 || shades[row][column] != shades[row][from] {
+            if column == SQUARES.0 || shades[column] != shades[from] {
                 let (top, bottom) = (place(row as f64, SQUARES.1, b), place(row as f64 + 1.0, SQUARES.1, b));
                 let (left, right) = (place(from as f64, SQUARES.0, a), place(column as f64, SQUARES.0, a));
-                chart.tile(original(left, top), original(right, bottom), shades[row][from].clone());
+                chart.tile(original(left, top), original(right, bottom), shades[from].clone());
                 from = column;
             }
         }

@@ -101,7 +101,7 @@ impl Shifts {
     /// z > 0 with (A + η)z ≥ half of the diagonal; or a direction in which A + η is not positive.
     pub(super) fn positive_vector(&self, eta: &[f64]) -> std::result::Result<Vec<f64>, Option<Vec<f64>>> {
         let diagonal = self.shifted(eta);
-        if let Some(i) = (0..diagonal.len()).find(|&i| !(diagonal[i] > 0.0)) {
+        if let Some(i) = (0..diagonal.len()).find(|&i| diagonal[i] <= 0.0 || diagonal[i].is_nan()) {
             let mut direction = vec![0.0; diagonal.len()];
             direction[i] = 1.0;
             return Err(Some(direction));
