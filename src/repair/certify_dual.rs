@@ -1,7 +1,8 @@
 //! From a dual point to a certificate that has just been proved.
 
 use super::margin::with_margin;
-use super::search::{RepairSettings, ShiftSearch};
+use super::search::ShiftSearch;
+use super::settings::RepairSettings;
 use crate::certificate::compact::Compact;
 use crate::certificate::positive::is_cheaper;
 use crate::certificate::{

@@ -9,6 +9,7 @@ mod iterative;
 mod margin;
 mod priced;
 mod search;
+mod settings;
 mod shift;
 
 pub use certify_blocks::certify_blocks;
@@ -17,4 +18,5 @@ pub use certify_dual::{certify_dual, certify_dual_with};
 pub use from_lifting::dual_point;
 pub(crate) use priced::provable_point;
 pub(crate) use search::repair_priced;
-pub use search::{RepairSettings, Repaired, repair};
+pub use search::{Repaired, repair};
+pub use settings::RepairSettings;

@@ -2,7 +2,8 @@
 //! that proof is made anew from the stacked certificate.
 
 use super::certify_dual::{growing_room, proof_margin};
-use super::search::{RepairSettings, ShiftSearch};
+use super::search::ShiftSearch;
+use super::settings::RepairSettings;
 use crate::certificate::{Limits, ProofSettings, bound_below, lifted_is_semidefinite};
 use crate::dual::DualPoint;
 use crate::error::Result;

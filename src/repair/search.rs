@@ -1,6 +1,7 @@
 //! From any dual point to one that is feasible up to rounding: shifts η of y and a damping τ.
 
 use super::iterative;
+use super::settings::RepairSettings;
 use super::shift::Shifter;
 use crate::certificate::positive::is_cheaper;
 use crate::control::Control;
@@ -9,7 +10,6 @@ use crate::error::Result;
 use crate::linalg::lanczos::{LanczosSettings, smallest_eigenpairs};
 use crate::problem::{HeadDecay, TrainingProblem};
 use faer::Mat;
-use std::ops::Range;
 
 /// Where the best damping τ is below this, every profile of shifts is tried (conventional, as are those that follow).
 const POOR: f64 = 0.5;
@@ -21,43 +21,6 @@ const GREATEST: f64 = 30.0;
 const LITTLE: f64 = 0.05;
 /// Golden sections of a line.
 const SECTIONS: usize = 6;
-
-/// Settings of [`repair`].
-#[derive(Clone, Debug)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(default))]
-pub struct RepairSettings {
-    /// Part of each diagonal entry of the slack that is kept for the rounding of a proof (default 1e-12).
-    pub margin: f64,
-    /// A damping τ this close to 1 ends the search for better shifts (default 1e-7).
-    pub tolerance: f64,
-    /// A guess of η as a multiple of 1/leverage, where one is known: the search starts there, with smaller steps and
-    /// nothing else to fall back on (default none).
-    pub likely: Option<f64>,
-    /// Steps of the ascent that shapes η sample by sample (default 20).
-    pub ascent_steps: usize,
-    /// The ascent goes beyond its first step only while the estimated bound is in this range (default none: always).
-    pub promising: Option<Range<f64>>,
-    /// Multiplications that the search may still spend once it was asked to stop (default 5e9, under a second):
-    /// a bound nearly found is not thrown away, and an order of thousands does not hold up the end of a run.
-    pub grace: f64,
-    /// Whether the samples are eliminated by conjugate gradients instead of a factorisation, without cuts and prices
-    /// (default none: where that costs less).
-    pub iterative: Option<bool>,
-}
-
-impl Default for RepairSettings {
-    fn default() -> Self {
-        Self {
-            margin: 1e-12,
-            tolerance: 1e-7,
-            likely: None,
-            ascent_steps: 20,
-            promising: None,
-            grace: 5e9,
-            iterative: None,
-        }
-    }
-}
 
 /// A repaired dual point: feasible as far as floating point can tell. An estimate, not a proof.
 #[derive(Clone, Debug)]

@@ -4,7 +4,7 @@
 mod bundle;
 mod outcome;
 
-use super::search::RepairSettings;
+use super::settings::RepairSettings;
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::Result;
