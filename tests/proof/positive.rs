@@ -75,6 +75,19 @@ fn a_hundred_certificates_are_accepted_as_far_as_by_the_dense_proof() {
     assert!(pairs > 5_000, "{pairs}");
 }
 
+/// More samples than one piece of rows has, and more columns than one vector.
+#[test]
+fn many_samples_are_accepted_as_far_as_by_the_dense_proof() {
+    let settings = TeacherSettings { samples: 1100, features: 9, outputs: 2, ..Default::default() };
+    let problem = teacher(&settings).unwrap().problem(11.0).unwrap();
+    let settings = CertifySettings { method: Method::LowRank, tolerance: 5e-2, ..Default::default() };
+    let dual = certify(&problem, &settings, &Control::new(), &mut Silent).unwrap().certificate.into_dual();
+    let (by_dense, by_vector) = (largest(&problem, &dual, &dense()), largest(&problem, &dual, &by_vector()));
+    assert!(by_dense > 0.9 && by_vector >= by_dense * (1.0 - 1e-6), "{by_vector} against {by_dense}");
+    let least = least_eigenvalue(&problem, &scaled(&dual, by_vector));
+    assert!(least > -1e-13, "{by_vector} against {by_dense}, {least:e}");
+}
+
 fn least_eigenvalue(problem: &TrainingProblem, dual: &DualPoint) -> f64 {
     Slack::new(problem, dual).unwrap().dense().self_adjoint_eigenvalues(Side::Lower).unwrap()[0]
 }

@@ -6,9 +6,11 @@
 //! mathematics, docs/certificate.md, section 13, the proof.
 
 mod cell;
+mod claim;
 mod coordinates;
 mod envelope;
 mod moments;
+mod node;
 mod outputs;
 mod proved;
 mod rounding;
@@ -21,12 +23,13 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::problem::TrainingProblem;
 use cell::Cell;
+use claim::{Claim, Searched, Violator};
 use coordinates::Coordinates;
 use faer::{Mat, MatRef};
 use moments::{MOST, Vector};
 use rayon::prelude::*;
 use std::sync::Mutex;
-use tree::{Claim, Searched, Violator, Workspace};
+use tree::Workspace;
 
 /// Subtrees that are searched side by side, whatever the number of threads, and how many there are at first at least.
 const SIDE_BY_SIDE: usize = 64;

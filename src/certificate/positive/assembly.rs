@@ -68,6 +68,14 @@ impl Assembly {
         if !dual.cuts.is_empty() || n >= u32::MAX as usize {
             return Err(Error::Refused("cuts are left to a factorisation".into()));
         }
+        // A negative multiplier would make the sample block no Z-matrix, and what the rounding is paid with negative.
+        let is_pair = |[a, b]: &[usize; 2]| a % n != b % n && *a < 2 * n && *b < 2 * n;
+        if dual.n.len() != dual.pairs.len()
+            || !dual.n.iter().all(|m| *m >= 0.0)
+            || !dual.pairs.iter().all(is_pair)
+        {
+            return Err(Error::Refused("pairs or multipliers that no certificate has".into()));
+        }
         let basis = proved_basis(problem)?;
         let g = accurate_product(problem.features(), basis.v.as_ref());
         let size = head_magnitude(problem.features(), g.as_ref(), basis.v.as_ref());

@@ -88,8 +88,10 @@ impl Reduced {
         if proves_semidefinite(scaled.clone(), &row_error) {
             return Verdict::Proved;
         }
+        // The factorisation itself takes some 2γ of the trace from the diagonal.
+        let doubt = DOUBT + 8.0 * gamma(k + 4) * k as f64;
         let raised =
-            Mat::from_fn(k, k, |i, j| scaled[(i, j)] + if i == j { row_error[i] + DOUBT } else { 0.0 });
+            Mat::from_fn(k, k, |i, j| scaled[(i, j)] + if i == j { row_error[i] + doubt } else { 0.0 });
         let possible = proves_semidefinite(raised, &vec![0.0; k]);
         if possible || !row_error.iter().all(|error| error.is_finite()) {
             Verdict::Unknown

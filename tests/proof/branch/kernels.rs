@@ -4,11 +4,17 @@
 #[path = "../../../src/certificate/branch/cell.rs"]
 mod cell;
 #[allow(dead_code)]
+#[path = "../../../src/certificate/branch/claim.rs"]
+mod claim;
+#[allow(dead_code)]
 #[path = "../../../src/certificate/branch/envelope.rs"]
 mod envelope;
 #[allow(dead_code)]
 #[path = "../../../src/certificate/branch/moments.rs"]
 mod moments;
+#[allow(dead_code)]
+#[path = "../../../src/certificate/branch/node.rs"]
+mod node;
 #[allow(dead_code)]
 #[path = "../../../src/certificate/branch/outputs.rs"]
 mod outputs;
@@ -32,13 +38,14 @@ struct Budget {
 
 use crate::exact::dyadic::{Dyadic, Stream};
 use cell::{Cell, Lengths, Quadratic, test as is_below};
+use claim::Claim;
 use envelope::{Child, Move, parabolas};
 use moments::MOST;
 use outputs::AlongPass;
 use pulp::{Arch, Simd, WithSimd};
 use rounding::UNIT;
 use samples::{Block, Stand};
-use tree::{Claim, Workspace};
+use tree::Workspace;
 
 /// What the proof allows the coefficients of a parabola to err by, in units of u(|t| + r).
 const COEFFICIENTS: f64 = 100.0;
