@@ -30,7 +30,7 @@ pub(super) fn improve(
     settings: &TrainingSettings,
     control: &Control,
 ) {
-    for round in 0..settings.rounds {
+    for _ in 0..settings.rounds {
         if control.should_stop() {
             return;
         }
@@ -44,15 +44,9 @@ pub(super) fn improve(
             gap = add(at, &mut trial, settings.seed, control);
         }
         // The directions on the kinks are found exactly: there is nothing to round off.
-        let found = if round == 0 {
-            let descent =
-                Descent { stages: &[0.0], iterations: ITERATIONS, spend: f64::INFINITY, progress: 1e-5 };
-            descend(at, &mut trial, descent, &mut 0.0, control)
-        } else {
-            // Where that was not the end the maxima are flat, and Newton's method finds them sooner.
-            super::settle(at, &mut trial, &[super::COPIES], f64::INFINITY, settings, control);
-            Projection::new(at, trial.len() / at.rank(), control).value(&trial)
-        };
+        let descent =
+            Descent { stages: &[0.0], iterations: ITERATIONS, spend: f64::INFINITY, progress: 1e-5 };
+        let found = descend(at, &mut trial, descent, &mut 0.0, control);
         let progress = value - found;
         if found < value {
             *hidden = trial;
