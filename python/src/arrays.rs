@@ -150,6 +150,9 @@ pub(crate) fn network(weights: &(Bound<'_, PyAny>, Bound<'_, PyAny>)) -> PyResul
     Network::new(matrix(&weights.0, false)?, matrix(&weights.1, false)?).map_err(refused)
 }
 
+/// U and V as arrays.
+pub(crate) type Weights<'py> = (Bound<'py, PyArray2<f64>>, Bound<'py, PyArray2<f64>>);
+
 /// A matrix as an array in rows.
 pub(crate) fn array2<'py>(py: Python<'py>, matrix: MatRef<'_, f64>) -> PyResult<Bound<'py, PyArray2<f64>>> {
     let rows = (0..matrix.nrows()).flat_map(|i| (0..matrix.ncols()).map(move |j| matrix[(i, j)]));

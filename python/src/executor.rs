@@ -2,7 +2,7 @@
 
 use crate::errors::refused;
 use crate::options::{control, pool};
-use crate::run::watched;
+use crate::watched::watched;
 use pyo3::prelude::{Bound, Py, PyAny, PyAnyMethods, PyErr, PyResult, Python, pyfunction};
 use pyo3::types::PyBytes;
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};

@@ -7,6 +7,7 @@ mod options;
 mod outcome;
 mod run;
 mod verify;
+mod watched;
 
 use pyo3::prelude::{Bound, PyModule, PyModuleMethods, PyResult, pymodule, wrap_pyfunction};
 

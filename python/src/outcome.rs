@@ -1,8 +1,7 @@
 //! What a run returns.
 
-use crate::arrays::array2;
+use crate::arrays::{Weights, array2};
 use crate::errors::refused;
-use crate::run::Weights;
 use numpy::{PyArray1, PyArray3, PyArrayMethods};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::{Bound, PyAny, PyDictMethods, PyResult, Python, pyclass, pymethods};

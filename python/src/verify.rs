@@ -4,7 +4,7 @@ use crate::arrays::{array2, features, network, problem};
 use crate::errors::refused;
 use crate::options::pool;
 use crate::outcome::json;
-use crate::run::watched;
+use crate::watched::watched;
 use numpy::PyArray2;
 use pyo3::prelude::{Bound, PyAny, PyResult, Python, pyfunction};
 use relucert::certificate::ProofSettings;

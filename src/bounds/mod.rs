@@ -72,9 +72,13 @@ impl LowerBound {
     /// A bound at a weight decay γ below the one, γ₀, at which a W with ‖W‖² ≥ `squared` proves this one.
     ///
     /// |Wᵀ(Xu)₊| ≤ γ₀‖u‖ for all u gives the same for sW and sγ₀, and ⟨sW, Y⟩ − ½‖sW‖² = s(⟨W, Y⟩ − ½‖W‖²) + ½s(1 − s)‖W‖².
+    /// A bound of zero may stand for a negative ⟨W, Y⟩ − ½‖W‖²: nothing follows from it.
     pub(crate) fn scaled(self, weight_decay: f64, proved_at: f64, squared: f64) -> Self {
-        if !(weight_decay > 0.0 && weight_decay < proved_at) {
-            return Self(if weight_decay >= proved_at { self.0 } else { 0.0 });
+        if weight_decay >= proved_at {
+            return self;
+        }
+        if !(weight_decay > 0.0 && self.0 > 0.0 && squared.is_finite()) {
+            return Self::trivial();
         }
         // As above; a smaller s proves less but is as valid.
         let scale = (weight_decay / proved_at).next_down().max(0.0);
@@ -217,5 +221,22 @@ fn show(f: &mut fmt::Formatter<'_>, value: f64, magnitude: impl FnOnce(Decimal) 
     match Decimal::exact(value) {
         Some(number) => f.pad_integral(!number.is_negative(), "", &magnitude(number)),
         None => f.pad_integral(value != f64::NEG_INFINITY, "", if value.is_nan() { "NaN" } else { "inf" }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LowerBound;
+
+    #[test]
+    fn nothing_follows_from_a_bound_that_may_have_been_negative() {
+        // y = 1, w = 3: ⟨w, y⟩ − ½w² = −1.5, shown as 0; at half the weight decay it is 0.375 and not ½·½·½·9.
+        let bound = LowerBound::proved((3.0f64 - 4.5).max(0.0));
+        assert_eq!(bound.scaled(0.5, 1.0, 9.0).value(), 0.0);
+        assert_eq!(LowerBound::proved(1.0).scaled(0.5, 1.0, f64::INFINITY).value(), 0.0);
+        // y = 1, w = ½: 0.375, and 0.21875 at half the weight decay.
+        let half = LowerBound::proved(0.375).scaled(0.5, 1.0, 0.25).value();
+        assert!(half <= 0.21875 && half > 0.21875 - 1e-12, "{half}");
+        assert_eq!(LowerBound::proved(0.375).scaled(2.0, 1.0, 0.25).value(), 0.375);
     }
 }
