@@ -226,7 +226,7 @@ fn show(f: &mut fmt::Formatter<'_>, value: f64, magnitude: impl FnOnce(Decimal) 
 
 #[cfg(test)]
 mod tests {
-    use super::LowerBound;
+    use crate::bounds::LowerBound;
 
     #[test]
     fn nothing_follows_from_a_bound_that_may_have_been_negative() {
