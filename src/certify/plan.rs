@@ -47,7 +47,10 @@ const SEARCHED: f64 = 8.0;
 /// Directions that are searched, at most.
 const SEARCHED_INPUTS: usize = 16;
 /// The program itself, and what small problems take whatever their size.
-const BASE: f64 = 8e6;
+const BASE: f64 = 12e6;
+/// What each thread takes whatever the size: its stack, its arena of the allocator and scratch of products (measured: 1 to
+/// 1.3 MB).
+const THREAD: f64 = 2e6;
 
 /// Whether slack, repair and proof of a block of so many samples take no matrix of their order.
 fn is_linear(samples: usize, inputs: usize, outputs: usize, cuts: Cuts, rounds: usize) -> bool {
@@ -58,6 +61,11 @@ fn is_linear(samples: usize, inputs: usize, outputs: usize, cuts: Cuts, rounds: 
 pub(crate) fn takes_no_matrix(problem: &TrainingProblem, settings: &CertifySettings, samples: usize) -> bool {
     let inputs = most_inputs(problem, samples);
     is_linear(samples, inputs, problem.outputs(), settings.cuts, settings.prices.rounds())
+}
+
+/// Bytes that are taken whatever the problem.
+fn base() -> f64 {
+    BASE + THREAD * rayon::current_num_threads() as f64
 }
 
 /// Bytes that solving and proving one block takes.
@@ -71,18 +79,18 @@ fn block_bytes(samples: f64, inputs: f64, outputs: f64, columns: f64, linear: bo
 
 /// Bytes of the data and of the training, which are there whatever the blocks.
 fn shared_bytes(samples: f64, inputs: f64, outputs: f64, width: f64) -> [f64; 2] {
-    [BASE + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
+    [base() + 8.0 * COPIES * samples * (inputs + outputs), 8.0 * TRAINING * samples * width]
 }
 
 /// Bytes of sparse data with that many stored entries, and of the training: what grows is the network, a number for each
 /// feature and neuron, and the pairs that L-BFGS remembers of it.
 fn sparse_bytes(samples: f64, inputs: f64, outputs: f64, entries: f64, width: f64) -> [f64; 2] {
-    let data = BASE + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
+    let data = base() + 8.0 * COPIES * (2.0 * entries + samples * outputs + inputs * width);
     [data, 8.0 * (TRAINING * samples * width + REMEMBERED * inputs * width)]
 }
 
 /// ESTIMATE of the peak memory of a run without cuts, in bytes: n samples of d features and c outputs, in a number of
-/// blocks of which `at_once` are solved side by side.
+/// blocks of which `at_once` are solved side by side, on the threads of the current pool.
 pub fn estimated_memory_bytes(
     samples: usize,
     inputs: usize,
