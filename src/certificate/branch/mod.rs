@@ -9,6 +9,7 @@ mod cell;
 mod claim;
 mod coordinates;
 mod envelope;
+mod kinks;
 mod moments;
 mod node;
 mod outputs;
