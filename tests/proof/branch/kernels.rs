@@ -375,6 +375,7 @@ fn what_a_subtree_closes_is_closed() {
                 c,
                 products: &products,
                 twice_level: best.0 * (1.0 + part),
+                keeps_closed: false,
             };
             root.open = claim.all_modes();
             let budget = Budget { visits: u64::MAX, cells: if case % 4 == 0 { 1 } else { 3000 } };
@@ -402,8 +403,15 @@ fn a_vector_that_turns_round_is_not_closed() {
         (0..2).for_each(|j| (products[j][0], products[j][1]) = (w[1][j], w[0][j]));
         assert!(ratio(&x, &w, 1.0, &[1.0, 1.0]) > 1.2 * m);
         let inflation = inflation(&block, 2);
-        let claim =
-            Claim { samples: &block, inflation: &inflation, d: 2, c: 2, products: &products, twice_level: m };
+        let claim = Claim {
+            samples: &block,
+            inflation: &inflation,
+            d: 2,
+            c: 2,
+            products: &products,
+            twice_level: m,
+            keeps_closed: false,
+        };
         let mut root = face(2, 0);
         root.open = claim.all_modes();
         let search = |cells| {
