@@ -39,6 +39,10 @@ pub fn minimise(problem: &TrainingProblem, start: Network, iterations: usize) ->
     let mut history: VecDeque<(Vec<f64>, Vec<f64>)> = VecDeque::new();
     let mut earlier = value;
     for iteration in 1..=iterations {
+        // A dead network is stationary.
+        if dot(&gradient, &gradient) <= f64::EPSILON * f64::EPSILON * value {
+            break;
+        }
         let mut direction = two_loops(&history, &gradient);
         if dot(&direction, &gradient) >= 0.0 {
             history.clear();
@@ -113,6 +117,9 @@ fn search(
 
 fn evaluate(problem: &TrainingProblem, shape: Shape, at: &[f64]) -> Result<(f64, Vec<f64>)> {
     let (hidden, output) = unpack(shape, at);
+    if at.iter().any(|weight| !weight.is_finite()) {
+        return Ok((f64::INFINITY, vec![f64::NAN; at.len()]));
+    }
     let (value, by_hidden, by_output) = objective_gradient(problem, &Network::new(hidden, output)?);
     Ok((value, pack(by_hidden, by_output)))
 }

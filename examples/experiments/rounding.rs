@@ -8,7 +8,7 @@ use relucert::rounding::{SplittingSettings, polish, round};
 use relucert::training::{TrainingSettings, train};
 use relucert::{CertifySettings, Control, Cuts, Silent, certify_with_solution};
 
-const DECAYS: [f64; 4] = [0.1, 0.03, 0.01, 0.003];
+const DECAYS: [f64; 3] = [0.1, 0.03, 0.01];
 
 pub fn run(output: &Output) -> Done {
     let relaxations = [
@@ -35,7 +35,7 @@ pub fn run(output: &Output) -> Done {
         for decay in DECAYS {
             let mut ratios = vec![Vec::new(); 5];
             for seed in 0..SEEDS {
-                let problem = Setting { seed, decay, inputs: 4, outputs: 2, ..BASE }.problem()?;
+                let problem = Setting { seed, decay, samples: 30, ..BASE }.problem()?;
                 let control = Control::new();
                 let goal = optimum(&problem)?.network.objective(&problem);
                 let settings = CertifySettings { tolerance, cuts, ..CertifySettings::default() };
