@@ -8,7 +8,7 @@ use relucert::rounding::{SplittingSettings, polish, round};
 use relucert::training::{TrainingSettings, train};
 use relucert::{CertifySettings, Control, Cuts, Silent, certify_with_solution};
 
-const DECAYS: [f64; 3] = [0.1, 0.03, 0.01];
+const DECAYS: [f64; 3] = [0.03, 0.01, 0.003];
 
 pub fn run(output: &Output) -> Done {
     let relaxations = [
