@@ -1,8 +1,7 @@
 //! The constraints of the relaxation as products of two linear forms.
 
+use super::near::opposites;
 use super::{Cut, LiftedForms, Lifting};
-use crate::linalg::dense::product;
-use faer::MatRef;
 use std::collections::HashMap;
 
 /// Forms whose directions oppose each other to within this distance are written as a difference.
@@ -296,36 +295,16 @@ fn difference_form(lifting: &Lifting, forms: &mut LiftedForms, j: usize, i: usiz
     forms.push(hidden, tail.into_iter().map(|(g, c)| (g, 0.5 * c / t)))
 }
 
-/// For every base form the `count` forms most nearly opposite to it (blocked products, no n² storage).
+/// For every base form the `count` forms most nearly opposite to it.
 fn nearest_opposites(lifting: &Lifting, count: usize) -> Vec<PairKey> {
-    let (groups, k) = (lifting.groups(), lifting.hidden_dimension());
-    let directions: Vec<f64> =
-        (0..groups).flat_map(|g| lifting.geometry.direction(g).iter().copied()).collect();
-    let all = MatRef::from_row_major_slice(&directions, groups, k);
+    let groups = lifting.groups() as u32;
+    let complement = |f: u32| (f + groups) % (2 * groups);
     let mut keys = Vec::new();
-    let mut row: Vec<(f64, u32)> = Vec::with_capacity(2 * groups);
-    for first in (0..groups).step_by(BLOCK) {
-        let rows = BLOCK.min(groups - first);
-        let cosines = product(all.subrows(first, rows), all.transpose());
-        for g in first..first + rows {
-            // Only α_g: the pairs of β_g mirror these with both forms complemented.
-            row.clear();
-            for h in (0..groups).filter(|&h| h != g) {
-                let cosine = cosines[(g - first, h)];
-                row.push((cosine, h as u32));
-                row.push((-cosine, (h + groups) as u32));
-            }
-            let take = count.min(row.len());
-            if take == 0 {
-                continue;
-            }
-            let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-            row.select_nth_unstable_by(take - 1, order);
-            let complement = |f: u32| (f + groups as u32) % (2 * groups as u32);
-            for &(_, f) in &row[..take] {
-                for (i, j) in [(g as u32, f), (complement(g as u32), complement(f))] {
-                    keys.push((i.min(j), i.max(j)));
-                }
+    // Only of α: the pairs of β mirror these with both forms complemented.
+    for (g, list) in (0..).zip(opposites(&lifting.geometry, count)) {
+        for (_, f) in list {
+            for (i, j) in [(g, f), (complement(g), complement(f))] {
+                keys.push((i.min(j), i.max(j)));
             }
         }
     }
