@@ -11,6 +11,7 @@ mod product;
 mod rank;
 mod settings;
 mod sketch;
+mod sparse_newton;
 mod spectrum;
 mod start;
 mod state;
