@@ -229,7 +229,7 @@ impl<'a> LowRankSolver<'a> {
         if grown || inner.status == InnerStatus::IterationLimit {
             return level;
         }
-        self.set = level.multipliers.clone();
+        self.set.take_multipliers(&level.multipliers);
         level.added = self.update_pairs(level.infeasibility);
         if inner.status == InnerStatus::Converged {
             self.sharpen(&level);
