@@ -17,7 +17,7 @@ use std::time::Duration;
 const MATRICES: f64 = 5.5;
 /// Numbers for each sample that take their place where slack, repair and proof are products with the pairs: the pairs in
 /// rows, vectors of conjugate gradients and the models of the repair.
-const ITERATED: f64 = 1_000.0;
+const ITERATED: f64 = 100.0;
 /// Pairs for each sample that are held, about.
 const HELD_PAIRS: usize = 20;
 /// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.

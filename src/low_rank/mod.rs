@@ -23,6 +23,8 @@ pub use lagrangian::{AugmentedLagrangian, Hinge, Workspace};
 pub use newton::{InnerReport, InnerStatus, NewtonMinimizer};
 pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
+pub use sketch::lowest as sketched_eigenpairs;
+pub use sparse_newton::SparseNewton;
 pub(crate) use start::first_columns;
 pub use start::start;
 pub(crate) use state::SolverState;

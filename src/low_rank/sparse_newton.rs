@@ -11,6 +11,8 @@ use faer::Mat;
 /// Dimensions of u up to which a sparse factorisation is thought of: with more of them nearly everything fills in
 /// (conventional).
 const FEW: usize = 5;
+/// Least distance θ of neighbours: the rounding over s is 1/θ² as large as over δ.
+const NEAREST: f64 = 1e-6;
 /// Most numbers of a factor: 240 MB.
 const MOST: usize = 30_000_000;
 /// Pairs of less curvature, as a part of the penalty, and of a lesser multiplier, as a part of the largest, have no block of
@@ -19,11 +21,11 @@ const STRONG: [f64; 4] = [1e-3, 1e-2, 3e-2, 0.1];
 /// Multiplications for each number of a column of the factor beyond which fewer pairs count as strong (conventional).
 const BUDGET: f64 = 5e4;
 /// Coefficients of s below this part of the largest are what is left of those that cancel.
-const CANCELLED: f64 = 1e-9;
+const CANCELLED: f64 = 1e-12;
 
-/// The factorisation, with memory kept between points.
+/// A factorisation of H + λI for up to five dimensions of u, with memory kept between points.
 #[derive(Debug, Default)]
-pub(super) struct SparseNewton {
+pub struct SparseNewton {
     arrow: Arrow,
     forms: SampleForms,
     columns: usize,
@@ -83,7 +85,7 @@ impl SampleForms {
 impl SparseNewton {
     /// Plans the factorisation at a point with these of the pairs, and gives its multiplications; none where it is not for
     /// this problem.
-    pub(super) fn plan(
+    pub fn plan(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
         columns: usize,
@@ -91,7 +93,9 @@ impl SparseNewton {
         live: &[usize],
     ) -> Option<f64> {
         let (lifting, set) = (lagrangian.lifting, lagrangian.set);
-        if lifting.hidden_dimension() > FEW || lifting.is_priced() || !set.cuts().is_empty() {
+        let too_near = |parent: &Option<(usize, f64)>| parent.is_some_and(|(_, theta)| theta < NEAREST);
+        let unfit = lifting.is_priced() || lifting.forest.parent.iter().any(too_near);
+        if lifting.hidden_dimension() > FEW || unfit || !set.cuts().is_empty() {
             return None;
         }
         self.forms.set(&set.forms, &lifting.forest);
@@ -139,7 +143,7 @@ impl SparseNewton {
     }
 
     /// Factors H + λI as planned, without the blocks that were not; false where that is not positive definite.
-    pub(super) fn factorize(
+    pub fn factorize(
         &mut self,
         lagrangian: &AugmentedLagrangian<'_>,
         factor: &Factor,
@@ -194,12 +198,13 @@ impl SparseNewton {
     }
 
     /// Multiplications of a factorisation as planned.
-    pub(super) fn work(&self) -> f64 {
+    pub fn work(&self) -> f64 {
         self.work
     }
 
-    /// out ≈ (H + λI)⁻¹x, by the last factorisation.
-    pub(super) fn apply(&mut self, forest: &Forest, hidden: usize, x: &[f64], out: &mut [f64]) {
+    /// out ≈ (H + λI)⁻¹x, by the last factorisation; both laid out as the factor, `hidden` rows of u first. What was left out only
+    /// makes xᵀ·out smaller.
+    pub fn apply(&mut self, forest: &Forest, hidden: usize, x: &[f64], out: &mut [f64]) {
         let r = self.columns;
         let groups = forest.parent.len();
         let (u, rest) = x.split_at(hidden * r);
