@@ -7,7 +7,7 @@ use crate::certificate::positive::{is_cheaper, seconds as vector_seconds};
 use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::error::{Error, Result};
 use crate::linalg::dense::factorisation_time;
-use crate::low_rank::{DIRECT_ORDER, first_columns};
+use crate::low_rank::{DIRECT_ORDER, FEW_DIMENSIONS, MOST_SPARSE, first_columns};
 use crate::problem::{Features, TrainingProblem};
 use crate::relaxation::cuts::Cuts;
 use crate::system::memory::{available, resident};
@@ -17,7 +17,9 @@ use std::time::Duration;
 const MATRICES: f64 = 5.5;
 /// Numbers for each sample that take their place where slack, repair and proof are products with the pairs: the pairs in
 /// rows, vectors of conjugate gradients and the models of the repair.
-const ITERATED: f64 = 100.0;
+const ITERATED: f64 = 1_000.0;
+/// Blocks for each sample of a sparse Newton system, where there are few dimensions.
+const SPARSE_BLOCKS: f64 = 140.0;
 /// Pairs for each sample that are held, about.
 const HELD_PAIRS: usize = 20;
 /// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
@@ -178,7 +180,10 @@ impl Sizes {
         let columns = first_columns(samples.min(self.block_inputs(samples)), self.outputs) as f64;
         if self.cuts == Cuts::None {
             let rows = self.method.newton_rows(samples, self.outputs) as f64;
-            return block_bytes(n, d, c, columns, linear) + square(NEWTON, rows);
+            let few = self.block_inputs(samples) <= FEW_DIMENSIONS;
+            let sparse =
+                if few { (SPARSE_BLOCKS * columns * columns * n).min(MOST_SPARSE as f64) } else { 0.0 };
+            return block_bytes(n, d, c, columns, linear) + (8.0 * sparse).max(square(NEWTON, rows));
         }
         let columns = columns.max(COLUMNS_WITH_CUTS);
         // One solver after the other, or only one of them.
@@ -301,7 +306,7 @@ impl Plan {
 /// Seconds of a block of a thousand samples, and the power of the samples that they grow like: with dense matrices, and
 /// where products with the pairs take their place.
 const DENSE_SECONDS: (f64, f64) = (4.0, 1.8);
-const ITERATED_SECONDS: (f64, f64) = (4.0, 1.2);
+const ITERATED_SECONDS: (f64, f64) = (1.6, 1.5);
 /// Samples that are left in one piece by choice, and the seconds that this may be estimated to take (conventional).
 const UNDIVIDED: usize = 100_000;
 const PATIENT: f64 = 4.0 * 3600.0;

@@ -122,6 +122,10 @@ impl Arrow {
     pub(crate) fn clear(&mut self) {
         let next = self.start.last().copied().unwrap_or(0);
         self.values.clear();
+        // Neither twice as much as is needed nor a copy of what is not.
+        if self.values.capacity() < next {
+            self.values = Vec::with_capacity(next);
+        }
         self.values.resize(next, 0.0);
         if self.corner.nrows() == self.border {
             self.corner.fill(0.0);

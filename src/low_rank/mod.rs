@@ -25,6 +25,7 @@ pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
 pub use sketch::lowest as sketched_eigenpairs;
 pub use sparse_newton::SparseNewton;
+pub(crate) use sparse_newton::{FEW_DIMENSIONS, MOST_SPARSE};
 pub(crate) use start::first_columns;
 pub use start::start;
 pub(crate) use state::SolverState;

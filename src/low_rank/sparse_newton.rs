@@ -10,11 +10,11 @@ use faer::Mat;
 
 /// Dimensions of u up to which a sparse factorisation is thought of: with more of them nearly everything fills in
 /// (conventional).
-const FEW: usize = 5;
+pub(crate) const FEW_DIMENSIONS: usize = 4;
 /// Least distance θ of neighbours: the rounding over s is 1/θ² as large as over δ.
 const NEAREST: f64 = 1e-6;
 /// Most numbers of a factor: 240 MB.
-const MOST: usize = 30_000_000;
+pub(crate) const MOST_SPARSE: usize = 30_000_000;
 /// Pairs of less curvature, as a part of the penalty, and of a lesser multiplier, as a part of the largest, have no block of
 /// their own: they fill in much and matter little (conventional).
 const STRONG: [f64; 4] = [1e-3, 1e-2, 3e-2, 0.1];
@@ -23,7 +23,7 @@ const BUDGET: f64 = 5e4;
 /// Coefficients of s below this part of the largest are what is left of those that cancel.
 const CANCELLED: f64 = 1e-12;
 
-/// A factorisation of H + λI for up to five dimensions of u, with memory kept between points.
+/// A factorisation of H + λI for up to four dimensions of u, with memory kept between points.
 #[derive(Debug, Default)]
 pub struct SparseNewton {
     arrow: Arrow,
@@ -31,7 +31,6 @@ pub struct SparseNewton {
     columns: usize,
     /// Rows of u and of V.
     border: usize,
-    work: f64,
     nodes: Vec<f64>,
     head: Vec<f64>,
     scratch: Vec<f64>,
@@ -95,7 +94,7 @@ impl SparseNewton {
         let (lifting, set) = (lagrangian.lifting, lagrangian.set);
         let too_near = |parent: &Option<(usize, f64)>| parent.is_some_and(|(_, theta)| theta < NEAREST);
         let unfit = lifting.is_priced() || lifting.forest.parent.iter().any(too_near);
-        if lifting.hidden_dimension() > FEW || unfit || !set.cuts().is_empty() {
+        if lifting.hidden_dimension() > FEW_DIMENSIONS || unfit || !set.cuts().is_empty() {
             return None;
         }
         self.forms.set(&set.forms, &lifting.forest);
@@ -107,16 +106,16 @@ impl SparseNewton {
             let (steep, heavy) = (part * lagrangian.hinge.penalty, part * largest);
             let strong = |e: &&usize| work.curvature[**e] > steep || work.next[**e] > heavy;
             let edges = self.edges(lagrangian, live.iter().filter(strong));
-            pattern = ArrowPattern::new(lifting.groups(), edges, MOST / (columns * columns));
+            pattern = ArrowPattern::new(lifting.groups(), edges, MOST_SPARSE / (columns * columns));
             if pattern.as_ref().is_some_and(|pattern| pattern.work(columns, border) <= budget) {
                 break;
             }
         }
-        let pattern = pattern.filter(|pattern| pattern.entries(columns, border) <= MOST)?;
-        self.work = pattern.work(columns, border);
+        let pattern = pattern.filter(|pattern| pattern.entries(columns, border) <= MOST_SPARSE)?;
+        let cost = pattern.work(columns, border);
         (self.columns, self.border) = (columns, border);
         self.arrow.reset(pattern, columns, border);
-        Some(self.work)
+        Some(cost)
     }
 
     /// Directions that the equalities, these of the pairs and the forest join.
@@ -195,11 +194,6 @@ impl SparseNewton {
             sum.loss(&slots, fit.weight, &work.p[fit.form * r..][..r], residual, factor.v(), k, &gram);
         }
         self.arrow.factorize()
-    }
-
-    /// Multiplications of a factorisation as planned.
-    pub fn work(&self) -> f64 {
-        self.work
     }
 
     /// out ≈ (H + λI)⁻¹x, by the last factorisation; both laid out as the factor, `hidden` rows of u first. What was left out only

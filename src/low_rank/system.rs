@@ -25,6 +25,8 @@ const OLD_FACTOR_STEPS: usize = 60;
 const DIRECT_SPEED: usize = 8;
 /// Bounds on the conjugate-gradient steps with the block preconditioner.
 const STEPS: [usize; 2] = [50, 2000];
+/// Those that show that a sparse factorisation is needed (conventional).
+const SLOW_STEPS: usize = 100;
 /// Meetings with negative curvature at one point after which an old factorisation is renewed.
 const REFUSAL_LIMIT: usize = 4;
 /// Relative residual that a Newton step is solved to.
@@ -150,10 +152,11 @@ impl NewtonSystem {
                 self.collected = true;
             }
             self.blocks.invert(regularization);
-            // As many steps as a factorisation would cost.
-            let direct = if sparse { self.sparse.work() as usize } else { size.saturating_pow(3) / 6 } / DIRECT_SPEED;
+            // As many steps as a dense factorisation would cost; where there is a sparse one, no more than show that it is
+            // needed.
+            let direct = size.saturating_pow(3) / (6 * DIRECT_SPEED);
             let limit = direct / product_cost(lagrangian, factor.columns).max(1);
-            let limit = limit.clamp(STEPS[0], STEPS[1]);
+            let limit = limit.clamp(STEPS[0], if sparse { SLOW_STEPS } else { STEPS[1] });
             let by = Preconditioner::Blocks;
             match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
