@@ -277,8 +277,7 @@ fn factorize_block(block: &mut [f64], size: usize) -> bool {
             row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
         }
         let rest = row[i] - dot(&row[..i], &row[..i]);
-        // Written so that a NaN is refused.
-        if !(rest > 0.0) || !rest.is_finite() {
+        if rest <= 0.0 || !rest.is_finite() {
             return false;
         }
         row[i] = rest.sqrt();
