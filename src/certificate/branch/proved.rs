@@ -16,6 +16,17 @@ impl NeuronClaim<'_> {
     /// The stored numbers are fl(tw) = tw(1 + δ), |δ| ≤ u, or off by at most 2⁻¹⁰²² where they underflow: their sum differs
     /// from t times that of W by at most ut Σ|w_i||x_i| + 2⁻¹⁰²² √c Σ|x_i|, for which t makes room.
     pub fn certify(&self, proved: ProvedLevel<'_>) -> Result<(Certificate, Proof)> {
+        let most = self.most_multiple(proved)?;
+        let t = multiple_within(self.problem.targets(), self.w.as_ref(), most);
+        let w = Mat::from_fn(self.w.nrows(), self.w.ncols(), |i, j| t * self.w[(i, j)]);
+        let certificate = Certificate::of_claim(w);
+        let proof = proof(self.problem, &certificate)?;
+        Ok((certificate, proof))
+    }
+
+    /// t such that the stored numbers fl(tw) satisfy the claim at γ, rounding of all these products included; so does every
+    /// lesser multiple down to 0.
+    pub(in crate::certificate) fn most_multiple(&self, proved: ProvedLevel<'_>) -> Result<f64> {
         if !std::ptr::eq(self, proved.claim) {
             return Err(Error::Input("the level was proved for another W".into()));
         }
@@ -27,21 +38,20 @@ impl NeuronClaim<'_> {
         let underflow = 2.0 * f64::MIN_POSITIVE * (n * c * d) * largest;
         // Rounded downwards throughout.
         let room = (gamma - 2.0 * underflow) * (1.0 - 4.0 * UNIT);
-        let most = room / ((proved.level + 4.0 * UNIT * reach) * (1.0 + 4.0 * UNIT)) * (1.0 - 8.0 * UNIT);
-        let best = best_multiple(self.problem, self.w.as_ref());
-        // A quotient that underflowed is rounded by more than that.
-        let t = if most >= 2.0 * f64::MIN_POSITIVE { best.min(most) } else { 0.0 };
-        let w = Mat::from_fn(self.w.nrows(), self.w.ncols(), |i, j| t * self.w[(i, j)]);
-        let certificate = Certificate::of_claim(w);
-        let proof = proof(self.problem, &certificate)?;
-        Ok((certificate, proof))
+        Ok(room / ((proved.level + 4.0 * UNIT * reach) * (1.0 + 4.0 * UNIT)) * (1.0 - 8.0 * UNIT))
     }
 }
 
+/// The t in [0, most] whose multiple of W is worth most, nearly.
+pub(in crate::certificate) fn multiple_within(targets: MatRef<'_, f64>, w: MatRef<'_, f64>, most: f64) -> f64 {
+    // A quotient that underflowed is rounded by more than that.
+    if most >= 2.0 * f64::MIN_POSITIVE { best_multiple(targets, w).min(most) } else { 0.0 }
+}
+
 /// The t ≥ 0 at which t⟨W, Y⟩ − (t²/2)‖W‖² is largest, nearly; infinite where it only grows.
-fn best_multiple(problem: &TrainingProblem, w: MatRef<'_, f64>) -> f64 {
+fn best_multiple(targets: MatRef<'_, f64>, w: MatRef<'_, f64>) -> f64 {
     let (mut gain, mut square) = (0.0, 0.0);
-    for (w, y) in w.col_iter().zip(problem.targets().col_iter()) {
+    for (w, y) in w.col_iter().zip(targets.col_iter()) {
         for (w, y) in w.iter().zip(y.iter()) {
             gain += w * y;
             square += w * w;
