@@ -44,6 +44,7 @@ pub mod certificate;
 mod certify;
 pub mod compare;
 mod control;
+pub mod convolution;
 pub mod data;
 mod error;
 pub mod interior_point;
