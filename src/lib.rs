@@ -94,7 +94,9 @@ pub use dual::{CutForms, DualPoint, Slack};
 pub use error::{Error, Result};
 pub use io::whole::write_whole;
 pub use low_rank::SolverSettings;
-pub use problem::convolution::{ConvolutionShape, ConvolutionalNetwork, ConvolutionalProblem, Lifted, Pooling};
+pub use problem::convolution::{
+    ConvolutionShape, ConvolutionalNetwork, ConvolutionalProblem, Lifted, Pooling,
+};
 pub use problem::{Features, HeadDecay, Network, TrainingProblem};
 pub use progress::{Observer, Progress, Silent};
 pub use relaxation::LiftedFactor;

@@ -1,10 +1,12 @@
 //! The bound of a convolutional problem: a claim about W copied to the patches, proved by branch and bound.
 //!
 //! If |W̃ᵀ(Xu)₊| ≤ PQ·γ|u| for all u, X being the patches of all samples and W̃ copies of W ([`Lifted`]), then no
-//! convolutional network has an objective below ⟨W, Y⟩ − ½‖W‖²: docs/convolution.md. Nothing is rounded between W and W̃,
-//! or between images and X, and the level is rounded downwards.
+//! convolutional network has an objective below ⟨W, Y⟩ − ½‖W‖²: docs/convolution.md. Equal patches are searched as one,
+//! their rows of W̃ added up; with k of them the sum errs by at most γ_k Σ|w|, and the error of all of them is taken off the
+//! level. Nothing else is rounded between W and W̃, or between images and X; the level PQ·γ is rounded downwards.
 
 use super::branch::{NeuronClaim, ProvedLevel, Search, SearchProgress, SearchSettings};
+use super::cholesky::gamma;
 use super::{Grade, Proof, ProofSettings, prove};
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -17,6 +19,10 @@ pub struct ConvolutionalClaim<'a> {
     lifted: &'a Lifted<'a>,
     w: Mat<f64>,
     neuron: NeuronClaim<'a>,
+    /// At least Σ|w_i||x_ik| over all patches, equal ones one by one.
+    reach: f64,
+    /// At least what adding up rows of W̃ has changed of |W̃ᵀ(Xu)₊|/|u|.
+    error: f64,
 }
 
 impl<'a> ConvolutionalClaim<'a> {
@@ -31,7 +37,18 @@ impl<'a> ConvolutionalClaim<'a> {
             });
         }
         let neuron = NeuronClaim::new(lifted.patches(), lifted.weights(w.as_ref()))?;
-        Ok(Self { lifted, w, neuron })
+        let features = lifted.patches().features();
+        let sizes: Vec<f64> =
+            (0..features.nrows()).map(|row| features.row(row).iter().map(|x| x.abs()).sum()).collect();
+        let norms: Vec<f64> = (0..w.nrows()).map(|i| w.row(i).iter().map(|w| w.abs()).sum()).collect();
+        let positions = problem.shape().positions();
+        let terms = lifted.place().iter().enumerate();
+        let sum: f64 =
+            terms.map(|(patch, row)| row.map_or(0.0, |row| norms[patch / positions] * sizes[row])).sum();
+        // Sums of nonnegative terms are right to 1 %, but for products that underflow.
+        let reach = 1.01 * sum + lifted.place().len() as f64 * 2.0 * f64::MIN_POSITIVE;
+        let error = 1.01 * gamma(lifted.most_equal()) * reach;
+        Ok(Self { lifted, w, neuron, reach, error })
     }
 
     /// W, n × c.
@@ -52,12 +69,15 @@ impl<'a> ConvolutionalClaim<'a> {
         control: &Control,
         progress: &mut dyn FnMut(SearchProgress),
     ) -> Search<'_> {
-        self.neuron.search(level, settings, control, progress)
+        // Rounded downwards; a level that is not positive proves nothing.
+        self.neuron.search((level - self.error).next_down(), settings, control, progress)
     }
 
     /// The W that is proved, the best multiple of this claim's within the level, and its bound.
     pub fn certify(&self, proved: ProvedLevel<'_>) -> Result<(Mat<f64>, Proof)> {
-        let most = self.neuron.most_multiple(proved)?;
+        // Twice the error: what `verify` takes off for the stored W is less than that much of it.
+        let most =
+            self.neuron.most_multiple(proved, 2.0 * self.error, self.reach, self.lifted.place().len())?;
         let targets = self.lifted.problem().targets();
         let t = super::branch::multiple_within(targets, self.w.as_ref(), most);
         // The same rounding as that of W̃, whose entries are copies.

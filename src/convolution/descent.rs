@@ -11,8 +11,8 @@ use crate::problem::convolution::kernel::Patches;
 use crate::problem::convolution::{ConvolutionalNetwork, ConvolutionalProblem};
 use faer::{Mat, MatRef};
 use rand::RngExt;
-use rand::seq::SliceRandom;
 use rand::SeedableRng;
+use rand::seq::SliceRandom;
 use rand_distr::StandardNormal;
 use rand_pcg::Pcg64;
 use rayon::prelude::*;
@@ -67,7 +67,9 @@ pub fn descend(
     let largest = match settings.rule {
         Rule::Adam => 1.0,
         Rule::Sgd => {
-            let norm = |weights: &Weights| weights.parts().iter().flat_map(|part| part.iter()).map(|w| w * w).sum::<f64>().sqrt();
+            let norm = |weights: &Weights| {
+                weights.parts().iter().flat_map(|part| part.iter()).map(|w| w * w).sum::<f64>().sqrt()
+            };
             norm(&start) / norm(&task.whole(&start).1).max(f64::MIN_POSITIVE)
         }
     };
@@ -93,12 +95,14 @@ pub fn objective_gradient(
         output: network.output().col_iter().flat_map(|v| v.iter().copied().collect::<Vec<_>>()).collect(),
     };
     let gamma = problem.weight_decay();
-    let (value, gradient) = evaluate(&problem.patches(), problem.pixels(), problem.targets(), 1.0, gamma, &weights);
+    let (value, gradient) =
+        evaluate(&problem.patches(), problem.pixels(), problem.targets(), 1.0, gamma, &weights);
     let m = network.width();
     (
         value,
         Mat::from_fn(network.filters().nrows(), m, |k, j| gradient.filters[k * m + j]),
-        MatRef::from_column_major_slice(&gradient.output, problem.outputs(), network.output().ncols()).to_owned(),
+        MatRef::from_column_major_slice(&gradient.output, problem.outputs(), network.output().ncols())
+            .to_owned(),
     )
 }
 
@@ -144,7 +148,9 @@ fn evaluate(
     let back = product(residual.as_ref(), v);
     let mut gradient = Weights {
         filters: weights.filters.iter().map(|u| gamma * u).collect(),
-        output: (0..c * columns).map(|k| scale * output[(k % c, k / c)] + gamma * weights.output[k]).collect(),
+        output: (0..c * columns)
+            .map(|k| scale * output[(k % c, k / c)] + gamma * weights.output[k])
+            .collect(),
     };
     let slopes: Vec<f64> =
         (0..n * columns).map(|k| scale / pooled * back[(k / columns, k % columns)]).collect();
@@ -197,7 +203,13 @@ impl Task<'_> {
     }
 
     /// The weights with the best objective after a pass, the passes, and the objective after the last.
-    fn run(&self, mut weights: Weights, rate: f64, epochs: usize, control: &Control) -> (Weights, usize, f64) {
+    fn run(
+        &self,
+        mut weights: Weights,
+        rate: f64,
+        epochs: usize,
+        control: &Control,
+    ) -> (Weights, usize, f64) {
         let (n, inputs) = (self.problem.samples(), self.problem.shape().inputs());
         let mut rng = Pcg64::seed_from_u64(self.seed.wrapping_add(1));
         let mut order: Vec<usize> = (0..n).collect();
@@ -206,7 +218,8 @@ impl Task<'_> {
             output: vec![0.0; weights.output.len()],
         };
         let (mut first, mut second) = (zeros(&weights), zeros(&weights));
-        let sizes = weights.parts().map(|part| (part.iter().map(|w| w * w).sum::<f64>() / part.len() as f64).sqrt());
+        let sizes =
+            weights.parts().map(|part| (part.iter().map(|w| w * w).sum::<f64>() / part.len() as f64).sqrt());
         let (mut best, mut least) = (weights.clone(), self.whole(&weights).0);
         let (mut last, mut passes, mut steps) = (least, 0, 0);
         let mut pixels = Vec::with_capacity(self.batch * inputs);
@@ -215,11 +228,15 @@ impl Task<'_> {
             order.shuffle(&mut rng);
             for batch in order.chunks(self.batch) {
                 pixels.clear();
-                batch.iter().for_each(|&i| pixels.extend_from_slice(&self.problem.pixels()[i * inputs..][..inputs]));
-                let targets =
-                    Mat::from_fn(batch.len(), self.problem.outputs(), |i, o| self.problem.targets()[(batch[i], o)]);
+                batch
+                    .iter()
+                    .for_each(|&i| pixels.extend_from_slice(&self.problem.pixels()[i * inputs..][..inputs]));
+                let targets = Mat::from_fn(batch.len(), self.problem.outputs(), |i, o| {
+                    self.problem.targets()[(batch[i], o)]
+                });
                 let (scale, gamma) = (n as f64 / batch.len() as f64, self.problem.weight_decay());
-                let (_, gradient) = evaluate(&self.patches, &pixels, targets.as_ref(), scale, gamma, &weights);
+                let (_, gradient) =
+                    evaluate(&self.patches, &pixels, targets.as_ref(), scale, gamma, &weights);
                 steps += 1;
                 let correction = BETA.map(|beta| 1.0 - beta.powi(steps));
                 let moments = first.parts_mut().into_iter().zip(second.parts_mut());
@@ -235,7 +252,8 @@ impl Task<'_> {
                             Rule::Adam => {
                                 *m += (1.0 - BETA[0]) * (g - *m);
                                 *v += (1.0 - BETA[1]) * (g * g - *v);
-                                *w -= rate * size * (*m / correction[0]) / ((*v / correction[1]).sqrt() + EPSILON);
+                                *w -= rate * size * (*m / correction[0])
+                                    / ((*v / correction[1]).sqrt() + EPSILON);
                             }
                         }
                     }

@@ -11,7 +11,7 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::linalg::dense::product;
 use crate::linalg::vector::dot;
-use crate::problem::convolution::{ConvolutionalNetwork, ConvolutionalProblem};
+use crate::problem::convolution::{ConvolutionalNetwork, ConvolutionalProblem, Lifted};
 use faer::{Mat, MatRef};
 
 /// Filters added in one round at most, how far apart, and the part of the largest length that is none.
@@ -51,7 +51,7 @@ pub fn solve(
     let pooled = problem.shape().pooled() as f64;
     let (y, gamma, level) = (problem.targets(), problem.weight_decay(), lifted.patches().weight_decay());
     let zero = problem.zero_objective();
-    let mut atoms = Atoms { at: &at, problem, directions: Vec::new(), squares: Vec::new() };
+    let mut atoms = Atoms { at: &at, problem, lifted: &lifted, directions: Vec::new(), squares: Vec::new() };
     let mut found = Enumerated {
         network: ConvolutionalNetwork::empty(problem.shape(), problem.outputs()),
         lower: 0.0,
@@ -90,6 +90,7 @@ pub fn solve(
 struct Atoms<'a> {
     at: &'a Arrangement,
     problem: &'a ConvolutionalProblem,
+    lifted: &'a Lifted<'a>,
     directions: Vec<f64>,
     squares: Vec<f64>,
 }
@@ -104,9 +105,10 @@ impl Atoms<'_> {
         let shape = self.problem.shape();
         let (blocks, pooled, m) = (shape.blocks(), shape.pooled(), self.squares.len());
         let activation = self.at.space.activations(self.matrix());
-        Mat::from_fn(self.problem.samples(), blocks * m, |i, f| {
+        Mat::from_fn(self.lifted.problem().samples(), blocks * m, |i, f| {
             let first = (i * blocks + f / m) * pooled;
-            (first..first + pooled).map(|row| activation[(row, f % m)]).sum::<f64>() / pooled as f64
+            let rows = self.lifted.place()[first..first + pooled].iter().flatten();
+            rows.map(|&row| activation[(row, f % m)]).sum::<f64>() / pooled as f64
         })
     }
 

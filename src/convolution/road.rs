@@ -93,7 +93,7 @@ pub fn certify(
     settings.training.validate()?;
     let lifted = problem.lifted()?;
     let started = Instant::now();
-    let network = train(problem, &settings.training, control)?;
+    let network = train(problem, tolerance, &settings.training, control)?;
     let best = Convolved {
         upper_bound: network.objective_upper(problem),
         network,
@@ -129,11 +129,7 @@ impl Road<'_> {
         problem.targets() - self.best.network.predict_for(problem)
     }
 
-    fn walk(
-        &mut self,
-        control: &Control,
-        progress: &mut dyn FnMut(BranchProgress),
-    ) -> Result<BranchStatus> {
+    fn walk(&mut self, control: &Control, progress: &mut dyn FnMut(BranchProgress)) -> Result<BranchStatus> {
         let rounds = self.settings.branch.rounds;
         let mut stalled = false;
         for round in 0..=rounds {
@@ -232,7 +228,14 @@ impl Road<'_> {
         let before = self.best.network.objective(problem);
         let enough = 1.0 + ENOUGH * epsilon;
         let training = &self.settings.training;
-        let trained = insert(problem, &self.best.network, directions.as_ref(), enough, training, control)?;
+        let trained = insert(
+            problem,
+            &self.best.network,
+            directions.as_ref(),
+            (enough, self.tolerance),
+            training,
+            control,
+        )?;
         self.best.training_seconds += started.elapsed().as_secs_f64();
         let after = trained.objective(problem);
         if after < before {

@@ -16,31 +16,33 @@ use rand_distr::StandardNormal;
 
 /// Filters of a random start, and random directions to climb from.
 const STARTS: usize = 48;
-const CLIMBS: usize = 48;
+const CLIMBS: usize = 32;
 /// Pairs that L-BFGS remembers, its iterations when filters move between rounds, and when to stop.
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
 const PROGRESS: f64 = 1e-7;
 /// Filters added in a round, and the cosine above which two are one.
 const ADDED: usize = 32;
-const SAME: f64 = 1.0 - 1e-5;
-/// Rounds of a training and of an insertion, and the part of the objective that a few of them have to win.
+const SAME: f64 = 1.0 - 1e-4;
+/// Rounds of a training and of an insertion, and the part of the accuracy that a few of them have to win.
 const ROUNDS: usize = 30;
 const WINDOW: usize = 3;
-const SLOW: f64 = 2e-5;
+const SLOW: f64 = 0.02;
 /// Ratio at which nothing is left to add.
 const COMPLETE: f64 = 1.0 + 1e-4;
 /// Accuracy of the lengths, as a part of the objective; lengths below this part of the largest are none.
 const ACCURACY: f64 = 1e-7;
-const NEGLIGIBLE: f64 = 1e-6;
+const NEGLIGIBLE: f64 = 1e-5;
 /// Samples up to which lengths are chosen by an interior-point method, whose systems are of that order.
 const MOST_SAMPLES: usize = 2_000;
 
 /// Trains from random starts. Never worse than the empty network.
 ///
+/// `accuracy` is the relative gap that is aimed at: rounds that win much less than that are the last.
 /// Of the settings `seed`, `starts`, `width` and `iterations` count. Errors: patches without principal axes.
 pub fn train(
     problem: &ConvolutionalProblem,
+    accuracy: f64,
     settings: &TrainingSettings,
     control: &Control,
 ) -> Result<ConvolutionalNetwork> {
@@ -59,7 +61,8 @@ pub fn train(
         }
     }
     let filters = best.map(|(_, filters)| filters).unwrap_or_default();
-    correct(&at, filters, &[], COMPLETE, settings.seed, control).map(|filters| finish(&at, &filters, empty))
+    correct(&at, filters, &[], (COMPLETE, accuracy), settings.seed, control)
+        .map(|filters| finish(&at, &filters, empty))
 }
 
 /// Improves a network with new directions (h × k), such as filters that violate the claim of its residual, until a climb from
@@ -68,21 +71,27 @@ pub fn insert(
     problem: &ConvolutionalProblem,
     network: &ConvolutionalNetwork,
     directions: MatRef<'_, f64>,
-    enough: f64,
+    (enough, accuracy): (f64, f64),
     settings: &TrainingSettings,
     control: &Control,
 ) -> Result<ConvolutionalNetwork> {
     let at = Coordinates::new(problem)?;
-    let from: Vec<f64> = (0..directions.nrows()).flat_map(|k| directions.row(k).iter().copied().collect::<Vec<_>>()).collect();
-    let filters = correct(&at, network.rows(), &from, enough.max(COMPLETE), settings.seed, control)?;
+    let from: Vec<f64> =
+        (0..directions.nrows()).flat_map(|k| directions.row(k).iter().copied().collect::<Vec<_>>()).collect();
+    let filters =
+        correct(&at, network.rows(), &from, (enough.max(COMPLETE), accuracy), settings.seed, control)?;
     Ok(finish(&at, &filters, network.clone()))
 }
 
 /// The objective at filters (h × m) with the best output weights, and its gradient, for tests.
 #[doc(hidden)]
-pub fn projected_objective(problem: &ConvolutionalProblem, filters: MatRef<'_, f64>) -> Result<(f64, Mat<f64>)> {
+pub fn projected_objective(
+    problem: &ConvolutionalProblem,
+    filters: MatRef<'_, f64>,
+) -> Result<(f64, Mat<f64>)> {
     let at = Coordinates::new(problem)?;
-    let rows: Vec<f64> = (0..filters.nrows()).flat_map(|k| filters.row(k).iter().copied().collect::<Vec<_>>()).collect();
+    let rows: Vec<f64> =
+        (0..filters.nrows()).flat_map(|k| filters.row(k).iter().copied().collect::<Vec<_>>()).collect();
     let z = at.pull(&rows);
     let mut slope = vec![0.0; rows.len()];
     let found = project(&at, &at.filters(&z), Some(&mut slope));
@@ -97,7 +106,8 @@ fn random(at: &Coordinates<'_>, width: usize, seed: u64, number: u64) -> Vec<f64
     let z: Vec<f64> = (0..at.weights() * width).map(|_| rng.sample(StandardNormal)).collect();
     let filters = unit(&at.filters(&z), width);
     let scaled = |exponent: i32| filters.iter().map(|u| u * 2f64.powi(exponent)).collect::<Vec<f64>>();
-    let value = |exponent: i32| project(at, &scaled(exponent), None).map_or(f64::INFINITY, |found| found.value);
+    let value =
+        |exponent: i32| project(at, &scaled(exponent), None).map_or(f64::INFINITY, |found| found.value);
     let values: Vec<(f64, i32)> = (-12..=12).step_by(2).map(|exponent| (value(exponent), exponent)).collect();
     let best = values.iter().min_by(|a, b| a.0.total_cmp(&b.0));
     scaled(best.map_or(0, |best| best.1))
@@ -174,7 +184,8 @@ fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64) -> f64 {
     order.sort_by(|&a, &b| lengths[b].total_cmp(&lengths[a]).then(a.cmp(&b)));
     let mut kept: Vec<(usize, f64)> = Vec::new();
     for j in order {
-        let cosine = |k: usize| (0..h).map(|row| directions[row * m + j] * directions[row * m + k]).sum::<f64>();
+        let cosine =
+            |k: usize| (0..h).map(|row| directions[row * m + j] * directions[row * m + k]).sum::<f64>();
         match kept.iter_mut().find(|(k, _)| cosine(*k) > SAME) {
             Some((_, length)) => *length += lengths[j],
             None => kept.push((j, lengths[j])),
@@ -201,7 +212,7 @@ fn correct(
     at: &Coordinates<'_>,
     mut filters: Vec<f64>,
     from: &[f64],
-    enough: f64,
+    (enough, accuracy): (f64, f64),
     seed: u64,
     control: &Control,
 ) -> Result<Vec<f64>> {
@@ -215,7 +226,7 @@ fn correct(
         let Some(found) = project(at, &filters, None) else { break };
         let mut rng = generator(seed, Purpose::Neurons, round as u64);
         let drawn: Vec<f64> = (0..h * CLIMBS).map(|_| rng.sample(StandardNormal)).collect();
-        let starts = beside(&beside(&at.filters(&drawn), from, h), &filters, h);
+        let starts = beside(&at.filters(&drawn), from, h);
         let (peaks, ratios) = climb(at, found.residual.as_ref(), &starts, control);
         let m = ratios.len();
         let mut order: Vec<usize> = (0..m).filter(|&j| ratios[j] > COMPLETE).collect();
@@ -226,7 +237,8 @@ fn correct(
         let directions = unit(&peaks, m);
         let mut chosen: Vec<usize> = Vec::new();
         for j in order {
-            let cosine = |k: usize| (0..h).map(|row| directions[row * m + j] * directions[row * m + k]).sum::<f64>();
+            let cosine =
+                |k: usize| (0..h).map(|row| directions[row * m + j] * directions[row * m + k]).sum::<f64>();
             if chosen.len() < ADDED && chosen.iter().all(|&k| cosine(k) < SAME) {
                 chosen.push(j);
             }
@@ -246,7 +258,7 @@ fn correct(
         (value, filters) = (after, trial);
         values.push(value);
         let old = values[values.len().saturating_sub(WINDOW + 1)];
-        if values.len() > WINDOW && old - value < SLOW * value {
+        if values.len() > WINDOW && old - value < SLOW * accuracy * value {
             break;
         }
     }
@@ -282,7 +294,8 @@ pub(super) fn largest_ratio(
     directions: MatRef<'_, f64>,
 ) -> Result<f64> {
     let at = Coordinates::new(problem)?;
-    let rows: Vec<f64> = (0..directions.nrows()).flat_map(|k| directions.row(k).iter().copied().collect::<Vec<_>>()).collect();
+    let rows: Vec<f64> =
+        (0..directions.nrows()).flat_map(|k| directions.row(k).iter().copied().collect::<Vec<_>>()).collect();
     let squares = ratios(&at, residual, &rows, None);
     Ok(squares.iter().copied().fold(0.0, f64::max).sqrt())
 }

@@ -13,14 +13,23 @@ fn digits() {
     let shape = ConvolutionShape::new([8, 8, 1], [2, 2], 1, Pooling::Average).unwrap();
     for per in [0.003, 0.001] {
         let problem =
-            ConvolutionalProblem::new(shape, x.as_ref().as_ref(), data.targets().to_owned(), per * 300.0).unwrap();
+            ConvolutionalProblem::new(shape, x.as_ref().as_ref(), data.targets().to_owned(), per * 300.0)
+                .unwrap();
         let t = std::time::Instant::now();
-        let n = relucert::convolution::train(&problem, &Default::default(), &Control::new()).unwrap();
+        let n = relucert::convolution::train(&problem, 1e-2, &Default::default(), &Control::new()).unwrap();
         println!("train {:.4} width {} {:?}", n.objective(&problem), n.width(), t.elapsed());
-        let found = certify(&problem, 1e-2, &ConvolutionSettings::default(), &Control::new(), &mut |_| {}).unwrap();
+        let found =
+            certify(&problem, 1e-2, &ConvolutionSettings::default(), &Control::new(), &mut |_| {}).unwrap();
         println!(
             "{per}: upper {} lower {} width {} {:?} cells {} visits {} training {:.1} s, all {:?}",
-            found.upper_bound, found.lower_bound(), found.network.width(), found.status, found.cells, found.visits, found.training_seconds, t.elapsed()
+            found.upper_bound,
+            found.lower_bound(),
+            found.network.width(),
+            found.status,
+            found.cells,
+            found.visits,
+            found.training_seconds,
+            t.elapsed()
         );
     }
     let _ = Mat::<f64>::zeros(1, 1);

@@ -22,7 +22,10 @@ impl ConvolutionalNetwork {
         if filters.ncols().checked_mul(blocks) != Some(output.ncols()) {
             return Err(Error::Shape {
                 what: "output weights",
-                expected: format!("{} columns, {blocks} for each filter", filters.ncols().saturating_mul(blocks)),
+                expected: format!(
+                    "{} columns, {blocks} for each filter",
+                    filters.ncols().saturating_mul(blocks)
+                ),
                 actual: format!("{} columns", output.ncols()),
             });
         }
@@ -67,7 +70,9 @@ impl ConvolutionalNetwork {
 
     /// The filters, h rows of m.
     pub(crate) fn rows(&self) -> Vec<f64> {
-        (0..self.filters.nrows()).flat_map(|k| self.filters.row(k).iter().copied().collect::<Vec<_>>()).collect()
+        (0..self.filters.nrows())
+            .flat_map(|k| self.filters.row(k).iter().copied().collect::<Vec<_>>())
+            .collect()
     }
 
     /// Predictions for images (n × HWC), n × c. The network must fit the shape.

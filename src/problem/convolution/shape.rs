@@ -64,13 +64,19 @@ impl ConvolutionShape {
         let [a, b] = filter;
         let product = |sizes: &[usize]| sizes.iter().try_fold(1usize, |all, size| all.checked_mul(*size));
         if [h, w, c, a, b, stride].contains(&0) {
-            return Err(Error::Input("image, filter and stride must be at least 1 in every direction".into()));
+            return Err(Error::Input(
+                "image, filter and stride must be at least 1 in every direction".into(),
+            ));
         }
         if product(&image).is_none_or(|pixels| pixels > MOST) {
-            return Err(Error::Input(format!("an image of {h}x{w}x{c} has more than {MOST} numbers; take a smaller one")));
+            return Err(Error::Input(format!(
+                "an image of {h}x{w}x{c} has more than {MOST} numbers; take a smaller one"
+            )));
         }
         if a > h || b > w {
-            return Err(Error::Input(format!("a filter of {a}x{b} does not fit on an image of {h}x{w}; take a smaller one")));
+            return Err(Error::Input(format!(
+                "a filter of {a}x{b} does not fit on an image of {h}x{w}; take a smaller one"
+            )));
         }
         let grid = [(h - a) / stride + 1, (w - b) / stride + 1];
         let pool = match pooling {

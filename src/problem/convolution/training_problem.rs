@@ -39,7 +39,8 @@ impl ConvolutionalProblem {
             });
         }
         let checked = TrainingProblem::new(images.to_owned(), targets, weight_decay)?;
-        let images = (0..images.nrows()).flat_map(|i| images.row(i).iter().copied().collect::<Vec<_>>()).collect();
+        let images =
+            (0..images.nrows()).flat_map(|i| images.row(i).iter().copied().collect::<Vec<_>>()).collect();
         Ok(Self { shape, images, targets: checked.targets().to_owned(), weight_decay })
     }
 
@@ -87,35 +88,57 @@ impl ConvolutionalProblem {
     ///
     /// Errors: W̃ would have more than 2²⁷ numbers.
     pub fn lifted(&self) -> Result<Lifted<'_>> {
-        let (rows, columns) =
-            (self.samples() * self.shape.positions(), self.outputs() * self.shape.blocks());
+        let (all, columns) = (self.samples() * self.shape.positions(), self.outputs() * self.shape.blocks());
+        let (starts, offsets) = (self.shape.starts(), self.shape.offsets());
+        let (inputs, positions) = (self.shape.inputs(), starts.len());
+        let first = |row: usize| row / positions * inputs + starts[row % positions];
+        // Adding zero takes the sign off a zero.
+        let entry = |row: usize, offset: &usize| self.images[first(row) + offset] + 0.0;
+        let compare = |a: &usize, b: &usize| {
+            let differing = offsets.iter().map(|offset| entry(*a, offset).total_cmp(&entry(*b, offset)));
+            differing.fold(std::cmp::Ordering::Equal, |order, next| order.then(next))
+        };
+        let mut order: Vec<usize> =
+            (0..all).filter(|row| offsets.iter().any(|offset| entry(*row, offset) != 0.0)).collect();
+        order.sort_by(compare);
+        let (mut place, mut kept) = (vec![None; all], Vec::new());
+        for row in order {
+            if kept.last().is_none_or(|last| compare(last, &row).is_ne()) {
+                kept.push(row);
+            }
+            place[row] = Some(kept.len() - 1);
+        }
+        // One patch at least, if only a zero one.
+        kept.extend((kept.is_empty()).then_some(0));
+        let rows = kept.len();
         if rows.checked_mul(columns).is_none_or(|numbers| numbers > LARGEST) {
             return Err(Error::Input(format!(
                 "{rows} patches times {columns} outputs are more than {LARGEST} numbers; pool more, or take fewer samples"
             )));
         }
-        let (starts, offsets) = (self.shape.starts(), self.shape.offsets());
-        let (inputs, positions) = (self.shape.inputs(), starts.len());
-        let patches = Mat::from_fn(rows, offsets.len(), |row, weight| {
-            self.images[row / positions * inputs + starts[row % positions] + offsets[weight]]
-        });
+        let patches = Mat::from_fn(rows, offsets.len(), |row, weight| entry(kept[row], &offsets[weight]));
         let pooled = self.shape.pooled() as f64;
         // Rounded downwards: the fused product has the sign of what the plain one misses.
         let product = pooled * self.weight_decay;
-        let level = if pooled.mul_add(self.weight_decay, -product) < 0.0 { product.next_down() } else { product };
-        Ok(Lifted { problem: self, patches: TrainingProblem::new(patches, Mat::zeros(rows, columns), level)? })
+        let level =
+            if pooled.mul_add(self.weight_decay, -product) < 0.0 { product.next_down() } else { product };
+        let patches = TrainingProblem::new(patches, Mat::zeros(rows, columns), level)?;
+        Ok(Lifted { problem: self, patches, place })
     }
 }
 
-/// The patches of all samples as samples of a plain problem, n·K × h, with a·c outputs and the weight decay PQ·γ.
+/// The distinct patches of all samples that are not zero, as samples of a plain problem with h features, a·c outputs and the
+/// weight decay PQ·γ, rounded downwards.
 ///
 /// With W̃[(i, k), (q, o)] = W[i, o] where position k is in block q, else 0, the claim |W̃ᵀ(Xu)₊| ≤ PQ·γ|u| for all u is
-/// what bounds the convolutional problem (docs/convolution.md): no number of W or of an image is rounded on the way.
-/// Targets are zero and mean nothing.
+/// what bounds the convolutional problem (docs/convolution.md). Rows of W̃ whose patches are equal are added up; nothing
+/// else is rounded between W and W̃, and no number of an image. Targets are zero and mean nothing.
 #[derive(Clone, Debug)]
 pub struct Lifted<'a> {
     problem: &'a ConvolutionalProblem,
     patches: TrainingProblem,
+    /// Of every patch, by sample and position, which of the distinct ones it is; none where it is zero.
+    place: Vec<Option<usize>>,
 }
 
 impl<'a> Lifted<'a> {
@@ -129,15 +152,28 @@ impl<'a> Lifted<'a> {
         &self.patches
     }
 
-    /// W̃ of W (n × c), n·K × a·c.
+    /// Which of the distinct patches each is, by sample and position; none where it is zero.
+    pub fn place(&self) -> &[Option<usize>] {
+        &self.place
+    }
+
+    /// How often the most frequent patch occurs: so many rows of W̃ are added up at most.
+    pub fn most_equal(&self) -> usize {
+        let mut counts = vec![0; self.patches.samples()];
+        self.place.iter().flatten().for_each(|&row| counts[row] += 1);
+        counts.into_iter().max().unwrap_or(0)
+    }
+
+    /// W̃ of W (n × c), a row for each distinct patch, a·c columns.
     pub fn weights(&self, w: MatRef<'_, f64>) -> Mat<f64> {
         let (shape, c) = (self.problem.shape(), self.problem.outputs());
         let (positions, pooled) = (shape.positions(), shape.pooled());
         let mut lifted = Mat::zeros(self.patches.samples(), self.patches.outputs());
-        for row in 0..lifted.nrows() {
-            let (sample, block) = (row / positions, row % positions / pooled);
+        for (patch, row) in self.place.iter().enumerate() {
+            let (sample, block) = (patch / positions, patch % positions / pooled);
+            let Some(row) = row else { continue };
             for o in 0..c {
-                lifted[(row, block * c + o)] = w[(sample, o)];
+                lifted[(*row, block * c + o)] += w[(sample, o)];
             }
         }
         lifted
