@@ -81,6 +81,7 @@ pub use sprs;
 pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::certified::Certified;
 pub use certify::certifier::Certifier;
+pub use certify::convolution::{convolution_report, save_convolution};
 pub use certify::divide::{BlockExecutor, BlockOutcome, BlockTask, BlockTasks, Division, RayonExecutor};
 pub use certify::interior_point::certify_by_interior_point;
 pub use certify::plan::estimated_memory_bytes;

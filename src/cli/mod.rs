@@ -3,6 +3,7 @@
 mod arguments;
 mod certify;
 mod compare;
+mod convolution;
 mod export;
 mod files;
 mod interrupt;
