@@ -21,9 +21,12 @@ const CLIMBS: usize = 32;
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
 const PROGRESS: f64 = 1e-7;
-/// Filters added in a round, and the cosine above which two are one.
+/// Filters added in a round, the cosine above which two are one, the cosines above which they are tried as one, and the part of
+/// the accuracy that this may cost.
 const ADDED: usize = 32;
 const SAME: f64 = 1.0 - 1e-4;
+const CLUSTERS: [f64; 3] = [1.0 - 1e-2, 1.0 - 1e-3, SAME];
+const MERGED: f64 = 2e-3;
 /// Rounds of a training and of an insertion, and the part of the accuracy that a few of them have to win.
 const ROUNDS: usize = 30;
 const WINDOW: usize = 3;
@@ -175,8 +178,8 @@ fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>) -> f64 {
     value
 }
 
-/// Makes filters that point the same way one, where that costs nothing to speak of.
-fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64) -> f64 {
+/// Makes filters of a larger cosine one, where that costs no more than a part of the objective.
+fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64, same: f64, most: f64) -> f64 {
     let (h, m) = (at.weights(), filters.len() / at.weights());
     let directions = unit(filters, m);
     let lengths = squares(filters, m);
@@ -186,7 +189,7 @@ fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64) -> f64 {
     for j in order {
         let cosine =
             |k: usize| (0..h).map(|row| directions[row * m + j] * directions[row * m + k]).sum::<f64>();
-        match kept.iter_mut().find(|(k, _)| cosine(*k) > SAME) {
+        match kept.iter_mut().find(|(k, _)| cosine(*k) > same) {
             Some((_, length)) => *length += lengths[j],
             None => kept.push((j, lengths[j])),
         }
@@ -199,8 +202,8 @@ fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64) -> f64 {
     for row in merged.chunks_exact_mut(kept.len()) {
         row.iter_mut().zip(&kept).for_each(|(u, (_, length))| *u *= length.sqrt());
     }
-    let after = project(at, &merged, None).map_or(f64::INFINITY, |found| found.value);
-    if after <= value * (1.0 + ACCURACY) {
+    let after = lengthen(at, &mut merged);
+    if after <= value * (1.0 + most) {
         *filters = merged;
         return after;
     }
@@ -251,7 +254,9 @@ fn correct(
         lengthen(at, &mut trial);
         descend(at, &mut trial, MOVES, control);
         let mut after = lengthen(at, &mut trial);
-        after = merge(at, &mut trial, after);
+        for same in CLUSTERS {
+            after = merge(at, &mut trial, after, same, MERGED * accuracy);
+        }
         if after >= value {
             break;
         }
