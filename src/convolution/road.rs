@@ -19,6 +19,9 @@ const LEAST_PROGRESS: f64 = 1e-9;
 const ANSWERED: f64 = 0.5;
 /// Part of ε that an insertion may leave before the next search.
 const ENOUGH: f64 = 0.5;
+/// The ladder aims at nine tenths of a gap, for what training leaves; here it aims at 0.99 of the tolerance, as no search begins
+/// before it aims anew.
+const AIM: f64 = 1.1;
 
 /// Settings of [`certify`].
 #[derive(Clone, Debug, Default)]
@@ -140,7 +143,7 @@ impl Road<'_> {
             };
             self.best.dimension = claim.dimension();
             let worth = Worth::of(self.lifted.problem().targets(), claim.w());
-            self.ladder.aim(&worth, self.best.upper_bound.value(), self.tolerance);
+            self.ladder.aim(&worth, self.best.upper_bound.value(), AIM * self.tolerance);
             let (violators, epsilon) = loop {
                 let Some(epsilon) = self.ladder.next(self.left()) else {
                     return Ok(if stalled { BranchStatus::Stalled } else { BranchStatus::Budget });

@@ -13,17 +13,21 @@ use crate::training::lbfgs::{Limits, minimise};
 use faer::{Mat, MatRef};
 use rand::RngExt;
 use rand_distr::StandardNormal;
+use rayon::prelude::*;
 
 /// Filters of a random start, and random directions to climb from.
 const STARTS: usize = 48;
 const CLIMBS: usize = 32;
-/// Pairs that L-BFGS remembers, its iterations when filters move between rounds, and when to stop.
+/// Pairs that L-BFGS remembers, its iterations when filters move between rounds, and what twenty of them have to win.
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
-const PROGRESS: f64 = 1e-7;
-/// Filters added in a round, the cosine above which two are one, the cosines above which they are tried as one, and the part of
+const PROGRESS: (f64, f64) = (1e-2, 1e-6);
+/// Filters added in a round, those of them that climb further by themselves, the cosine above which two are one, the cosines above which they are tried as one, and the part of
 /// the accuracy that this may cost.
 const ADDED: usize = 32;
+const REFINED: usize = 16;
+/// Unit filters closer than this are one.
+const EQUAL: f64 = 1e-6;
 const SAME: f64 = 1.0 - 1e-4;
 const CLUSTERS: [f64; 3] = [1.0 - 1e-2, 1.0 - 1e-3, SAME];
 const MERGED: f64 = 2e-3;
@@ -31,13 +35,19 @@ const MERGED: f64 = 2e-3;
 const ROUNDS: usize = 30;
 const WINDOW: usize = 3;
 const SLOW: f64 = 0.02;
-/// Ratio at which nothing is left to add.
-const COMPLETE: f64 = 1.0 + 1e-4;
-/// Accuracy of the lengths, as a part of the objective; lengths below this part of the largest are none.
-const ACCURACY: f64 = 1e-7;
+/// How far above 1 a ratio may be where nothing is left to add: as a part of the accuracy, and at most.
+const COMPLETE: (f64, f64) = (0.1, 1e-4);
+/// What the lengths may be off by, as a part of the objective: as a part of the accuracy, and at most. Lengths below this part of
+/// the largest are none.
+const LENGTHS: (f64, f64) = (1e-3, 1e-7);
 const NEGLIGIBLE: f64 = 1e-5;
 /// Samples up to which lengths are chosen by an interior-point method, whose systems are of that order.
 const MOST_SAMPLES: usize = 2_000;
+
+/// A part of the accuracy, and at most.
+fn part((part, most): (f64, f64), accuracy: f64) -> f64 {
+    (part * accuracy).min(most)
+}
 
 /// Trains from random starts. Never worse than the empty network.
 ///
@@ -58,13 +68,13 @@ pub fn train(
     let mut best: Option<(f64, Vec<f64>)> = None;
     for start in 0..settings.starts.max(1) {
         let mut filters = random(&at, width, settings.seed, start as u64);
-        let value = descend(&at, &mut filters, settings.iterations, control);
+        let value = descend(&at, &mut filters, settings.iterations, accuracy, control);
         if best.as_ref().is_none_or(|(least, _)| value < *least) {
             best = Some((value, filters));
         }
     }
     let filters = best.map(|(_, filters)| filters).unwrap_or_default();
-    correct(&at, filters, &[], (COMPLETE, accuracy), settings.seed, control)
+    correct(&at, filters, &[], (1.0, accuracy), settings.seed, control)
         .map(|filters| finish(&at, &filters, empty))
 }
 
@@ -81,8 +91,7 @@ pub fn insert(
     let at = Coordinates::new(problem)?;
     let from: Vec<f64> =
         (0..directions.nrows()).flat_map(|k| directions.row(k).iter().copied().collect::<Vec<_>>()).collect();
-    let filters =
-        correct(&at, network.rows(), &from, (enough.max(COMPLETE), accuracy), settings.seed, control)?;
+    let filters = correct(&at, network.rows(), &from, (enough, accuracy), settings.seed, control)?;
     Ok(finish(&at, &filters, network.clone()))
 }
 
@@ -127,9 +136,15 @@ fn unit(filters: &[f64], m: usize) -> Vec<f64> {
 }
 
 /// Lets all filters move; returns the objective.
-fn descend(at: &Coordinates<'_>, filters: &mut Vec<f64>, iterations: usize, control: &Control) -> f64 {
+fn descend(
+    at: &Coordinates<'_>,
+    filters: &mut Vec<f64>,
+    iterations: usize,
+    accuracy: f64,
+    control: &Control,
+) -> f64 {
     let mut z = at.pull(filters);
-    let limits = Limits { memory: MEMORY, iterations, progress: PROGRESS };
+    let limits = Limits { memory: MEMORY, iterations, progress: part(PROGRESS, accuracy) };
     let function = |z: &[f64], gradient: &mut [f64]| {
         let mut slope = vec![0.0; z.len()];
         let found = project(at, &at.filters(z), Some(&mut slope));
@@ -142,7 +157,7 @@ fn descend(at: &Coordinates<'_>, filters: &mut Vec<f64>, iterations: usize, cont
 }
 
 /// Chooses all lengths best and drops filters without any; returns the objective.
-fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>) -> f64 {
+fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>, accuracy: f64) -> f64 {
     let h = at.weights();
     let m = filters.len() / h;
     let given = |filters: &[f64]| project(at, filters, None).map_or(f64::INFINITY, |found| found.value);
@@ -161,7 +176,7 @@ fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>) -> f64 {
     let mut eta = squares(filters, m);
     let mean = eta.iter().sum::<f64>() / m as f64;
     eta.iter_mut().for_each(|eta| *eta = eta.max(1e-3 * mean).max(f64::MIN_POSITIVE.sqrt()));
-    if lasso.solve(&mut eta, ACCURACY * value).is_err() {
+    if lasso.solve(&mut eta, part(LENGTHS, accuracy) * value).is_err() {
         return value;
     }
     let largest = eta.iter().copied().fold(0.0, f64::max);
@@ -179,7 +194,7 @@ fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>) -> f64 {
 }
 
 /// Makes filters of a larger cosine one, where that costs no more than a part of the objective.
-fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64, same: f64, most: f64) -> f64 {
+fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64, same: f64, accuracy: f64) -> f64 {
     let (h, m) = (at.weights(), filters.len() / at.weights());
     let directions = unit(filters, m);
     let lengths = squares(filters, m);
@@ -202,8 +217,8 @@ fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64, same: f64, mo
     for row in merged.chunks_exact_mut(kept.len()) {
         row.iter_mut().zip(&kept).for_each(|(u, (_, length))| *u *= length.sqrt());
     }
-    let after = lengthen(at, &mut merged);
-    if after <= value * (1.0 + most) {
+    let after = lengthen(at, &mut merged, accuracy);
+    if after <= value * (1.0 + MERGED * accuracy) {
         *filters = merged;
         return after;
     }
@@ -220,7 +235,9 @@ fn correct(
     control: &Control,
 ) -> Result<Vec<f64>> {
     let h = at.weights();
-    let mut value = lengthen(at, &mut filters);
+    let complete = 1.0 + part(COMPLETE, accuracy);
+    let enough = enough.max(complete);
+    let mut value = lengthen(at, &mut filters, accuracy);
     let mut values = vec![value];
     for round in 0..ROUNDS {
         if control.should_stop() {
@@ -232,7 +249,7 @@ fn correct(
         let starts = beside(&at.filters(&drawn), from, h);
         let (peaks, ratios) = climb(at, found.residual.as_ref(), &starts, control);
         let m = ratios.len();
-        let mut order: Vec<usize> = (0..m).filter(|&j| ratios[j] > COMPLETE).collect();
+        let mut order: Vec<usize> = (0..m).filter(|&j| ratios[j] > complete).collect();
         order.sort_by(|&a, &b| ratios[b].total_cmp(&ratios[a]).then(a.cmp(&b)));
         if order.first().is_none_or(|&j| ratios[j] <= enough) {
             break;
@@ -246,16 +263,22 @@ fn correct(
                 chosen.push(j);
             }
         }
+        let refined = refine(at, found.residual.as_ref(), &select(&directions, m, &chosen), control);
         let width = (filters.len() / h).max(1) as f64;
         let small = 0.1 * (filters.iter().map(|u| u * u).sum::<f64>() / width).sqrt();
         let small = if small > 0.0 { small } else { 1e-3 };
-        let added: Vec<f64> = select(&directions, m, &chosen).iter().map(|u| u * small).collect();
-        let mut trial = beside(&filters, &added, h);
-        lengthen(at, &mut trial);
-        descend(at, &mut trial, MOVES, control);
-        let mut after = lengthen(at, &mut trial);
+        let added: Vec<f64> = refined.iter().map(|u| u * small).collect();
+        let mut trial = distinct(&beside(&added, &filters, h), h);
+        let mut after = lengthen(at, &mut trial, accuracy);
+        let corrected = (after, trial.clone());
+        descend(at, &mut trial, MOVES, accuracy, control);
+        after = lengthen(at, &mut trial, accuracy);
         for same in CLUSTERS {
-            after = merge(at, &mut trial, after, same, MERGED * accuracy);
+            after = merge(at, &mut trial, after, same, accuracy);
+        }
+        // Where filters sit on kinks only the lengths have done any good.
+        if corrected.0 < after {
+            (after, trial) = corrected;
         }
         if after >= value {
             break;
@@ -268,6 +291,42 @@ fn correct(
         }
     }
     Ok(filters)
+}
+
+/// Filters (h rows) without those that point the way of an earlier one, whose length takes in theirs.
+fn distinct(filters: &[f64], h: usize) -> Vec<f64> {
+    let m = filters.len() / h;
+    let (directions, lengths) = (unit(filters, m), squares(filters, m));
+    let mut kept: Vec<(usize, f64)> = Vec::new();
+    for j in 0..m {
+        let apart = |k: usize| {
+            (0..h).map(|row| (directions[row * m + j] - directions[row * m + k]).powi(2)).sum::<f64>()
+        };
+        match kept.iter_mut().find(|(k, _)| apart(*k) < EQUAL * EQUAL) {
+            Some((_, length)) => *length += lengths[j],
+            None => kept.push((j, lengths[j])),
+        }
+    }
+    let chosen: Vec<usize> = kept.iter().map(|(j, _)| *j).collect();
+    let mut found = select(&directions, m, &chosen);
+    for row in found.chunks_exact_mut(kept.len().max(1)) {
+        row.iter_mut().zip(&kept).for_each(|(u, (_, length))| *u *= length.sqrt());
+    }
+    found
+}
+
+/// Unit filters (h rows of m) that have climbed further, each by itself: the first to meet a kink stops a climb of several.
+fn refine(at: &Coordinates<'_>, residual: MatRef<'_, f64>, filters: &[f64], control: &Control) -> Vec<f64> {
+    let h = at.weights();
+    let m = filters.len() / h;
+    let climbed: Vec<Vec<f64>> = (0..m)
+        .into_par_iter()
+        .map(|j| {
+            let own = select(filters, m, &[j]);
+            if j < REFINED { unit(&climb(at, residual, &own, control).0, 1) } else { own }
+        })
+        .collect();
+    (0..h).flat_map(|row| climbed.iter().map(move |own| own[row])).collect()
 }
 
 /// The network of the filters with the best output weights, each balanced so that |u| = ‖V‖; or the one given, if that is better.
