@@ -22,24 +22,25 @@ const CLIMBS: usize = 32;
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
 const PROGRESS: (f64, f64) = (1e-2, 1e-6);
-/// Filters added in a round, those of them that climb further by themselves, the cosine above which two are one, the cosines above which they are tried as one, and the part of
-/// the accuracy that this may cost.
+/// Filters added in a round, those of them that climb further by themselves, the cosines above which two are one and above which
+/// they are tried as one, and what that may cost, as a part of the objective and of the square of the accuracy.
 const ADDED: usize = 32;
 const REFINED: usize = 16;
 /// Unit filters closer than this are one.
 const EQUAL: f64 = 1e-6;
 const SAME: f64 = 1.0 - 1e-4;
 const CLUSTERS: [f64; 3] = [1.0 - 1e-2, 1.0 - 1e-3, SAME];
-const MERGED: f64 = 2e-3;
+const MERGED: f64 = 0.2;
 /// Rounds of a training and of an insertion, and the part of the accuracy that a few of them have to win.
 const ROUNDS: usize = 30;
 const WINDOW: usize = 3;
 const SLOW: f64 = 0.02;
 /// How far above 1 a ratio may be where nothing is left to add: as a part of the accuracy, and at most.
 const COMPLETE: (f64, f64) = (0.1, 1e-4);
-/// What the lengths may be off by, as a part of the objective: as a part of the accuracy, and at most. Lengths below this part of
+/// What the lengths may be off by, as a part of the objective: the square of the accuracy between these, because a violation wins
+/// its square. Lengths below this part of
 /// the largest are none.
-const LENGTHS: (f64, f64) = (1e-3, 1e-7);
+const LENGTHS: [f64; 2] = [1e-13, 1e-7];
 const NEGLIGIBLE: f64 = 1e-5;
 /// Samples up to which lengths are chosen by an interior-point method, whose systems are of that order.
 const MOST_SAMPLES: usize = 2_000;
@@ -176,7 +177,7 @@ fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>, accuracy: f64) -> f64 
     let mut eta = squares(filters, m);
     let mean = eta.iter().sum::<f64>() / m as f64;
     eta.iter_mut().for_each(|eta| *eta = eta.max(1e-3 * mean).max(f64::MIN_POSITIVE.sqrt()));
-    if lasso.solve(&mut eta, part(LENGTHS, accuracy) * value).is_err() {
+    if lasso.solve(&mut eta, (accuracy * accuracy).clamp(LENGTHS[0], LENGTHS[1]) * value).is_err() {
         return value;
     }
     let largest = eta.iter().copied().fold(0.0, f64::max);
@@ -218,7 +219,7 @@ fn merge(at: &Coordinates<'_>, filters: &mut Vec<f64>, value: f64, same: f64, ac
         row.iter_mut().zip(&kept).for_each(|(u, (_, length))| *u *= length.sqrt());
     }
     let after = lengthen(at, &mut merged, accuracy);
-    if after <= value * (1.0 + MERGED * accuracy) {
+    if after <= value * (1.0 + MERGED * accuracy * accuracy) {
         *filters = merged;
         return after;
     }
