@@ -86,42 +86,78 @@ pub(super) struct Tested {
 }
 
 /// Whether value + linear·δ + δᵀ square δ ≤ m|u₀ + δ| on the cell, m being twice the level.
+pub(super) fn test(cell: &Cell, d: usize, lengths: Lengths, quadratic: &Quadratic<'_>, m: f64) -> Tested {
+    let scaled = Scaled::new(cell, d, lengths, quadratic, m);
+    let rows = scaled.rows();
+    let mut score = [0.0; MOST];
+    for a in 0..scaled.free {
+        score[scaled.axes[a]] = scaled.linear[a].abs() + rows[a].abs();
+    }
+    Tested { closed: scaled.is_closed(&rows), score }
+}
+
+/// A bound on the quadratic less m|u|, on the cube: base + linear·y + yᵀ square y with |y_a| ≤ 1, over the coordinates that
+/// are free.
 ///
 /// |u| ≥ u₀·u/|u₀| + |δ⊥|²/(2 u_max), δ⊥ being the part of δ across u₀.
-pub(super) fn test(cell: &Cell, d: usize, lengths: Lengths, quadratic: &Quadratic<'_>, m: f64) -> Tested {
-    let (mut l, mut q, mut axes, mut free) = ([0.0; MOST], [[0.0; MOST]; MOST], [0; MOST], 0);
-    for (k, rho) in cell.half[..d].iter().enumerate() {
-        if *rho > 0.0 {
-            axes[free] = k;
-            free += 1;
+pub(super) struct Scaled {
+    pub base: f64,
+    pub linear: Vector,
+    square: Matrix,
+    /// The feature of each free coordinate.
+    pub axes: [usize; MOST],
+    pub free: usize,
+}
+
+impl Scaled {
+    pub fn new(cell: &Cell, d: usize, lengths: Lengths, quadratic: &Quadratic<'_>, m: f64) -> Self {
+        let (mut linear, mut square) = ([0.0; MOST], [[0.0; MOST]; MOST]);
+        let (mut axes, mut free) = ([0; MOST], 0);
+        for (k, rho) in cell.half[..d].iter().enumerate() {
+            if *rho > 0.0 {
+                axes[free] = k;
+                free += 1;
+            }
         }
-    }
-    let bend = 0.5 * m / lengths.greatest;
-    let direction = cell.centre.map(|u| u / lengths.centre);
-    for a in 0..free {
-        let (k, rho) = (axes[a], cell.half[axes[a]]);
-        l[a] = (quadratic.linear[k] - m * direction[k]) * rho;
-        for b in 0..=a {
-            let j = axes[b];
-            let along = if a == b { direction[k] * direction[j] - 1.0 } else { direction[k] * direction[j] };
-            q[a][b] = (quadratic.square[k][j] + bend * along) * (rho * cell.half[j]);
-            q[b][a] = q[a][b];
+        let bend = 0.5 * m / lengths.greatest;
+        let direction = cell.centre.map(|u| u / lengths.centre);
+        for a in 0..free {
+            let (k, rho) = (axes[a], cell.half[axes[a]]);
+            linear[a] = (quadratic.linear[k] - m * direction[k]) * rho;
+            for b in 0..=a {
+                let j = axes[b];
+                let along =
+                    if a == b { direction[k] * direction[j] - 1.0 } else { direction[k] * direction[j] };
+                square[a][b] = (quadratic.square[k][j] + bend * along) * (rho * cell.half[j]);
+                square[b][a] = square[a][b];
+            }
         }
+        Self { base: quadratic.value - m * lengths.centre, linear, square, axes, free }
     }
-    let base = quadratic.value - m * lengths.centre;
-    let mut above = base;
-    let mut score = [0.0; MOST];
-    for a in 0..free {
-        let mut row = q[a][a];
-        for (_, entry) in q[a][..free].iter().enumerate().filter(|(b, _)| *b != a) {
-            row += entry.abs();
+
+    /// q_aa + Σ_b|q_ab|: the quadratic part is at most that times y_a², summed.
+    pub fn rows(&self) -> Vector {
+        let mut rows = [0.0; MOST];
+        for (a, row) in rows.iter_mut().enumerate().take(self.free) {
+            *row = self.square[a][a];
+            for (_, entry) in self.square[a][..self.free].iter().enumerate().filter(|(b, _)| *b != a) {
+                *row += entry.abs();
+            }
         }
-        let slope = l[a].abs();
-        above += if row < 0.0 && slope <= -2.0 * row { slope * slope / (-4.0 * row) } else { slope + row };
-        score[axes[a]] = slope + row.abs();
+        rows
     }
-    let closed = above <= 0.0 || (free <= MOST_CORNERS && base + corners(&l, &q, free) <= 0.0);
-    Tested { closed, score }
+
+    /// Whether it is nowhere positive, by rows or by corners.
+    pub fn is_closed(&self, rows: &Vector) -> bool {
+        let mut above = self.base;
+        for (slope, row) in self.linear[..self.free].iter().zip(rows) {
+            let slope = slope.abs();
+            above +=
+                if *row < 0.0 && slope <= -2.0 * row { slope * slope / (-4.0 * row) } else { slope + row };
+        }
+        let few = self.free <= MOST_CORNERS;
+        above <= 0.0 || (few && self.base + corners(&self.linear, &self.square, self.free) <= 0.0)
+    }
 }
 
 /// Σ max(q_kk, 0) + max over the corners σ ∈ {−1, 1}^free of l·σ + σᵀ offdiag(q)σ: a bound on the quadratic over the cube,

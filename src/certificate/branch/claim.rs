@@ -16,6 +16,8 @@ pub(super) struct Claim<'a> {
     pub products: &'a [Vector],
     /// m: twice the level.
     pub twice_level: f64,
+    /// Whether closed cells are kept, for pictures.
+    pub keeps_closed: bool,
 }
 
 impl Claim<'_> {
@@ -40,6 +42,8 @@ pub(super) struct Searched {
     pub visits: u64,
     /// The part of a face that was closed.
     pub closed: f64,
+    /// The cells that were closed, if they are kept.
+    pub closed_cells: Vec<Cell>,
     /// Largest |·|/|u| at a centre.
     pub largest: f64,
     /// Cells that are still open, in the order in which they would have come.

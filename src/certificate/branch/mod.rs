@@ -9,6 +9,7 @@ mod cell;
 mod claim;
 mod coordinates;
 mod envelope;
+mod kinks;
 mod moments;
 mod node;
 mod outputs;
@@ -102,6 +103,16 @@ pub struct Search<'a> {
     pub share: f64,
 }
 
+/// A cell that was closed, in the features of X; with u it holds −u.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct ClosedCell {
+    /// Its centre.
+    pub centre: Vec<f64>,
+    /// Its corners in the order of a Gray code: in three dimensions, once round.
+    pub corners: Vec<Vec<f64>>,
+}
+
 /// The claim |Wᵀ(Xu)₊| ≤ M|u| for all u, prepared for searches at several levels.
 pub struct NeuronClaim<'a> {
     problem: &'a TrainingProblem,
@@ -166,6 +177,38 @@ impl<'a> NeuronClaim<'a> {
         control: &Control,
         progress: &mut dyn FnMut(SearchProgress),
     ) -> Search<'_> {
+        self.search_keeping(level, settings, control, progress, None)
+    }
+
+    /// The cells that a search at a level closes: for pictures in two and three dimensions.
+    #[doc(hidden)]
+    pub fn closed_cells(&self, level: f64, settings: &SearchSettings) -> Vec<ClosedCell> {
+        let mut cells = Vec::new();
+        self.search_keeping(level, settings, &Control::new(), &mut |_| {}, Some(&mut cells));
+        let corners = |cell: &Cell| {
+            let free: Vec<usize> = (0..self.at.d).filter(|&k| cell.half[k] > 0.0).collect();
+            let corner = |i: usize| {
+                let (mut at, code) = (cell.centre, i ^ (i >> 1));
+                for (bit, &k) in free.iter().enumerate() {
+                    at[k] += if code >> bit & 1 == 1 { cell.half[k] } else { -cell.half[k] };
+                }
+                self.at.direction(&at)
+            };
+            (0..1 << free.len()).map(corner).collect()
+        };
+        let closed =
+            |cell: &Cell| ClosedCell { centre: self.at.direction(&cell.centre), corners: corners(cell) };
+        cells.iter().map(closed).collect()
+    }
+
+    fn search_keeping(
+        &self,
+        level: f64,
+        settings: &SearchSettings,
+        control: &Control,
+        progress: &mut dyn FnMut(SearchProgress),
+        mut kept: Option<&mut Vec<Cell>>,
+    ) -> Search<'_> {
         let at = &self.at;
         let mut search = Search {
             proved: None,
@@ -197,6 +240,7 @@ impl<'a> NeuronClaim<'a> {
             c: at.c,
             products: &at.products,
             twice_level,
+            keeps_closed: kept.is_some(),
         };
         let mut open = first_cells(&claim);
         let quota = VISITS.max(VISITS_PER_SAMPLE * at.samples.len() as u64);
@@ -234,6 +278,9 @@ impl<'a> NeuronClaim<'a> {
                 search.share += found.closed / at.d as f64;
                 search.largest = search.largest.max(found.largest);
                 violators.extend(found.violators);
+                if let Some(kept) = &mut kept {
+                    kept.extend(found.closed_cells);
+                }
                 // Beside a cell that cannot be split the claim nearly fails: the larger cells show best where it does.
                 if !found.exhausted.is_empty() {
                     open.extend(found.open.into_iter().rev());

@@ -3,6 +3,7 @@
 use super::cell::{Cell, Lengths, Quadratic, test};
 use super::claim::{Claim, Searched, Violator};
 use super::envelope::{Single, SinglePass};
+use super::kinks::{Kinks, MOST_OPEN};
 use super::moments::{MOST, Moments, Vector, Weighted};
 use super::outputs::{AlongPass, CentrePass, ChordPass};
 use super::samples::{Block, Stand};
@@ -143,7 +144,8 @@ impl Node<'_> {
             for (slope, settled) in slope.iter_mut().zip(settled) {
                 *slope = side * settled;
             }
-            let value = dot(&slope[..d], centre) + pass.values[index];
+            let (outside, value) = (slope, dot(&slope[..d], centre));
+            let values = pass.values[index];
             self.arch.dispatch(Moments {
                 block: self.block,
                 d,
@@ -161,9 +163,13 @@ impl Node<'_> {
                 for (linear, product) in linear.iter_mut().zip(product) {
                     *linear += sign * product;
                 }
-                let quadratic = Quadratic { value: value + sign * odd, linear: &linear, square: &square };
+                let value = value + sign * odd;
+                let quadratic = Quadratic { value: value + values, linear: &linear, square: &square };
                 let tested = test(self.cell, d, self.lengths, &quadratic, m);
-                if tested.closed {
+                let mut linear = outside;
+                linear.iter_mut().zip(product).for_each(|(linear, product)| *linear += sign * product);
+                let kinks = self.kinks(stand, self.block.w(0), side, (value, linear));
+                if tested.closed || (looked.unsettled <= MOST_OPEN && kinks.close()) {
                     looked.open &= !mode;
                 } else {
                     add(&mut looked.score, &tested.score);
@@ -174,6 +180,19 @@ impl Node<'_> {
             *score += 0.5 * rho * weight;
         }
         Some(looked)
+    }
+
+    /// A mode of weights side·`weights`, to which all but the block adds value + linear·δ.
+    fn kinks<'b>(
+        &'b self,
+        stand: &'b Stand,
+        weights: &'b [f64],
+        side: f64,
+        (value, linear): (f64, Vector),
+    ) -> Kinks<'b> {
+        let (cell, d, lengths, block) = (self.cell, self.claim.d, self.lengths, self.block);
+        let twice_level = self.claim.twice_level;
+        Kinks { cell, d, lengths, block, stand, weights, side, value, linear, twice_level }
     }
 
     fn parabolas<const PLUS: bool, const MINUS: bool>(&mut self, stand: &Stand) -> Single {
@@ -272,7 +291,7 @@ impl Node<'_> {
             for (v, product) in vector.iter().zip(self.claim.products) {
                 linear[..d].iter_mut().zip(product).for_each(|(linear, p)| *linear += sign * v * p);
             }
-            let value = dot(&linear[..d], centre) + along.values + kappa;
+            let (outside, value) = (linear, dot(&linear[..d], centre) + kappa);
             self.arch.dispatch(Moments {
                 block: self.block,
                 d,
@@ -281,9 +300,10 @@ impl Node<'_> {
                 linear: &mut linear,
                 square: &mut square,
             });
-            let quadratic = Quadratic { value, linear: &linear, square: &square };
+            let quadratic = Quadratic { value: value + along.values, linear: &linear, square: &square };
             let tested = test(self.cell, d, self.lengths, &quadratic, m);
-            if tested.closed {
+            let kinks = self.kinks(stand, &self.rows.along[..len], 1.0, (value, outside));
+            if tested.closed || (looked.unsettled <= MOST_OPEN && kinks.close()) {
                 looked.open &= !(1 << bit);
             } else {
                 add(&mut looked.score, &tested.score);

@@ -60,6 +60,9 @@ impl Workspace {
             found.visits += looked.unsettled as u64;
             if looked.open == 0 {
                 found.closed += cell.share();
+                if claim.keeps_closed {
+                    found.closed_cells.push(cell);
+                }
                 continue;
             }
             cell.open = looked.open;

@@ -1,11 +1,11 @@
 //! The best lengths of neurons of fixed directions: a convex problem, solved by projected Newton steps.
 
 mod model;
+mod quadratic;
 
 use super::coordinates::Coordinates;
 use crate::control::Control;
 use crate::linalg::dense::Cholesky;
-use crate::linalg::vector::axpy;
 use faer::Mat;
 use model::{Model, Point};
 
@@ -21,8 +21,6 @@ const SMALL: f64 = 1e-6;
 const ENTERS: f64 = 1e-2;
 /// Times that the quadratic model is solved again.
 const PIVOTS: usize = 12;
-/// Sweeps of coordinate descent after that.
-const SWEEPS: usize = 60;
 /// A neuron enters that pays by this much.
 const PAYS: f64 = 1e-6;
 
@@ -159,37 +157,13 @@ fn newton(model: &Model, point: &Point, eta: &[f64], slopes: &[f64]) -> Option<V
     let gradient: Vec<f64> = place.iter().map(|&j| slopes[j]).collect();
     let mut part: Vec<f64> = place.iter().map(|&j| step[j]).collect();
     let bound: Vec<f64> = place.iter().map(|&j| -eta[j]).collect();
-    sweep(&mut hessian, &gradient, &bound, &mut part);
-    place.iter().zip(part).for_each(|(&j, part)| step[j] = part);
-    Some(step)
-}
-
-/// Coordinate descent on ½pᵀHp + gᵀp over p ≥ bound, from p: releases what pivoting has fixed wrongly. H is given by its lower
-/// triangle.
-fn sweep(hessian: &mut Mat<f64>, gradient: &[f64], bound: &[f64], p: &mut [f64]) {
-    let size = p.len();
-    for j in 0..size {
+    for j in 0..place.len() {
         (0..j).for_each(|i| hessian[(i, j)] = hessian[(j, i)]);
     }
-    let mut slope = gradient.to_vec();
-    for (j, p) in p.iter().enumerate() {
-        axpy(*p, hessian.col_as_slice(j), &mut slope);
+    // Releases what pivoting has fixed wrongly.
+    if !quadratic::sweep(&hessian, &gradient, &bound, &mut part) {
+        quadratic::active_set(&hessian, &gradient, &bound, &mut part);
     }
-    for _ in 0..SWEEPS {
-        let (mut moved, mut largest) = (0.0f64, 0.0f64);
-        for j in 0..size {
-            let column = hessian.col_as_slice(j);
-            let next = (p[j] - slope[j] / column[j]).max(bound[j]);
-            let change = next - p[j];
-            if change != 0.0 && next.is_finite() {
-                p[j] = next;
-                axpy(change, column, &mut slope);
-                moved = moved.max(change.abs());
-            }
-            largest = largest.max(p[j].abs());
-        }
-        if moved <= 1e-9 * largest {
-            break;
-        }
-    }
+    place.iter().zip(part).for_each(|(&j, part)| step[j] = part);
+    Some(step)
 }

@@ -10,6 +10,9 @@ mod claim;
 #[path = "../../../src/certificate/branch/envelope.rs"]
 mod envelope;
 #[allow(dead_code)]
+#[path = "../../../src/certificate/branch/kinks.rs"]
+mod kinks;
+#[allow(dead_code)]
 #[path = "../../../src/certificate/branch/moments.rs"]
 mod moments;
 #[allow(dead_code)]
@@ -40,6 +43,7 @@ use crate::exact::dyadic::{Dyadic, Stream};
 use cell::{Cell, Lengths, Quadratic, test as is_below};
 use claim::Claim;
 use envelope::{Child, Move, parabolas};
+use kinks::Kinks;
 use moments::MOST;
 use outputs::AlongPass;
 use pulp::{Arch, Simd, WithSimd};
@@ -371,6 +375,7 @@ fn what_a_subtree_closes_is_closed() {
                 c,
                 products: &products,
                 twice_level: best.0 * (1.0 + part),
+                keeps_closed: false,
             };
             root.open = claim.all_modes();
             let budget = Budget { visits: u64::MAX, cells: if case % 4 == 0 { 1 } else { 3000 } };
@@ -398,8 +403,15 @@ fn a_vector_that_turns_round_is_not_closed() {
         (0..2).for_each(|j| (products[j][0], products[j][1]) = (w[1][j], w[0][j]));
         assert!(ratio(&x, &w, 1.0, &[1.0, 1.0]) > 1.2 * m);
         let inflation = inflation(&block, 2);
-        let claim =
-            Claim { samples: &block, inflation: &inflation, d: 2, c: 2, products: &products, twice_level: m };
+        let claim = Claim {
+            samples: &block,
+            inflation: &inflation,
+            d: 2,
+            c: 2,
+            products: &products,
+            twice_level: m,
+            keeps_closed: false,
+        };
         let mut root = face(2, 0);
         root.open = claim.all_modes();
         let search = |cells| {
@@ -410,4 +422,88 @@ fn a_vector_that_turns_round_is_not_closed() {
         assert!(!first.open.is_empty() && first.violators.is_empty() && first.closed == 0.0);
         assert!(!whole.violators.is_empty());
     }
+}
+
+/// Cells about a point at which some samples are on their kinks and the slopes balance: a largest value on kinks.
+#[test]
+fn a_mode_that_slopes_close_has_its_function_below() {
+    let mut stream = Stream(2718);
+    let (mut closed, mut more) = (0, 0);
+    for case in 0..6000 {
+        let (n, d) = (1 + stream.below(12), 2 + stream.below(4));
+        let mut cell = face(d, stream.below(d));
+        for _ in 0..stream.below(30) {
+            let axis = stream.below(d);
+            if cell.half[axis] > 0.0 {
+                cell = cell.halves(axis)[stream.below(2)].clone();
+            }
+        }
+        let (mut x, mut w) = (rows(&mut stream, n, d), rows(&mut stream, n, 1));
+        for (x, w) in x.iter_mut().zip(&mut w) {
+            w[0] = if stream.below(3) == 0 { w[0].abs() } else { -w[0].abs() };
+            // Through the centre, nearly.
+            let t: f64 = (0..d).map(|k| x[k] * cell.centre[k]).sum();
+            let norm: f64 = cell.centre[..d].iter().map(|u| u * u).sum();
+            let part = if stream.below(4) == 0 { 0.0 } else { 1.0 };
+            (0..d).for_each(|k| x[k] -= part * t * cell.centre[k] / norm);
+        }
+        let block = block(&x, &w);
+        let stand = stand(&block, &cell, d);
+        let lengths = Lengths::of(&cell, d);
+        let mut linear = [0.0; MOST];
+        (0..d).for_each(|k| linear[k] = stream.next());
+        let at_centre = |x: &Vec<f64>| (0..d).map(|k| x[k] * cell.centre[k]).sum::<f64>().abs();
+        let centre: f64 = x.iter().zip(&w).map(|(x, w)| w[0] * at_centre(x)).sum();
+        let value = 2.0 * stream.next();
+        let m = ((centre + value) / lengths.centre).max(0.0) * (1.0 + 1e-4) + 1e-5;
+        let kinks = Kinks {
+            cell: &cell,
+            d,
+            lengths,
+            block: &block,
+            stand: &stand,
+            weights: block.w(0),
+            side: 1.0,
+            value,
+            linear,
+            twice_level: m,
+        };
+        if !kinks.close() {
+            continue;
+        }
+        closed += 1;
+        // By the parabolas alone?
+        let (mut sums, mut square, mut base) = (linear, [[0.0; MOST]; MOST], value);
+        for (i, w) in w.iter().enumerate() {
+            let [above, below] = Arch::new().dispatch(One { t: stand.t[i], r: stand.r[i], v: stand.v[i] });
+            let [a, b, c] = if w[0] > 0.0 { above } else { below };
+            base += w[0] * a;
+            for k in 0..d {
+                sums[k] += w[0] * b * stand.t[i].signum() * x[i][k];
+                (0..d).for_each(|j| square[k][j] += w[0] * c * x[i][k] * x[i][j]);
+            }
+        }
+        let quadratic = Quadratic { value: base, linear: &sums, square: &square };
+        more += usize::from(!is_below(&cell, d, lengths, &quadratic, m).closed);
+        let mass: f64 = w.iter().map(|w| w[0].abs()).sum::<f64>() * d as f64;
+        for point in 0..200 {
+            let delta: Vec<f64> = (0..d)
+                .map(|k| if point < 32 { (point >> k & 1) as f64 * 2.0 - 1.0 } else { stream.next() })
+                .zip(&cell.half)
+                .map(|(z, rho)| z * rho)
+                .collect();
+            let u: Vec<f64> = (0..d).map(|k| cell.centre[k] + delta[k]).collect();
+            let mut sum = value + (0..d).map(|k| linear[k] * delta[k]).sum::<f64>();
+            for (x, w) in x.iter().zip(&w) {
+                sum += w[0] * x.iter().zip(&u).map(|(x, u)| x * u).sum::<f64>().abs();
+            }
+            let norm = u.iter().map(|u| u * u).sum::<f64>().sqrt();
+            assert!(
+                sum <= m * norm + 1e4 * UNIT * (mass + m + value.abs()),
+                "case {case}: {sum} > {}",
+                m * norm
+            );
+        }
+    }
+    assert!(closed > 300 && more > 60, "{closed} closed, {more} of them by slopes alone");
 }
