@@ -1,7 +1,6 @@
 //! `relucert certify`.
 
 use super::arguments::{CertifyOptions, DataOptions, NetworkOptions};
-use super::convolution;
 use super::files::SaveFolder;
 use super::progress::LiveLine;
 use super::provenance::of_run;
@@ -20,9 +19,6 @@ use serde::Serialize;
 use std::time::Instant;
 
 pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
-    if let Some(shape) = options.convolution.shape()? {
-        return convolution::run(options, shape);
-    }
     let given = options.network.as_deref();
     let checkpoint = options
         .checkpoint

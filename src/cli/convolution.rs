@@ -1,7 +1,7 @@
 //! `relucert certify --image`: networks with a convolutional first layer.
 
 use super::arguments::{CertifyOptions, NetworkOptions};
-use super::certify::{Told, prepared, reading, start_threads, taken};
+use super::certify::{self as plain, Told, prepared, reading, start_threads, taken};
 use super::files::SaveFolder;
 use super::progress::Plain;
 use super::provenance::of_run;
@@ -11,8 +11,8 @@ use relucert::convolution::{ConvolutionSettings, Convolved, certify};
 use relucert::data::Source;
 use relucert::training::TrainingSettings;
 use relucert::{
-    Blocks, Control, ConvolutionShape, ConvolutionalProblem, Cuts, Error, Method, Prices, Result,
-    convolution_report, save_convolution, write_whole,
+    Blocks, Control, ConvolutionalProblem, Cuts, Error, Method, Prices, Result, convolution_report,
+    save_convolution, write_whole,
 };
 use std::time::Instant;
 
@@ -32,8 +32,9 @@ pub(super) fn check(options: &CertifyOptions) -> Result<()> {
     }
 }
 
-pub(super) fn run(options: &NetworkOptions, shape: ConvolutionShape) -> Result<u8> {
+pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
     let start = Instant::now();
+    let Some(shape) = options.convolution.shape()? else { return plain::run(options) };
     for (given, name) in
         [(options.network.is_some(), "--network"), (options.checkpoint.is_some(), "--checkpoint")]
     {

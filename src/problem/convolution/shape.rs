@@ -84,7 +84,7 @@ impl ConvolutionShape {
             Pooling::None => [1, 1],
             Pooling::Blocks(rows, columns) => [rows, columns],
         };
-        if pool.contains(&0) || grid[0] % pool[0] != 0 || grid[1] % pool[1] != 0 {
+        if pool.contains(&0) || !grid[0].is_multiple_of(pool[0]) || !grid[1].is_multiple_of(pool[1]) {
             return Err(Error::Input(format!(
                 "blocks of {}x{} do not divide the {}x{} positions of the filter without a rest; take sizes that do",
                 pool[0], pool[1], grid[0], grid[1]
