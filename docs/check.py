@@ -30,6 +30,27 @@ if "X_shape" in problem:  # compressed rows; columns without an entry change not
 else:
     X, columns = problem["X"], slice(None)
 W = certificate["W"]
+convolutional = "image" in problem
+if convolutional:  # |W~'(Xu)+| <= PQ gamma |u| over patches, W~ holding copies of W, is the claim (docs/convolution.md)
+    assert "branch" in certificate and W.shape == Y.shape
+    (height, width, channels), (A, B), (stride,), (P, Q) = (problem[name] for name in ("image", "filter", "stride", "pool"))
+    windows = np.lib.stride_tricks.sliding_window_view(X.reshape(len(X), height, width, channels), (A, B), axis=(1, 2))
+    windows = windows[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)  # n, rows, columns, A, B, channels
+    rows, columns_ = windows.shape[1:3]
+    assert rows % P == 0 and columns_ % Q == 0
+    blocks = windows.reshape(len(X), rows // P, P, columns_ // Q, Q, -1).transpose(0, 1, 3, 2, 4, 5)
+    images, weights, outputs, targets, decay = X, W, W.shape[1], Y, gamma
+    X = blocks.reshape(-1, A * B * channels)
+    cells, pooled = (rows // P) * (columns_ // Q), P * Q
+    block = np.tile(np.repeat(np.arange(cells), pooled), len(images))
+    W = np.zeros((len(X), cells, outputs))
+    W[np.arange(len(X)), block] = np.repeat(weights, cells * pooled, axis=0)
+    W, gamma, Y = W.reshape(len(X), -1), pooled * gamma, np.zeros((len(X), cells * outputs))
+    X, place = np.unique(X, axis=0, return_inverse=True)  # equal patches are one, their weights added up
+    merged = np.zeros((len(X), W.shape[1]))
+    np.add.at(merged, place.ravel(), W)
+    W = merged
+    Y = np.zeros_like(W)
 n, d = X.shape
 assert W.shape == Y.shape and gamma > 0 and all(np.isfinite(array).all() for array in (X, Y, W))
 
@@ -127,7 +148,7 @@ def semidefinite():
     return smallest, rounding
 
 
-bound = np.sum(W * Y) - np.sum(W * W) / 2
+bound = np.sum(weights * targets) - np.sum(weights**2) / 2 if convolutional else np.sum(W * Y) - np.sum(W * W) / 2
 
 by_branch = "branch" in certificate
 if not by_branch:
@@ -137,7 +158,12 @@ print(f"lower bound          {bound:.10g}")
 if (folder / "network.npz").exists():
     network = np.load(folder / "network.npz")
     U, V = network["U"], network["V"]
-    objective = np.sum((np.maximum(X @ U[columns], 0) @ V.T - Y) ** 2) / 2 + gamma / 2 * (np.sum(U * U) + np.sum(V * V))
+    if convolutional:
+        answers = np.maximum(X @ U, 0)[place.ravel()].reshape(len(images), cells, pooled, -1).mean(2)
+        loss, decay = np.sum((answers.reshape(len(images), -1) @ V.T - targets) ** 2) / 2, decay
+    else:
+        loss, decay = np.sum((np.maximum(X @ U[columns], 0) @ V.T - Y) ** 2) / 2, gamma
+    objective = loss + decay / 2 * (np.sum(U * U) + np.sum(V * V))
     print(f"network's objective  {objective:.10g}, gap {100 * (objective - bound) / max(objective, 1e-300):.4g} %")
 problems = []
 if by_branch:

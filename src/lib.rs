@@ -44,6 +44,7 @@ pub mod certificate;
 mod certify;
 pub mod compare;
 mod control;
+pub mod convolution;
 pub mod data;
 mod error;
 pub mod interior_point;
@@ -80,6 +81,7 @@ pub use sprs;
 pub use bounds::{Gap, LowerBound, UpperBound};
 pub use certify::certified::Certified;
 pub use certify::certifier::Certifier;
+pub use certify::convolution::{convolution_report, save_convolution};
 pub use certify::divide::{BlockExecutor, BlockOutcome, BlockTask, BlockTasks, Division, RayonExecutor};
 pub use certify::interior_point::certify_by_interior_point;
 pub use certify::plan::estimated_memory_bytes;
@@ -93,6 +95,9 @@ pub use dual::{CutForms, DualPoint, Slack};
 pub use error::{Error, Result};
 pub use io::whole::write_whole;
 pub use low_rank::SolverSettings;
+pub use problem::convolution::{
+    ConvolutionShape, ConvolutionalNetwork, ConvolutionalProblem, Lifted, Pooling,
+};
 pub use problem::{Features, HeadDecay, Network, TrainingProblem};
 pub use progress::{Observer, Progress, Silent};
 pub use relaxation::LiftedFactor;

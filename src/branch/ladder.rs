@@ -1,8 +1,6 @@
 //! Which level to search at next.
 
 use super::Forecast;
-use crate::certificate::branch::NeuronClaim;
-use crate::problem::TrainingProblem;
 use faer::MatRef;
 
 /// ε of the first search.
@@ -29,7 +27,7 @@ const ABOVE: f64 = 1.5;
 
 /// Searches so far, and the ε that would do.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ladder {
+pub(crate) struct Ladder {
     /// ε at which the bound is within the tolerance.
     target: f64,
     /// The last ε proved of the present W, or of one close to it, and its visits.
@@ -45,9 +43,8 @@ pub(super) struct Ladder {
 
 impl Ladder {
     /// Finds the ε that the tolerance asks for.
-    pub fn aim(&mut self, claim: &NeuronClaim<'_>, upper_bound: f64, tolerance: f64) {
+    pub fn aim(&mut self, worth: &Worth, upper_bound: f64, tolerance: f64) {
         let wanted = (1.0 - PART * tolerance) * upper_bound;
-        let worth = Worth::of(claim.problem(), claim.w());
         let reaches = |epsilon: f64| worth.at(1.0 / (1.0 + epsilon)) >= wanted;
         let (mut low, mut high) = (LEAST, 1e6);
         for _ in 0..60 {
@@ -129,15 +126,15 @@ impl Ladder {
 }
 
 /// What W is worth as a dual point, an estimate.
-struct Worth {
+pub(crate) struct Worth {
     gain: f64,
     square: f64,
 }
 
 impl Worth {
-    fn of(problem: &TrainingProblem, w: MatRef<'_, f64>) -> Self {
+    pub fn of(targets: MatRef<'_, f64>, w: MatRef<'_, f64>) -> Self {
         let (mut gain, mut square) = (0.0, 0.0);
-        for (w, y) in w.col_iter().zip(problem.targets().col_iter()) {
+        for (w, y) in w.col_iter().zip(targets.col_iter()) {
             for (w, y) in w.iter().zip(y.iter()) {
                 gain += w * y;
                 square += w * w;

@@ -5,7 +5,7 @@
 //! it fails is a neuron that lowers the objective (a conditional gradient step in variation norm; Bach, JMLR 18, 2017).
 //! docs/branch-and-bound.md has the mathematics.
 
-mod ladder;
+pub(crate) mod ladder;
 
 use crate::bounds::{LowerBound, UpperBound};
 use crate::certificate::branch::{NeuronClaim, SearchProgress, SearchSettings};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::problem::{Network, TrainingProblem};
 use crate::training::{TrainingSettings, insert};
 use faer::Mat;
-use ladder::Ladder;
+use ladder::{Ladder, Worth};
 
 /// Directions that are inserted after one search, at most.
 const MOST_INSERTED: usize = 64;
@@ -252,7 +252,8 @@ impl<'a> BranchAndBound<'a> {
                 Err(error) => return Err(error),
             };
             self.best.dimension = claim.dimension();
-            self.ladder.aim(&claim, self.upper_bound().value(), self.tolerance);
+            let worth = Worth::of(self.problem.targets(), claim.w());
+            self.ladder.aim(&worth, self.upper_bound().value(), self.tolerance);
             let (violators, epsilon) = loop {
                 let Some(epsilon) = self.ladder.next(self.left(settings)) else {
                     return Ok(if stalled { BranchStatus::Stalled } else { BranchStatus::Budget });
@@ -375,7 +376,7 @@ fn residual(problem: &TrainingProblem, network: &Network) -> Mat<f64> {
 }
 
 /// The first directions of which no two are nearly parallel, as columns.
-fn distinct(directions: &[Vec<f64>], inputs: usize) -> Mat<f64> {
+pub(crate) fn distinct(directions: &[Vec<f64>], inputs: usize) -> Mat<f64> {
     let mut kept: Vec<Vec<f64>> = Vec::new();
     for direction in directions {
         let norm = direction.iter().map(|u| u * u).sum::<f64>().sqrt();

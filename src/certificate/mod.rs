@@ -6,6 +6,7 @@ pub mod branch;
 mod chance;
 mod cholesky;
 pub(crate) mod compact;
+mod convolution;
 mod elimination;
 mod factorisations;
 mod head;
@@ -21,6 +22,7 @@ pub(crate) use blocks::{priced_share, share, stack_proved};
 pub use partition::Partition;
 pub use prove::{DENSE_LIMIT, dense_limit};
 
+pub use convolution::{ConvolutionalClaim, prove_convolution};
 pub use operator::BoundedOperator;
 pub use random::semidefinite_except;
 pub use settings::ProofSettings;

@@ -176,17 +176,21 @@ fn occurring(dual: &DualPoint) -> Vec<bool> {
 
 /// ⟨W, Y⟩ − ½‖W‖², rounded downwards; None if it is not a number.
 pub(crate) fn bound_below(problem: &TrainingProblem, dual: &DualPoint) -> Option<f64> {
-    let targets = problem.targets();
+    value_below(problem.targets(), dual.w.as_ref())
+}
+
+/// [`bound_below`] of W and Y, both n × c.
+pub(super) fn value_below(targets: MatRef<'_, f64>, w: MatRef<'_, f64>) -> Option<f64> {
     let (mut sum, mut magnitude) = (0.0f64, 0.0f64);
-    for j in 0..dual.w.ncols() {
-        for i in 0..dual.w.nrows() {
-            let (w, y) = (dual.w[(i, j)], targets[(i, j)]);
+    for j in 0..w.ncols() {
+        for i in 0..w.nrows() {
+            let (w, y) = (w[(i, j)], targets[(i, j)]);
             sum += w * (y - 0.5 * w);
             magnitude += w.abs() * (y.abs() + 0.5 * w.abs());
         }
     }
     // Each term goes through at most two roundings and the additions, in both sums; 2^-900 covers underflow.
-    let terms = dual.w.ncols() * dual.w.nrows();
+    let terms = w.ncols() * w.nrows();
     let error = 1.01 * gamma(terms + 3) * magnitude + terms as f64 * 2f64.powi(-900);
     let bound = (sum - error.next_up()).next_down();
     (bound.is_finite() && terms < 1_000_000_000).then_some(bound)

@@ -4,6 +4,7 @@ pub(crate) mod by_branch;
 pub(crate) mod certified;
 pub(crate) mod certifier;
 pub(crate) mod checkpoint;
+pub(crate) mod convolution;
 pub(crate) mod divide;
 pub(crate) mod interior_point;
 pub(crate) mod overrun;

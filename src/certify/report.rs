@@ -329,6 +329,52 @@ impl Report {
         }
     }
 
+    /// The report of branch and bound by itself, of a problem of n samples, d features and c outputs.
+    #[expect(clippy::too_many_arguments, reason = "each is a figure of its own")]
+    pub(crate) fn of_search(
+        (samples, features, outputs): (usize, usize, usize),
+        gamma: f64,
+        network_width: usize,
+        (upper_bound, lower_bound): (UpperBound, LowerBound),
+        grade: Grade,
+        figures: BranchFigures,
+        status: Status,
+        seconds: Seconds,
+    ) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            samples,
+            features,
+            outputs,
+            gamma,
+            upper_bound,
+            network_width,
+            stationarity: None,
+            method: Road::Branch,
+            relaxation_value: None,
+            primal_infeasibility: None,
+            lower_bound,
+            grade,
+            failure_probability: 0.0,
+            gap: Gap::between(upper_bound, lower_bound),
+            solver_gap: None,
+            blocks: 1,
+            unsolved_blocks: 0,
+            dividing_loss: None,
+            rank: 0,
+            pairs: 0,
+            active_pairs: 0,
+            cuts: 0,
+            cells: Some(figures.cells),
+            branch: Some(figures),
+            status,
+            cause: None,
+            overrun: None,
+            seconds,
+            peak_memory_bytes: peak_memory_bytes(),
+        }
+    }
+
     /// Notes what branch and bound did.
     pub(crate) fn searched(&mut self, figures: BranchFigures) {
         self.cells = Some(figures.cells);

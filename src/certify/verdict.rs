@@ -1,9 +1,13 @@
 //! What a saved run proves, found out anew from its files, and whether its report claims more.
 
 use crate::bounds::{Gap, LowerBound, UpperBound};
-use crate::certificate::{Certificate, Grade, ProofSettings, prove_with};
+use crate::certificate::{Certificate, Grade, Proof, ProofSettings, prove_convolution, prove_with};
 use crate::error::{Error, Result};
-use crate::io::{load_certificate, load_network, load_problem};
+use crate::io::convolution::is_convolutional;
+use crate::io::{
+    load_certificate, load_convolutional_network, load_convolutional_problem, load_network, load_problem,
+};
+use crate::problem::convolution::{ConvolutionalNetwork, ConvolutionalProblem};
 use crate::problem::{Network, TrainingProblem};
 use serde::{Deserialize, Serialize};
 use std::io::ErrorKind;
@@ -15,10 +19,66 @@ const ROUNDING: f64 = 1e-9;
 /// A run as it was saved: what its files say, none of it believed.
 #[derive(Clone, Debug)]
 pub struct Saved {
-    problem: TrainingProblem,
+    layers: Layers,
     certificate: Certificate,
-    network: Option<Network>,
     claim: Option<Claim>,
+}
+
+/// A problem, and a network if there is one.
+#[derive(Clone, Debug)]
+enum Layers {
+    Plain(TrainingProblem, Option<Network>),
+    Convolutional(ConvolutionalProblem, Option<ConvolutionalNetwork>),
+}
+
+impl Layers {
+    fn load(folder: &Path) -> Result<Self> {
+        let (problem, network) = (folder.join("problem.npz"), folder.join("network.npz"));
+        if !is_convolutional(&problem)? {
+            return Ok(Self::Plain(load_problem(&problem)?, optional(load_network(&network))?));
+        }
+        let problem = load_convolutional_problem(&problem)?;
+        let network = optional(load_convolutional_network(&network, problem.shape().blocks()))?;
+        Ok(Self::Convolutional(problem, network))
+    }
+
+    /// Samples, features, outputs, weight decay.
+    fn shape(&self) -> (usize, usize, usize, f64) {
+        match self {
+            Self::Plain(problem, _) => {
+                (problem.samples(), problem.inputs(), problem.outputs(), problem.weight_decay())
+            }
+            Self::Convolutional(problem, _) => {
+                (problem.samples(), problem.shape().inputs(), problem.outputs(), problem.weight_decay())
+            }
+        }
+    }
+
+    fn prove(&self, certificate: &Certificate, settings: &ProofSettings) -> Result<Proof> {
+        match self {
+            Self::Plain(problem, _) => prove_with(problem, certificate, settings),
+            Self::Convolutional(problem, _) if certificate.is_by_branch() => {
+                prove_convolution(problem, certificate.dual().w.as_ref(), settings)
+            }
+            Self::Convolutional(..) => Err(Error::Refused(
+                "of a convolutional problem W alone is a certificate, marked branch".into(),
+            )),
+        }
+    }
+
+    /// Objective of the network, rounded upwards, and its width.
+    fn network(&self) -> Result<Option<(UpperBound, usize)>> {
+        match self {
+            Self::Plain(problem, Some(network)) => Ok(Some((objective(problem, network)?, network.width()))),
+            Self::Convolutional(problem, Some(network)) => {
+                if !network.fits(problem.shape(), problem.outputs()) {
+                    return Err(Error::Refused("network.npz does not fit the filters of problem.npz".into()));
+                }
+                Ok(Some((network.objective_upper(problem), network.width())))
+            }
+            _ => Ok(None),
+        }
+    }
 }
 
 /// What a saved run proves, and what the report beside it claims.
@@ -76,7 +136,7 @@ struct Claim {
 impl Saved {
     /// A run that came otherwise than in files, without a report.
     pub fn new(problem: TrainingProblem, certificate: Certificate, network: Option<Network>) -> Self {
-        Self { problem, certificate, network, claim: None }
+        Self { layers: Layers::Plain(problem, network), certificate, claim: None }
     }
 
     /// Reads `problem.npz` and `certificate.npz` of a folder, and `network.npz` and `report.json` if they are there.
@@ -84,9 +144,8 @@ impl Saved {
     /// Errors: a file that is missing, or is not what it should be.
     pub fn load(folder: &Path) -> Result<Self> {
         Ok(Self {
-            problem: load_problem(&folder.join("problem.npz"))?,
+            layers: Layers::load(folder)?,
             certificate: load_certificate(&folder.join("certificate.npz"))?,
-            network: optional(load_network(&folder.join("network.npz")))?,
             claim: claim(&folder.join("report.json"))?,
         })
     }
@@ -100,21 +159,23 @@ impl Saved {
     ///
     /// Errors: a certificate that does not prove what it claims, a network that does not fit, settings out of range.
     pub fn judge(&self, settings: &ProofSettings) -> Result<Verdict> {
-        let (problem, claim) = (&self.problem, self.claim.as_ref());
-        let proof = prove_with(problem, &self.certificate, settings)?;
-        let upper_bound = self.network.as_ref().map(|network| objective(problem, network)).transpose()?;
+        let claim = self.claim.as_ref();
+        let proof = self.layers.prove(&self.certificate, settings)?;
+        let network = self.layers.network()?;
+        let upper_bound = network.map(|(upper, _)| upper);
+        let (samples, features, outputs, gamma) = self.layers.shape();
         let gap = upper_bound.filter(|_| proof.grade() != Grade::None);
         let mut verdict = Verdict {
-            samples: problem.samples(),
-            features: problem.inputs(),
-            outputs: problem.outputs(),
-            gamma: problem.weight_decay(),
+            samples,
+            features,
+            outputs,
+            gamma,
             lower_bound: proof.lower_bound(),
             grade: proof.grade(),
             failure_probability: proof.failure_probability(),
             blocks: proof.blocks(),
             upper_bound,
-            network_width: self.network.as_ref().map(Network::width),
+            network_width: network.map(|(_, width)| width),
             gap: gap.map(|upper| Gap::between(upper, proof.lower_bound())),
             claimed_lower_bound: claim.map(|claim| claim.lower_bound),
             claimed_upper_bound: claim.and_then(|claim| claim.upper_bound),

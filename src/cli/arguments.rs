@@ -10,7 +10,7 @@ use clap_complete::Shell;
 use relucert::data::Task;
 use relucert::path::Gammas;
 use relucert::training::Effort;
-use relucert::{Blocks, Cuts, Error, Method, Prices};
+use relucert::{Blocks, ConvolutionShape, Cuts, Error, Method, Pooling, Prices};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -96,6 +96,50 @@ pub(super) enum Command {
     Man(ManOptions),
 }
 
+/// A convolutional first layer.
+#[derive(Debug, Args)]
+pub(super) struct ConvolutionOptions {
+    /// Take the features for the pixels of images, row by row, channels of a pixel side by side; 1xL for signals. Filters then act
+    /// on patches, and the bound is for every network of such filters
+    #[arg(long, value_name = "HxW[xC]", value_parser = sizes, requires = "filter")]
+    pub(super) image: Option<Sizes>,
+    /// Size of the filters
+    #[arg(long, value_name = "AxB", value_parser = sizes, requires = "image")]
+    pub(super) filter: Option<Sizes>,
+    /// By how many pixels a filter moves
+    #[arg(long, value_name = "S", default_value_t = 1, requires = "image", value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
+    pub(super) stride: usize,
+    /// Pooling of the rectified values: their average, none, or averages of blocks of PxQ positions
+    #[arg(long, value_name = "POOL", default_value = "average", requires = "image", value_parser = setting::<Pooling>)]
+    pub(super) pool: Pooling,
+}
+
+/// Sizes with an x between them.
+#[derive(Clone, Debug)]
+pub(super) struct Sizes(Vec<usize>);
+
+fn sizes(text: &str) -> Result<Sizes, String> {
+    let sizes: Option<Vec<usize>> =
+        text.split('x').map(|part| part.parse().ok().filter(|size| *size > 0)).collect();
+    sizes.map(Sizes).ok_or_else(|| "it must be sizes such as 8x8".into())
+}
+
+impl ConvolutionOptions {
+    /// Image, filter and pooling; none where there is no convolution.
+    pub(super) fn shape(&self) -> Result<Option<ConvolutionShape>, Error> {
+        let (Some(image), Some(filter)) = (&self.image, &self.filter) else { return Ok(None) };
+        let image = match image.0[..] {
+            [h, w] => [h, w, 1],
+            [h, w, c] => [h, w, c],
+            _ => return Err(Error::Input("--image takes HxW or HxWxC, such as 8x8 or 1x64".into())),
+        };
+        let [a, b] = filter.0[..] else {
+            return Err(Error::Input("--filter takes AxB, such as 2x2 or 1x4".into()));
+        };
+        ConvolutionShape::new(image, [a, b], self.stride, self.pool).map(Some)
+    }
+}
+
 /// A data set, and what is done to it.
 #[derive(Debug, Args)]
 pub(super) struct DataOptions {
@@ -114,6 +158,9 @@ pub(super) struct DataOptions {
     /// Meaning of the target; auto takes one column of text, or of at most 20 whole numbers with five samples each, for a class
     #[arg(long, value_enum, default_value_t = TaskChoice::Auto)]
     pub(super) task: TaskChoice,
+    /// Take the first N samples only
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub(super) first: Option<usize>,
     /// Give every feature mean 0 and standard deviation 1
     #[arg(long)]
     pub(super) standardize: bool,
@@ -171,6 +218,8 @@ pub(super) struct CertifyOptions {
 pub(super) struct NetworkOptions {
     #[command(flatten)]
     pub(super) common: CertifyOptions,
+    #[command(flatten)]
+    pub(super) convolution: ConvolutionOptions,
     /// Certify this network instead of training one: .npz or .safetensors with U (features × neurons), V (outputs × neurons),
     /// or .safetensors of two layers of torch.nn.Linear (fc1.weight, fc1.bias, …)
     #[arg(long, value_name = "FILE")]
@@ -194,6 +243,8 @@ pub(super) struct NetworkOptions {
 pub(super) struct CompareOptions {
     #[command(flatten)]
     pub(super) common: CertifyOptions,
+    #[command(flatten)]
+    pub(super) convolution: ConvolutionOptions,
     /// Run these methods only, in this order
     #[arg(long, value_name = "METHODS", value_delimiter = ',')]
     pub(super) methods: Vec<String>,

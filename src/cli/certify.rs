@@ -97,6 +97,7 @@ pub(super) fn start_threads(threads: Option<usize>) -> Result<()> {
 fn prepare(options: &CertifyOptions) -> Result<(Source, Dataset, TrainingProblem)> {
     let source = Source::read(&options.input.data)?;
     let dataset = source.parse(&reading(&options.input, options.input.task.into()))?;
+    let dataset = taken(&options.input, dataset)?;
     let dataset = prepared(&options.input, dataset);
     let problem = dataset
         .problem(options.gamma)
@@ -108,6 +109,16 @@ fn prepare(options: &CertifyOptions) -> Result<(Source, Dataset, TrainingProblem
 pub(super) fn reading(options: &DataOptions, task: Task) -> CsvOptions {
     let (targets, drop, features) = (options.target.clone(), options.drop.clone(), options.features.clone());
     CsvOptions { targets, task, drop, features }
+}
+
+/// The samples that were asked for.
+pub(super) fn taken(options: &DataOptions, dataset: Dataset) -> Result<Dataset> {
+    let Some(first) = options.first else { return Ok(dataset) };
+    let samples: Vec<usize> = (0..first).collect();
+    dataset.select(&samples).ok_or_else(|| {
+        let there = dataset.samples();
+        Error::Input(format!("{}: --first {first} of {there} samples; ask for fewer", options.data))
+    })
 }
 
 /// A data set as it was read, standardised and with a bias column as asked for.
@@ -132,10 +143,10 @@ struct Run<'a> {
 
 /// The object that `--json` prints and `report.json` holds.
 #[derive(Serialize)]
-struct Told<'a> {
+pub(super) struct Told<'a> {
     #[serde(flatten)]
-    report: &'a Report,
-    provenance: &'a Provenance,
+    pub(super) report: &'a Report,
+    pub(super) provenance: &'a Provenance,
 }
 
 impl Run<'_> {

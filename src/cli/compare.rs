@@ -1,7 +1,7 @@
 //! `relucert compare`.
 
 use super::arguments::CompareOptions;
-use super::certify::{prepared, reading, start_threads};
+use super::certify::{prepared, reading, start_threads, taken};
 use super::files::SaveFolder;
 use super::progress::Plain;
 use super::{MISSED, SUCCESS, complain, interrupt, json, print};
@@ -10,7 +10,9 @@ use crate::render::table;
 use relucert::baselines::descent::DescentSettings;
 use relucert::baselines::gated::GatedSettings;
 use relucert::certificate::ProofSettings;
-use relucert::compare::{CompareSettings, ComparedMethod, Comparison, Outcome, Row, compare};
+use relucert::compare::{
+    CompareSettings, ComparedMethod, Comparison, Outcome, Row, compare, compare_convolutional,
+};
 use relucert::data::{Dataset, Task, load};
 use relucert::training::TrainingSettings;
 use relucert::{CertifySettings, Control, Error, Result, write_whole};
@@ -21,16 +23,28 @@ pub(super) fn run(options: &CompareOptions) -> Result<u8> {
         Some(limit) => Control::new().within(limit),
         None => Control::new(),
     };
-    let settings = settings(options)?;
+    let shape = options.convolution.shape()?;
+    let mut settings = settings(options)?;
+    if shape.is_some() {
+        super::convolution::check(common)?;
+        if options.methods.is_empty() {
+            settings.methods = ComparedMethod::CONVOLUTIONAL.to_vec();
+        }
+    }
     let (training, test) = sets(options)?;
     start_threads(common.threads)?;
     let folder = common.save.as_deref().map(SaveFolder::prepare).transpose()?;
     training.notes().iter().for_each(|note| complain(note));
     let outcome = interrupt::install(&control, folder.as_ref()).and_then(|()| {
         let mut shown = Plain::new(&common.progress, "train")?;
-        let comparison = compare(&training, test.as_ref(), common.gamma, &settings, &control, &mut |row| {
-            shown.say(&told(row))
-        })
+        let (test, gamma) = (test.as_ref(), common.gamma);
+        let mut observer = |row: &Row| shown.say(&told(row));
+        let comparison = match &shape {
+            Some(shape) => {
+                compare_convolutional(&training, test, shape, gamma, &settings, &control, &mut observer)
+            }
+            None => compare(&training, test, gamma, &settings, &control, &mut observer),
+        }
         .map_err(|error| Error::Input(format!("{}: {error}", common.input.data)));
         shown.finish();
         finish(options, &training.description(), &comparison?, folder.as_ref())
@@ -80,6 +94,7 @@ fn settings(options: &CompareOptions) -> Result<CompareSettings> {
 fn sets(options: &CompareOptions) -> Result<(Dataset, Option<Dataset>)> {
     let common = &options.common;
     let whole = load(&common.input.data, &reading(&common.input, common.input.task.into()))?;
+    let whole = taken(&common.input, whole)?;
     let (mut training, mut test) = match (&options.test, options.test_share) {
         (Some(name), _) => {
             // A few test samples may not show by themselves what the target means.

@@ -3,6 +3,7 @@
 mod arguments;
 mod certify;
 mod compare;
+mod convolution;
 mod export;
 mod files;
 mod interrupt;
@@ -39,6 +40,7 @@ pub(crate) fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     let outcome = match &arguments.command {
+        Command::Certify(options) if options.convolution.image.is_some() => convolution::run(options),
         Command::Certify(options) => certify::run(options),
         Command::Compare(options) => compare::run(options),
         Command::Reference(options) => reference::run(options),

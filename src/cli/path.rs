@@ -1,7 +1,7 @@
 //! `relucert path`.
 
 use super::arguments::PathOptions;
-use super::certify::{reading, start_threads};
+use super::certify::{reading, start_threads, taken};
 use super::files::SaveFolder;
 use super::progress::Plain;
 use super::provenance::of_data;
@@ -47,6 +47,7 @@ pub(super) fn run(options: &PathOptions) -> Result<u8> {
     };
     let source = Source::read(&options.input.data)?;
     let dataset = source.parse(&reading(&options.input, options.input.task.into()))?;
+    let dataset = taken(&options.input, dataset)?;
     start_threads(options.threads)?;
     let folder = options.save.as_deref().map(SaveFolder::prepare).transpose()?;
     dataset.notes().iter().for_each(|note| complain(note));

@@ -65,6 +65,9 @@ impl ComparedMethod {
         Self::Ntk,
     ];
 
+    /// Those that there are for a convolutional first layer.
+    pub const CONVOLUTIONAL: [Self; 5] = [Self::Train, Self::Branch, Self::Sgd, Self::Adam, Self::Exact];
+
     /// The name on the command line and in JSON.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,10 +6,12 @@
 //! to choose, has figures of its own and only when asked for.
 
 mod branch;
+mod convolution;
 mod method;
 mod score;
 mod stages;
 
+pub use convolution::compare_convolutional;
 pub use method::ComparedMethod;
 pub use score::{Score, published_accuracy, score};
 

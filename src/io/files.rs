@@ -299,7 +299,7 @@ impl<T: Write + Seek> Output for T {}
 
 pub(crate) type Writer<'a> = ZipWriter<&'a mut dyn Output>;
 
-fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
+pub(super) fn write(path: &Path, fill: impl FnOnce(&mut Writer<'_>) -> io::Result<()>) -> Result<()> {
     write_anew(path, |out| archive(out, fill))
 }
 

@@ -3,6 +3,9 @@
 /// Of `problem.npz`.
 pub(crate) const PROBLEM: &[&str] = &["X", "X_shape", "X_indptr", "X_indices", "X_data", "Y", "gamma"];
 
+/// Of the `problem.npz` of a convolutional problem.
+pub(crate) const CONVOLUTION: &[&str] = &["X", "Y", "gamma", "image", "filter", "stride", "pool"];
+
 /// Of `network.npz`.
 pub(crate) const NETWORK: &[&str] = &["U", "V"];
 

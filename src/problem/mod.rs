@@ -1,6 +1,7 @@
 //! The nouns: a training problem, its features, a network, and weight decay that (u, v) share.
 
 mod arrays;
+pub(crate) mod convolution;
 pub(crate) mod features;
 mod head;
 mod network;

@@ -164,18 +164,18 @@ const ROWS: usize = 256;
 const SPARSE_ROWS: usize = 8192;
 
 /// |a + b|, rounded up; a sum that comes out as zero is exact.
-fn sum_of_two(a: f64, b: f64) -> f64 {
+pub(super) fn sum_of_two(a: f64, b: f64) -> f64 {
     let sum = (a + b).abs();
     if sum == 0.0 { 0.0 } else { sum.next_up() }
 }
 
 /// a + b, rounded up, for nonnegative a and b; adding zero is exact.
-fn add_up(a: f64, b: f64) -> f64 {
+pub(super) fn add_up(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { a + b } else { (a + b).next_up() }
 }
 
 /// ab, rounded up, for nonnegative a and b; a product with zero is exact.
-fn mul_up(a: f64, b: f64) -> f64 {
+pub(super) fn mul_up(a: f64, b: f64) -> f64 {
     if a == 0.0 || b == 0.0 { a * b } else { (a * b).next_up() }
 }
 
@@ -187,14 +187,14 @@ fn gamma_up(k: usize) -> f64 {
 }
 
 /// The exact Σ of k products of nonnegative numbers, from above, given the computed one.
-fn sum_upper(k: usize, computed: f64) -> f64 {
+pub(super) fn sum_upper(k: usize, computed: f64) -> f64 {
     // exact ≤ (computed + kη)/(1 − γ_k), and 1/(1 − γ_k) ≤ 1 + 2γ_k while γ_k ≤ ½
     let lifted = add_up(computed, underflow(k));
     mul_up(lifted, add_up(1.0, mul_up(2.0, gamma_up(k))))
 }
 
 /// A bound on the error of an inner product of k terms, given the computed Σ|a||b|.
-fn product_error(k: usize, computed: f64) -> f64 {
+pub(super) fn product_error(k: usize, computed: f64) -> f64 {
     add_up(mul_up(gamma_up(k), sum_upper(k, computed)), underflow(k))
 }
 

@@ -15,7 +15,7 @@ const WINDOW: usize = 20;
 
 /// When to stop.
 #[derive(Clone, Copy)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     pub memory: usize,
     pub iterations: usize,
     /// Stops when `WINDOW` iterations together lower the value by less than this fraction of it.
@@ -30,7 +30,7 @@ struct Pair {
 
 /// Lowers `function` (value, and gradient into its second argument) from `x` in place; returns the value there.
 /// The value never rises. Where no descent is possible (a kink, or rounding) it stops.
-pub(super) fn minimise(
+pub(crate) fn minimise(
     x: &mut Vec<f64>,
     mut function: impl FnMut(&[f64], &mut [f64]) -> f64,
     limits: Limits,

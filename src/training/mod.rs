@@ -11,7 +11,7 @@ mod checks;
 mod columns;
 mod coordinates;
 mod follow;
-mod lbfgs;
+pub(crate) mod lbfgs;
 mod lengths;
 mod neurons;
 mod newton;

@@ -6,6 +6,7 @@ mod common;
 mod checkpoint_kill;
 mod command_line;
 mod compare_command;
+mod convolution;
 mod data_command;
 mod export;
 mod network_file;

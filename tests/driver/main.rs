@@ -5,6 +5,7 @@ mod common;
 
 mod certify;
 mod checkpoint;
+mod convolution;
 mod determinism;
 #[cfg(feature = "serde")]
 mod distribute;

@@ -7,6 +7,8 @@ mod blocks;
 mod branch;
 mod certificate;
 mod contract;
+#[cfg(feature = "serde")]
+mod convolution;
 mod cuts;
 mod exact;
 mod forgery;

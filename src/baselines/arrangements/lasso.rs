@@ -4,7 +4,8 @@
 //!
 //! min over η ≥ 0 of φ(η) = ½⟨Y, W⟩ + (γ/2) Σ η_k,  W = γK⁻¹Y,  K = γI + Σ η_k a_k a_kᵀ,
 //!
-//! with v_k = η_k Wᵀa_k/γ and ∂φ/∂η_k = (γ − ‖Wᵀa_k‖²/γ)/2; η_k = ‖v_k‖ at the optimum.
+//! with v_k = η_k Wᵀa_k/γ and ∂φ/∂η_k = (γ − ‖Wᵀa_k‖²/γ)/2; η_k = ‖v_k‖ at the optimum. A direction may have several
+//! columns, each with output weights of its own: then a_k a_kᵀ and ‖Wᵀa_k‖² stand for their sums.
 
 use crate::error::{Error, Result};
 use crate::linalg::dense::{Cholesky, product};
@@ -17,8 +18,8 @@ const INTERIOR: f64 = 0.99;
 /// The barrier weight is divided by this after a good step.
 const SHRINK: f64 = 5.0;
 
-pub(super) struct Lasso<'a> {
-    /// The columns a_k, n × m.
+pub(crate) struct Lasso<'a> {
+    /// The columns a_k, n × (m times the columns of a direction), column q·m + k being the q-th of direction k.
     pub activation: MatRef<'a, f64>,
     /// Y, n × c.
     pub targets: MatRef<'a, f64>,
@@ -33,15 +34,15 @@ struct Point {
     /// ∂φ/∂η.
     slope: Vec<f64>,
     factor: Cholesky,
-    /// AᵀW, m × c.
+    /// AᵀW, a row a column.
     pull: Mat<f64>,
 }
 
 impl Lasso<'_> {
     fn at(&self, eta: &[f64]) -> Result<Point> {
-        let (n, m) = self.activation.shape();
+        let ((n, columns), m) = (self.activation.shape(), eta.len());
         let (gamma, y) = (self.weight_decay, self.targets);
-        let scaled = Mat::from_fn(n, m, |i, k| self.activation[(i, k)] * eta[k].sqrt());
+        let scaled = Mat::from_fn(n, columns, |i, k| self.activation[(i, k)] * eta[k % m].sqrt());
         let system = product(scaled.as_ref(), scaled.transpose());
         let mut factor = Cholesky::default();
         if !factor.factorize(&system, gamma) {
@@ -54,7 +55,8 @@ impl Lasso<'_> {
             fit += w.iter().zip(y.iter()).map(|(w, y)| w * y).sum::<f64>();
         }
         let pull = product(self.activation.transpose(), residual.as_ref());
-        let slope = (0..m).map(|k| 0.5 * (gamma - pull.row(k).squared_norm_l2() / gamma)).collect();
+        let square = |k: usize| (k..columns).step_by(m).map(|k| pull.row(k).squared_norm_l2()).sum::<f64>();
+        let slope = (0..m).map(|k| 0.5 * (gamma - square(k) / gamma)).collect();
         let value = 0.5 * fit + 0.5 * gamma * eta.iter().sum::<f64>();
         Ok(Point { value, residual, slope, factor, pull })
     }
@@ -114,8 +116,10 @@ impl Lasso<'_> {
         let m = eta.len();
         let resolvent = product(self.activation.transpose(), point.factor.solution(self.activation).as_ref());
         let inner = product(point.pull.as_ref(), point.pull.transpose());
+        let columns = self.activation.ncols();
         let hessian = Mat::from_fn(m, m, |k, l| {
-            inner[(k, l)] * resolvent[(k, l)] / self.weight_decay
+            let pairs = (k..columns).step_by(m).flat_map(|p| (l..columns).step_by(m).map(move |q| (p, q)));
+            pairs.map(|pair| inner[pair] * resolvent[pair]).sum::<f64>() / self.weight_decay
                 + if k == l { dual[k] / eta[k] } else { 0.0 }
         });
         // scaled to a unit diagonal: lengths of different size

@@ -22,13 +22,13 @@
 //! Two cells for rank one, 2n for rank two, n² for rank three: n = 60 takes milliseconds there, seconds at rank four.
 
 mod cells;
-mod lasso;
+pub(crate) mod lasso;
 mod oracle;
 mod pattern;
 mod programme;
 mod row_space;
 
-pub(crate) use oracle::scaled_bound;
+pub(crate) use oracle::{Peak, scaled_bound};
 pub use pattern::Pattern;
 pub use programme::{ArrangementSolution, solve};
 
@@ -57,7 +57,7 @@ impl Default for ArrangementSettings {
 }
 
 impl ArrangementSettings {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
             let value = self.tolerance.to_string();
             return Err(Error::Parameter { name: "tolerance", value, range: "between 0 and 1" });

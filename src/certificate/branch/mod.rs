@@ -18,7 +18,7 @@ mod rounding;
 mod samples;
 mod tree;
 
-pub(super) use proved::prove_claim;
+pub(super) use proved::{multiple_within, prove_claim};
 
 use crate::control::Control;
 use crate::error::{Error, Result};
