@@ -82,12 +82,11 @@ pub fn run(output: &Output) -> Done {
     let mut panels = Vec::new();
     for (data, problem) in [("random", &gaussian), ("digits", &digits)] {
         let mut signs = Vec::new();
-        let mut whole = Vec::new();
         for width in WIDTHS {
             let start = random(problem, width, 1)?;
             let before = patterns(problem, &start);
             let at_first = start.objective(problem);
-            let (mut by_sign, mut by_pattern) = (Vec::new(), Vec::new());
+            let mut by_sign = Vec::new();
             let most = SHOWN[SHOWN.len() - 1];
             descend(problem, start, most, |steps, value, network| {
                 if !SHOWN.contains(&steps) {
@@ -100,7 +99,6 @@ pub fn run(output: &Output) -> Done {
                 let share = 100.0 * counts.iter().sum::<usize>() as f64 / (width * problem.samples()) as f64;
                 let moved = 100.0 * counts.iter().filter(|count| **count > 0).count() as f64 / width as f64;
                 by_sign.push((steps as f64, share));
-                by_pattern.push((steps as f64, moved));
                 let mut distinct = now;
                 distinct.sort();
                 distinct.dedup();
@@ -117,17 +115,14 @@ pub fn run(output: &Output) -> Done {
                 }
             })?;
             signs.push((format!("m = {width}"), by_sign));
-            whole.push((format!("m = {width}"), by_pattern));
         }
-        for (curves, what) in [(signs, "signs changed, %"), (whole, "neurons whose pattern changed, %")] {
-            panels.push(Panel {
-                title: format!("{data}: gradient descent"),
-                x: "steps".into(),
-                y: what.into(),
-                log: true,
-                curves,
-            });
-        }
+        panels.push(Panel {
+            title: format!("gradient descent on {data}"),
+            x: "steps".into(),
+            y: "signs changed, %".into(),
+            log: true,
+            curves: signs,
+        });
     }
     table.print();
     output.write("csv", &table.csv())?;

@@ -57,7 +57,7 @@ fn chart(
     };
     let across = span(points().map(|point| place(point.0)).collect(), 0.05);
     // Room for the legend.
-    let up = span(points().map(|point| point.1).collect(), 0.05 + 0.09 * panel.curves.len() as f64);
+    let up = span(points().map(|point| point.1).collect(), 0.2 + 0.1 * panel.curves.len() as f64);
     let mut chart = ChartBuilder::on(area)
         .margin(10)
         .caption(&panel.title, (FONT, 16))
@@ -101,7 +101,7 @@ fn short(value: f64) -> String {
         size if size < 1e-9 => "0".into(),
         size if !(1e-3..1e4).contains(&size) => format!("{value:.0e}"),
         size if size < 0.1 => format!("{value:.4}").trim_end_matches('0').into(),
-        size if size < 10.0 => format!("{value:.2}"),
+        size if size < 10.0 => format!("{value:.2}").trim_end_matches('0').trim_end_matches('.').into(),
         _ => format!("{value:.0}"),
     }
 }

@@ -8,13 +8,13 @@ use relucert::rounding::{SplittingSettings, polish, round};
 use relucert::training::{TrainingSettings, train};
 use relucert::{CertifySettings, Control, Cuts, Silent, certify_with_solution};
 
-const DECAYS: [f64; 3] = [0.03, 0.01, 0.003];
+const DECAYS: [f64; 3] = [0.1, 0.03, 0.01];
 
 pub fn run(output: &Output) -> Done {
     let relaxations = [
-        ("published, to 10 %", 1e-1, Cuts::None),
-        ("published, to 0.1 %", 1e-3, Cuts::None),
-        ("with cuts, to 0.1 %", 1e-3, Cuts::Auto),
+        ("published to 10 %", 1e-1, Cuts::None),
+        ("published to 0.1 %", 1e-3, Cuts::None),
+        ("with cuts to 0.1 %", 1e-3, Cuts::Auto),
     ];
     let mut table = Table::new(&[
         "γ/n",
