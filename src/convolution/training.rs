@@ -177,16 +177,23 @@ fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>, accuracy: f64) -> f64 
     let mut eta = squares(filters, m);
     let mean = eta.iter().sum::<f64>() / m as f64;
     eta.iter_mut().for_each(|eta| *eta = eta.max(1e-3 * mean).max(f64::MIN_POSITIVE.sqrt()));
-    if lasso.solve(&mut eta, (accuracy * accuracy).clamp(LENGTHS[0], LENGTHS[1]) * value).is_err() {
+    let exact = (accuracy * accuracy).clamp(LENGTHS[0], LENGTHS[1]);
+    if lasso.solve(&mut eta, exact * value).is_err() {
         return value;
     }
     let largest = eta.iter().copied().fold(0.0, f64::max);
-    let kept: Vec<usize> = (0..m).filter(|&j| eta[j] > NEGLIGIBLE * largest).collect();
-    let mut found = select(&directions, m, &kept);
-    for row in found.chunks_exact_mut(kept.len().max(1)) {
-        row.iter_mut().zip(&kept).for_each(|(u, &j)| *u *= eta[j].sqrt());
-    }
-    let after = given(&found);
+    let above = |least: f64| {
+        let kept: Vec<usize> = (0..m).filter(|&j| eta[j] > least).collect();
+        let mut found = select(&directions, m, &kept);
+        for row in found.chunks_exact_mut(kept.len().max(1)) {
+            row.iter_mut().zip(&kept).for_each(|(u, &j)| *u *= eta[j].sqrt());
+        }
+        (given(&found), found)
+    };
+    // Without the least, unless they are of use.
+    let (all, few) = (above(0.0), above(NEGLIGIBLE * largest));
+    let most = all.0 * (1.0 + exact);
+    let (after, found) = if few.0 <= most { few } else { all };
     if after <= value {
         *filters = found;
         return after;
@@ -248,7 +255,11 @@ fn correct(
         let mut rng = generator(seed, Purpose::Neurons, round as u64);
         let drawn: Vec<f64> = (0..h * CLIMBS).map(|_| rng.sample(StandardNormal)).collect();
         let starts = beside(&at.filters(&drawn), from, h);
-        let (peaks, ratios) = climb(at, found.residual.as_ref(), &starts, control);
+        let (climbed, mut ratios) = climb(at, found.residual.as_ref(), &starts, control);
+        // As they came too: a climb of many together may leave one of them lower than it was.
+        let given = self::ratios(at, found.residual.as_ref(), from, None);
+        ratios.extend(given.iter().map(|square| square.sqrt()));
+        let peaks = beside(&climbed, from, h);
         let m = ratios.len();
         let mut order: Vec<usize> = (0..m).filter(|&j| ratios[j] > complete).collect();
         order.sort_by(|&a, &b| ratios[b].total_cmp(&ratios[a]).then(a.cmp(&b)));
