@@ -15,9 +15,12 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-/// Filters of a random start, and random directions to climb from.
+/// Filters of a random start, and random directions to climb from: the best of many that are looked at, whose responses are so
+/// many numbers at most.
 const STARTS: usize = 48;
-const CLIMBS: usize = 32;
+const CLIMBS: usize = 48;
+const MOST_LOOKS: usize = 4096;
+const LOOKS: usize = 1 << 22;
 /// Pairs that L-BFGS remembers, its iterations when filters move between rounds, and what twenty of them have to win.
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
@@ -253,17 +256,23 @@ fn correct(
         }
         let Some(found) = project(at, &filters, None) else { break };
         let mut rng = generator(seed, Purpose::Neurons, round as u64);
-        let drawn: Vec<f64> = (0..h * CLIMBS).map(|_| rng.sample(StandardNormal)).collect();
-        let starts = beside(&at.filters(&drawn), from, h);
-        let (climbed, mut ratios) = climb(at, found.residual.as_ref(), &starts, control);
+        let count = (LOOKS / at.responses(1)).clamp(CLIMBS, MOST_LOOKS);
+        let drawn: Vec<f64> = (0..h * count).map(|_| rng.sample(StandardNormal)).collect();
+        let drawn = at.filters(&drawn);
+        let looked = ratios(at, found.residual.as_ref(), &drawn, None);
+        let mut best: Vec<usize> = (0..count).collect();
+        best.sort_by(|&a, &b| looked[b].total_cmp(&looked[a]).then(a.cmp(&b)));
+        best.truncate(CLIMBS);
+        let starts = beside(&select(&drawn, count, &best), from, h);
+        let (climbed, mut heights) = climb(at, found.residual.as_ref(), &starts, control);
         // As they came too: a climb of many together may leave one of them lower than it was.
-        let given = self::ratios(at, found.residual.as_ref(), from, None);
-        ratios.extend(given.iter().map(|square| square.sqrt()));
+        let given = ratios(at, found.residual.as_ref(), from, None);
+        heights.extend(given.iter().map(|square| square.sqrt()));
         let peaks = beside(&climbed, from, h);
-        let m = ratios.len();
-        let mut order: Vec<usize> = (0..m).filter(|&j| ratios[j] > complete).collect();
-        order.sort_by(|&a, &b| ratios[b].total_cmp(&ratios[a]).then(a.cmp(&b)));
-        if order.first().is_none_or(|&j| ratios[j] <= enough) {
+        let m = heights.len();
+        let mut order: Vec<usize> = (0..m).filter(|&j| heights[j] > complete).collect();
+        order.sort_by(|&a, &b| heights[b].total_cmp(&heights[a]).then(a.cmp(&b)));
+        if order.first().is_none_or(|&j| heights[j] <= enough) {
             break;
         }
         let directions = unit(&peaks, m);
