@@ -3,10 +3,11 @@
 //! The constants were fitted to measured peaks; `docs/scaling.md` has the table.
 
 use crate::certificate::compact::most_inputs;
-use crate::certificate::positive::is_cheaper;
+use crate::certificate::positive::{is_cheaper, seconds as vector_seconds};
 use crate::certify::settings::{Blocks, CertifySettings, Method};
 use crate::error::{Error, Result};
-use crate::low_rank::{DIRECT_ORDER, first_columns};
+use crate::linalg::dense::factorisation_time;
+use crate::low_rank::{DIRECT_ORDER, FEW_DIMENSIONS, MOST_SPARSE, first_columns};
 use crate::problem::{Features, TrainingProblem};
 use crate::relaxation::cuts::Cuts;
 use crate::system::memory::{available, resident};
@@ -17,6 +18,8 @@ const MATRICES: f64 = 5.5;
 /// Numbers for each sample that take their place where slack, repair and proof are products with the pairs: the pairs in
 /// rows, vectors of conjugate gradients and the models of the repair.
 const ITERATED: f64 = 1_000.0;
+/// Blocks for each sample of a sparse Newton system, where there are few dimensions.
+const SPARSE_BLOCKS: f64 = 140.0;
 /// Pairs for each sample that are held, about.
 const HELD_PAIRS: usize = 20;
 /// Numbers for each sample and column of the factor: factor, gradients, search directions, forms and their derivatives.
@@ -61,6 +64,16 @@ fn is_linear(samples: usize, inputs: usize, outputs: usize, cuts: Cuts, rounds: 
 pub(crate) fn takes_no_matrix(problem: &TrainingProblem, settings: &CertifySettings, samples: usize) -> bool {
     let inputs = most_inputs(problem, samples);
     is_linear(samples, inputs, problem.outputs(), settings.cuts, settings.prices.rounds())
+}
+
+/// Time that the proof of a block of so many samples takes, about: one factorisation, or the products that take its place.
+pub(crate) fn proof_time(problem: &TrainingProblem, settings: &CertifySettings, samples: usize) -> Duration {
+    let inputs = most_inputs(problem, samples);
+    if takes_no_matrix(problem, settings, samples) {
+        let seconds = vector_seconds(samples, HELD_PAIRS * samples, inputs + problem.outputs());
+        return Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+    }
+    factorisation_time(samples + inputs)
 }
 
 /// Bytes that are taken whatever the problem.
@@ -167,7 +180,10 @@ impl Sizes {
         let columns = first_columns(samples.min(self.block_inputs(samples)), self.outputs) as f64;
         if self.cuts == Cuts::None {
             let rows = self.method.newton_rows(samples, self.outputs) as f64;
-            return block_bytes(n, d, c, columns, linear) + square(NEWTON, rows);
+            let few = self.block_inputs(samples) <= FEW_DIMENSIONS;
+            let sparse =
+                if few { (SPARSE_BLOCKS * columns * columns * n).min(MOST_SPARSE as f64) } else { 0.0 };
+            return block_bytes(n, d, c, columns, linear) + (8.0 * sparse).max(square(NEWTON, rows));
         }
         let columns = columns.max(COLUMNS_WITH_CUTS);
         // One solver after the other, or only one of them.
@@ -182,12 +198,22 @@ impl Sizes {
     fn seconds(&self, blocks: usize, tolerance: f64) -> f64 {
         let samples = self.samples.div_ceil(blocks);
         let inputs = self.block_inputs(samples) as f64;
-        let one = 4.0
-            * (samples as f64 / 1e3).powf(1.8)
+        let linear = is_linear(samples, self.block_inputs(samples), self.outputs, self.cuts, self.rounds);
+        let (at, power) = if linear { ITERATED_SECONDS } else { DENSE_SECONDS };
+        let one = at
+            * (samples as f64 / 1e3).powf(power)
             * (inputs / 11.0).powf(0.8)
             * (self.outputs as f64 / 3.0).powf(0.3)
             * (1e-2 / tolerance).powf(0.2);
         one * (blocks as f64 / THREADS).ceil()
+    }
+
+    /// Whether all samples together take no matrix of their order, and no more than [`PATIENT`].
+    fn may_stay_whole(&self, tolerance: f64) -> bool {
+        let inputs = self.block_inputs(self.samples);
+        self.samples <= UNDIVIDED
+            && is_linear(self.samples, inputs, self.outputs, self.cuts, self.rounds)
+            && self.seconds(1, tolerance) <= PATIENT
     }
 
     /// What is kept of every block between rounds of prices.
@@ -255,10 +281,13 @@ impl Plan {
             })
         };
         let blocks = match settings.blocks {
-            // Twice as many again and again: blocks of less than a hundred samples would hardly bound anything.
+            // One piece if that takes no matrix; then twice as many again and again: blocks of less than a hundred samples
+            // would hardly bound anything.
             Blocks::Auto => {
+                let whole = sizes.may_stay_whole(settings.tolerance).then_some(1);
                 let more = std::iter::successors(Some(wanted), |blocks| blocks.checked_mul(2));
-                let mut more = more.take_while(|blocks| sizes.samples / blocks >= LEAST || *blocks == wanted);
+                let more = more.take_while(|blocks| sizes.samples / blocks >= LEAST || *blocks == wanted);
+                let mut more = whole.into_iter().chain(more);
                 // Where even the smallest blocks take too long, they bring the most in the time there is.
                 let last = more.clone().filter(|blocks| fits(*blocks)).last();
                 more.find(|blocks| fits(*blocks) && in_time(*blocks)).or(last).unwrap_or(wanted)
@@ -274,6 +303,13 @@ impl Plan {
     }
 }
 
+/// Seconds of a block of a thousand samples, and the power of the samples that they grow like: with dense matrices, and
+/// where products with the pairs take their place.
+const DENSE_SECONDS: (f64, f64) = (4.0, 1.8);
+const ITERATED_SECONDS: (f64, f64) = (1.6, 1.5);
+/// Samples that are left in one piece by choice, and the seconds that this may be estimated to take (conventional).
+const UNDIVIDED: usize = 100_000;
+const PATIENT: f64 = 4.0 * 3600.0;
 /// Threads that the time is estimated for: those there are would make the result depend on their number.
 const THREADS: f64 = 2.0;
 /// Part of the time left that solving may be estimated to take: the estimate is rough, and the rest is for all else.

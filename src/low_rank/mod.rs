@@ -11,6 +11,7 @@ mod product;
 mod rank;
 mod settings;
 mod sketch;
+mod sparse_newton;
 mod spectrum;
 mod start;
 mod state;
@@ -22,6 +23,9 @@ pub use lagrangian::{AugmentedLagrangian, Hinge, Workspace};
 pub use newton::{InnerReport, InnerStatus, NewtonMinimizer};
 pub use product::{ProductScratch, hessian_product};
 pub use settings::SolverSettings;
+pub use sketch::lowest as sketched_eigenpairs;
+pub use sparse_newton::SparseNewton;
+pub(crate) use sparse_newton::{FEW_DIMENSIONS, MOST_SPARSE};
 pub(crate) use start::first_columns;
 pub use start::start;
 pub(crate) use state::SolverState;
@@ -228,7 +232,7 @@ impl<'a> LowRankSolver<'a> {
         if grown || inner.status == InnerStatus::IterationLimit {
             return level;
         }
-        self.set = level.multipliers.clone();
+        self.set.take_multipliers(&level.multipliers);
         level.added = self.update_pairs(level.infeasibility);
         if inner.status == InnerStatus::Converged {
             self.sharpen(&level);

@@ -124,7 +124,7 @@ impl NewtonMinimizer {
                 return report(InnerStatus::IterationLimit);
             }
             self.system.moved(size);
-            let mut accepted = None;
+            let (mut accepted, mut refused) = (None, false);
             for _ in 0..60 {
                 if self.is_over(control) {
                     break;
@@ -135,6 +135,7 @@ impl NewtonMinimizer {
                 let (predicted, curvature) = match found {
                     Ok(found) => found,
                     Err(curvature) => {
+                        refused = true;
                         self.increase(4.0);
                         self.regularization = self.regularization.max(-BEYOND * curvature);
                         continue;
@@ -144,7 +145,7 @@ impl NewtonMinimizer {
                 let mut next = lagrangian.value(&trial, &mut self.trial_work);
                 for _ in 0..if self.system.can_correct() { CORRECTIONS } else { 0 } {
                     lagrangian.gradient(&trial, &mut self.trial_work, &mut self.trial_gradient);
-                    self.system.correct(&self.trial_gradient, &mut step);
+                    self.system.correct(lagrangian, &self.trial_gradient, &mut step);
                     add(&trial.values, &step, &mut corrected.values);
                     let value = lagrangian.value(&corrected, &mut self.corrected_work);
                     let better = value < next;
@@ -177,7 +178,7 @@ impl NewtonMinimizer {
             };
             if curvature < 0.0 {
                 self.regularization = self.regularization.max(-BEYOND * curvature);
-            } else if ratio > 0.75 {
+            } else if ratio > 0.75 && !(refused && self.system.is_sparse()) {
                 self.regularization = (self.regularization / 6.0).max(self.floor);
             } else if ratio < 0.25 {
                 self.increase(2.0);

@@ -37,9 +37,10 @@ const GROWTH: f64 = 4.0;
 /// Directions of a block shorter than this part of the longest are left out (squares).
 const DEPENDENT: f64 = 1e-12;
 
-/// The lowest eigenpairs of the slack over (u, δ), ascending, as far as the sketch finds them; none where the dense way is
+/// The lowest eigenpairs of the slack over (u, s), ascending, as far as the sketch finds them, as vectors of length one over
+/// (u, δ) with their Rayleigh quotients there: eigenpairs of the latter where no two directions are near; none where the dense way is
 /// cheaper or has to do: with cuts, prices, or directions that samples of either sign share.
-pub(super) fn lowest(lifting: &Lifting, set: &PairSet, residuals: &[f64], count: usize) -> Option<Vec<Eigenpair>> {
+pub fn lowest(lifting: &Lifting, set: &PairSet, residuals: &[f64], count: usize) -> Option<Vec<Eigenpair>> {
     let (groups, k, c) = (lifting.groups(), lifting.hidden_dimension(), lifting.outputs);
     if !set.cuts().is_empty() || lifting.is_priced() || !is_cheaper(groups, set.len(), k + c) {
         return None;

@@ -10,7 +10,7 @@ const DENSE_ORDER: usize = 400;
 const FIRST_SHIFT: f64 = 1e-9;
 
 /// An eigenvalue and its eigenvector.
-pub(super) type Eigenpair = (f64, Vec<f64>);
+pub type Eigenpair = (f64, Vec<f64>);
 
 /// Finds lowest eigenpairs, with memory kept between calls.
 #[derive(Debug, Default)]

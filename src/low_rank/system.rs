@@ -1,4 +1,4 @@
-//! The Newton system: conjugate gradients, and a dense Cholesky factorisation where they are slow.
+//! The Newton system: conjugate gradients, and a dense or sparse Cholesky factorisation where they are slow.
 
 use super::Factor;
 use super::gradients::{ConjugateGradients, Outcome};
@@ -6,6 +6,7 @@ use super::hessian::HessianAssembler;
 use super::lagrangian::{AugmentedLagrangian, Workspace};
 use super::preconditioner::BlockPreconditioner;
 use super::product::{ProductScratch, hessian_product};
+use super::sparse_newton::SparseNewton;
 use crate::control::Control;
 use crate::linalg::dense::{Cholesky, factorisation_time};
 use faer::{Mat, MatMut};
@@ -16,12 +17,16 @@ const ITERATIVE_ORDER: usize = 700;
 const OLD_FACTOR_ORDER: usize = 1500;
 /// Orders above which no dense matrix is formed: two of them would take 2.6 GB.
 pub(crate) const DIRECT_ORDER: usize = 13_000;
+/// How many times cheaper than a dense factorisation a sparse one must be, whose blocks are small (conventional).
+const SPARSER: f64 = 4.0;
 /// Conjugate-gradient steps with an old factorisation after which a new one is the cheaper way.
 const OLD_FACTOR_STEPS: usize = 60;
 /// Multiplications of a dense factorisation in the time of one in a product with the Hessian.
 const DIRECT_SPEED: usize = 8;
 /// Bounds on the conjugate-gradient steps with the block preconditioner.
 const STEPS: [usize; 2] = [50, 2000];
+/// Those that show that a sparse factorisation is needed (conventional).
+const SLOW_STEPS: usize = 100;
 /// Meetings with negative curvature at one point after which an old factorisation is renewed.
 const REFUSAL_LIMIT: usize = 4;
 /// Relative residual that a Newton step is solved to.
@@ -44,6 +49,8 @@ enum Preconditioner {
     Blocks,
     /// The last factorisation, of a Hessian that is no more.
     OldFactor,
+    /// A sparse factorisation of this one.
+    Sparse,
 }
 
 /// Solves (H + λI) step = −gradient at successive points.
@@ -63,6 +70,10 @@ pub(super) struct NewtonSystem {
     /// Times that negative curvature was met at the present point.
     refusals: usize,
     blocks: BlockPreconditioner,
+    sparse: SparseNewton,
+    /// Whether a sparse factorisation is planned for the present point, and whether the last one is of use.
+    planned: Option<bool>,
+    factored: bool,
     gradients: ConjugateGradients,
     scratch: ProductScratch,
 }
@@ -79,6 +90,9 @@ impl NewtonSystem {
             slow: false,
             refusals: 0,
             blocks: BlockPreconditioner::default(),
+            sparse: SparseNewton::default(),
+            planned: None,
+            factored: false,
             gradients: ConjugateGradients::default(),
             scratch: ProductScratch::default(),
         }
@@ -100,12 +114,19 @@ impl NewtonSystem {
         self.current = false;
         self.collected = false;
         self.refusals = 0;
+        self.planned = None;
+        self.factored = false;
         self.usable &= self.cholesky.lower().nrows() == size;
     }
 
     /// Whether [`NewtonSystem::correct`] has a factorisation to work with.
     pub(super) fn can_correct(&self) -> bool {
-        self.usable
+        self.usable || self.factored
+    }
+
+    /// Whether the last step came by a sparse factorisation, which is tried again at no great cost.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.factored
     }
 
     /// The Newton step with regularisation λ; `control` says whether there is time for a large factorisation.
@@ -123,24 +144,39 @@ impl NewtonSystem {
         let size = gradient.len();
         let dense =
             size < ITERATIVE_ORDER || size <= DIRECT_ORDER && control.has_time_for(factorisation_time(size));
-        if size >= ITERATIVE_ORDER && (!self.slow || !dense) {
+        let sparse = size >= ITERATIVE_ORDER && self.plan(lagrangian, factor.columns, work);
+        if size >= ITERATIVE_ORDER && (!self.slow || !(dense || sparse)) {
             if !self.collected {
                 self.scratch.neglect(lagrangian, work);
                 self.blocks.collect(lagrangian, factor, work, self.scratch.live());
                 self.collected = true;
             }
             self.blocks.invert(regularization);
-            // As many steps as a factorisation would cost.
+            // As many steps as a dense factorisation would cost; where there is a sparse one, no more than show that it is
+            // needed.
             let direct = size.saturating_pow(3) / (6 * DIRECT_SPEED);
             let limit = direct / product_cost(lagrangian, factor.columns).max(1);
-            let limit = limit.clamp(STEPS[0], STEPS[1]);
+            let limit = limit.clamp(STEPS[0], if sparse { SLOW_STEPS } else { STEPS[1] });
             let by = Preconditioner::Blocks;
             match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
                 Outcome::Solved => return Solution::Found,
                 Outcome::NegativeCurvature(curvature) => return Solution::Indefinite(curvature),
                 Outcome::Truncated(curvature) => return Solution::Truncated(curvature),
-                Outcome::Slow if !dense => return Solution::Found,
+                Outcome::Slow if !(dense || sparse) => return Solution::Found,
                 Outcome::Slow => self.slow = true,
+            }
+        }
+        if sparse {
+            let live = self.scratch.live();
+            self.factored = self.sparse.factorize(lagrangian, factor, work, live, regularization);
+            if !self.factored {
+                return Solution::Indefinite(0.0);
+            }
+            let (by, limit) = (Preconditioner::Sparse, OLD_FACTOR_STEPS);
+            match self.iterate(by, limit, lagrangian, factor, work, gradient, regularization, step) {
+                Outcome::Solved | Outcome::Slow => return Solution::Found,
+                Outcome::NegativeCurvature(curvature) => return Solution::Indefinite(curvature),
+                Outcome::Truncated(curvature) => return Solution::Truncated(curvature),
             }
         }
         if !self.current && self.usable && size >= OLD_FACTOR_ORDER {
@@ -167,12 +203,32 @@ impl NewtonSystem {
         if !self.usable {
             return Solution::Indefinite(0.0);
         }
-        self.correct(gradient, step);
+        self.correct(lagrangian, gradient, step);
         Solution::Found
     }
 
+    /// Whether a sparse factorisation is cheaper than a dense one at this point; it is planned once.
+    fn plan(&mut self, lagrangian: &AugmentedLagrangian<'_>, columns: usize, work: &Workspace) -> bool {
+        if let Some(planned) = self.planned {
+            return planned;
+        }
+        self.scratch.neglect(lagrangian, work);
+        let size = (lagrangian.lifting.order() + lagrangian.lifting.outputs) * columns;
+        let dense = (size as f64).powi(3) / 6.0;
+        let cost = self.sparse.plan(lagrangian, columns, work, self.scratch.live());
+        let planned = cost.is_some_and(|cost| SPARSER * cost <= dense);
+        self.planned = Some(planned);
+        planned
+    }
+
     /// step = −(factorised matrix)⁻¹ gradient.
-    pub(super) fn correct(&self, gradient: &[f64], step: &mut [f64]) {
+    pub(super) fn correct(&mut self, lagrangian: &AugmentedLagrangian<'_>, gradient: &[f64], step: &mut [f64]) {
+        if self.factored {
+            let lifting = lagrangian.lifting;
+            self.sparse.apply(&lifting.forest, lifting.hidden_dimension(), gradient, step);
+            step.iter_mut().for_each(|s| *s = -*s);
+            return;
+        }
         for (s, g) in step.iter_mut().zip(gradient) {
             *s = -g;
         }
@@ -193,7 +249,9 @@ impl NewtonSystem {
         regularization: f64,
         step: &mut [f64],
     ) -> Outcome {
-        let (blocks, cholesky, scratch) = (&self.blocks, &self.cholesky, &mut self.scratch);
+        let (blocks, cholesky, scratch, sparse) =
+            (&self.blocks, &self.cholesky, &mut self.scratch, &mut self.sparse);
+        let lifting = lagrangian.lifting;
         self.gradients.solve(
             gradient,
             RESIDUAL,
@@ -208,6 +266,7 @@ impl NewtonSystem {
                     out.copy_from_slice(x);
                     cholesky.solve(MatMut::from_column_major_slice_mut(out, x.len(), 1));
                 }
+                Preconditioner::Sparse => sparse.apply(&lifting.forest, lifting.hidden_dimension(), x, out),
             },
             step,
         )

@@ -102,6 +102,11 @@ impl Geometry {
         &self.directions[group * self.rank..][..self.rank]
     }
 
+    /// The unit directions one after another.
+    pub(super) fn directions(&self) -> &[f64] {
+        &self.directions
+    }
+
     /// Reverses a group's direction, which swaps its forms.
     pub(super) fn flip(&mut self, group: usize) {
         self.directions[group * self.rank..][..self.rank].iter_mut().for_each(|v| *v = -*v);

@@ -11,6 +11,7 @@ pub mod cuts;
 mod factor;
 mod forms;
 mod geometry;
+mod near;
 mod pairs;
 mod scan;
 mod tree;

@@ -1,9 +1,7 @@
 //! The constraints of the relaxation as products of two linear forms.
 
+use super::near::opposites;
 use super::{Cut, LiftedForms, Lifting};
-use crate::linalg::dense::product;
-use faer::MatRef;
-use std::collections::HashMap;
 
 /// Forms whose directions oppose each other to within this distance are written as a difference.
 const NEAR: f64 = 0.5;
@@ -14,26 +12,27 @@ pub(super) const BLOCK: usize = 256;
 /// A nonnegative pair: i < j with ⟨p_i, p_j⟩ ≥ 0; indices below 2G mean base forms, then come the cuts.
 pub type PairKey = (u32, u32);
 
-/// Σ_t sign_t ⟨p_{a_t}, p_{b_t}⟩ over one or two terms.
+/// Σ_t ⟨p_{a_t}, p_{b_t}⟩ over one or two terms; kept small, because there may be millions.
 #[derive(Clone, Copy, Debug)]
 pub struct Constraint {
-    /// Left forms.
-    pub a: [usize; 2],
-    /// Right forms.
-    pub b: [usize; 2],
-    /// Signs; zero marks an absent second term.
-    pub sign: [f64; 2],
+    a: [u32; 2],
+    b: [u32; 2],
+    /// One or two.
+    count: u8,
 }
 
 impl Constraint {
     fn single(a: usize, b: usize) -> Self {
-        Self { a: [a, a], b: [b, b], sign: [1.0, 0.0] }
+        Self { a: [a as u32; 2], b: [b as u32; 2], count: 1 }
     }
 
-    /// The terms that are present.
+    fn sum(a: [usize; 2], b: [usize; 2]) -> Self {
+        Self { a: a.map(|form| form as u32), b: b.map(|form| form as u32), count: 2 }
+    }
+
+    /// The terms: left form, right form and sign, which is 1.
     pub fn terms(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
-        let count = if self.sign[1] == 0.0 { 1 } else { 2 };
-        (0..count).map(|t| (self.a[t], self.b[t], self.sign[t]))
+        (0..usize::from(self.count)).map(|t| (self.a[t] as usize, self.b[t] as usize, 1.0))
     }
 }
 
@@ -56,8 +55,8 @@ pub struct PairSet {
     pub pairs: Vec<Constraint>,
     /// Multipliers of the normalised constraints, at least zero.
     pub multipliers: Vec<f64>,
-    /// Distance t of the pairs kept as differences.
-    near: Vec<Option<f64>>,
+    /// Distance t of the pairs kept as differences, 0 of the others.
+    near: Vec<f64>,
     /// Representations whose forms take part, after the base forms in the numbering of the keys.
     cuts: Vec<Cut>,
     /// What the form of each cut was divided by.
@@ -80,7 +79,7 @@ impl PairSet {
                     // (α_gβ_g − α_pβ_p)/θ = β_g (α_g − α_p)/θ + α_p (β_g − β_p)/θ
                     let a = difference_form(lifting, &mut forms, g, p + groups);
                     let b = difference_form(lifting, &mut forms, g + groups, p);
-                    Constraint { a: [g + groups, p], b: [a, b], sign: [1.0, 1.0] }
+                    Constraint::sum([g + groups, p], [a, b])
                 }
             });
         }
@@ -143,11 +142,13 @@ impl PairSet {
 
     /// Adds pairs with multiplier zero; those already held keep theirs.
     pub fn add(&mut self, lifting: &Lifting, keys: &[PairKey]) {
-        let held: HashMap<PairKey, f64> = self.keys.iter().copied().zip(self.multipliers.clone()).collect();
         let mut all: Vec<PairKey> = self.keys.iter().chain(keys).copied().collect();
         all.sort_unstable();
         all.dedup();
-        let multipliers = all.iter().map(|key| held.get(key).copied().unwrap_or(0.0)).collect();
+        // Both are ascending.
+        let mut held = self.keys.iter().zip(&self.multipliers).peekable();
+        let multiplier = |key: &PairKey| held.next_if(|(next, _)| *next == key).map_or(0.0, |(_, m)| *m);
+        let multipliers = all.iter().map(multiplier).collect();
         self.rebuild(lifting, all, multipliers);
     }
 
@@ -164,6 +165,12 @@ impl PairSet {
     pub fn updated(&self, equality_weight: &[f64], multipliers: &[f64]) -> Self {
         let equality_multipliers = equality_weight.iter().map(|w| -w).collect();
         Self { equality_multipliers, multipliers: multipliers.to_vec(), ..self.clone() }
+    }
+
+    /// Takes over the multipliers of what [`PairSet::updated`] gave of these constraints.
+    pub(crate) fn take_multipliers(&mut self, updated: &Self) {
+        self.equality_multipliers.clone_from(&updated.equality_multipliers);
+        self.multipliers.clone_from(&updated.multipliers);
     }
 
     /// The cuts, f-th of which keys call 2G + f.
@@ -225,17 +232,17 @@ impl PairSet {
             if j >= lifting.base.len() {
                 let (a, b) = (self.form(lifting, i), self.form(lifting, j));
                 self.pairs.push(Constraint::single(a, b));
-                self.near.push(None);
+                self.near.push(0.0);
                 continue;
             }
             let t = opposition(lifting, i, j);
             if t < NEAR {
                 let form = difference_form(lifting, &mut self.forms, j, i);
                 self.pairs.push(Constraint::single(i, form));
-                self.near.push(Some(t));
+                self.near.push(t);
             } else {
                 self.pairs.push(Constraint::single(i, j));
-                self.near.push(None);
+                self.near.push(0.0);
             }
         }
         self.keys = keys;
@@ -258,13 +265,13 @@ impl PairSet {
         }
         let plain = (0..self.len())
             .map(|e| match self.near[e] {
-                None => {
+                0.0 => {
                     let (i, j) = self.keys[e];
                     let scale =
                         |k: u32| (k as usize).checked_sub(2 * groups).map_or(1.0, |f| self.cut_scale[f]);
                     self.multipliers[e] / (scale(i) * scale(j))
                 }
-                Some(t) => {
+                t => {
                     y[self.keys[e].0 as usize % groups] -= self.multipliers[e] / t;
                     self.multipliers[e] / t
                 }
@@ -296,36 +303,16 @@ fn difference_form(lifting: &Lifting, forms: &mut LiftedForms, j: usize, i: usiz
     forms.push(hidden, tail.into_iter().map(|(g, c)| (g, 0.5 * c / t)))
 }
 
-/// For every base form the `count` forms most nearly opposite to it (blocked products, no n² storage).
+/// For every base form the `count` forms most nearly opposite to it.
 fn nearest_opposites(lifting: &Lifting, count: usize) -> Vec<PairKey> {
-    let (groups, k) = (lifting.groups(), lifting.hidden_dimension());
-    let directions: Vec<f64> =
-        (0..groups).flat_map(|g| lifting.geometry.direction(g).iter().copied()).collect();
-    let all = MatRef::from_row_major_slice(&directions, groups, k);
+    let groups = lifting.groups() as u32;
+    let complement = |f: u32| (f + groups) % (2 * groups);
     let mut keys = Vec::new();
-    let mut row: Vec<(f64, u32)> = Vec::with_capacity(2 * groups);
-    for first in (0..groups).step_by(BLOCK) {
-        let rows = BLOCK.min(groups - first);
-        let cosines = product(all.subrows(first, rows), all.transpose());
-        for g in first..first + rows {
-            // Only α_g: the pairs of β_g mirror these with both forms complemented.
-            row.clear();
-            for h in (0..groups).filter(|&h| h != g) {
-                let cosine = cosines[(g - first, h)];
-                row.push((cosine, h as u32));
-                row.push((-cosine, (h + groups) as u32));
-            }
-            let take = count.min(row.len());
-            if take == 0 {
-                continue;
-            }
-            let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-            row.select_nth_unstable_by(take - 1, order);
-            let complement = |f: u32| (f + groups as u32) % (2 * groups as u32);
-            for &(_, f) in &row[..take] {
-                for (i, j) in [(g as u32, f), (complement(g as u32), complement(f))] {
-                    keys.push((i.min(j), i.max(j)));
-                }
+    // Only of α: the pairs of β mirror these with both forms complemented.
+    for (g, list) in (0..).zip(opposites(&lifting.geometry, count)) {
+        for (_, f) in list {
+            for (i, j) in [(g, f), (complement(g), complement(f))] {
+                keys.push((i.min(j), i.max(j)));
             }
         }
     }

@@ -5,13 +5,18 @@
 
 use super::Geometry;
 use super::geometry::{distance, sum_length};
+use super::near::close;
 use crate::linalg::vector::dot;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 /// Edges longer than this carry no stiffness and are cut: the directions there start trees of their own.
 const LONGEST_EDGE: f64 = 0.1;
 
 /// Cosine of directions further apart than that: 1 − 0.1²/2, and some room.
 const FAR: f64 = 0.994;
+/// Pairs closer than that, for each direction, that are listed beforehand; where there are more every step looks at all.
+const MOST_CLOSE: usize = 64;
 
 /// A spanning forest over the directions.
 #[derive(Debug)]
@@ -24,24 +29,30 @@ pub struct Forest {
 }
 
 impl Forest {
-    /// Prim's minimum spanning tree on the angle up to sign (O(G² rank) time, O(G) memory), cut at long edges;
-    /// directions are flipped so that a child points along its parent.
+    /// Prim's minimum spanning tree on the angle up to sign, cut at long edges; directions are flipped so that a child points
+    /// along its parent. Time O(G² rank), memory O(G).
     pub fn new(geometry: &mut Geometry) -> Self {
         let groups = geometry.groups();
+        let near = close(geometry, FAR - 1e-9, MOST_CLOSE * groups);
+        let all: Vec<u32> = if near.is_some() { Vec::new() } else { (0..groups as u32).collect() };
         let mut parent = vec![None; groups];
         let mut order = Vec::with_capacity(groups);
         let mut depth = vec![0; groups];
-        let mut nearest = vec![(f64::INFINITY, usize::MAX); groups];
+        let mut nearest = vec![f64::INFINITY; groups];
         let mut done = vec![false; groups];
+        // By distance, then by index; a direction reached anew at a smaller distance leaves its old entry behind.
+        let mut reached = BinaryHeap::new();
+        let mut roots = 0..groups;
         while order.len() < groups {
-            let next = (0..groups)
-                .filter(|&g| !done[g])
-                .min_by(|&a, &b| nearest[a].0.total_cmp(&nearest[b].0).then(a.cmp(&b)))
-                .unwrap_or(0);
+            let next = match reached.pop() {
+                Some(Reverse((_, g, _))) if done[g] => continue,
+                Some(Reverse((length, g, from))) => Some((g, Some((from, f64::from_bits(length))))),
+                None => roots.find(|g| !done[*g]).map(|g| (g, None)),
+            };
+            let Some((next, edge)) = next else { break };
             done[next] = true;
             order.push(next);
-            let (length, from) = nearest[next];
-            if length <= LONGEST_EDGE {
+            if let Some((from, length)) = edge.filter(|(_, length)| *length <= LONGEST_EDGE) {
                 let (here, there) = (geometry.direction(next), geometry.direction(from));
                 if sum_length(here, there) < distance(here, there) {
                     geometry.flip(next);
@@ -50,15 +61,17 @@ impl Forest {
                 depth[next] = depth[from] + 1;
             }
             let here = geometry.direction(next);
-            for g in (0..groups).filter(|&g| !done[g]) {
-                // Unit vectors: most are seen to be too far apart by their product alone.
+            let others = near.as_ref().map_or(&all, |near| &near[next]);
+            for g in others.iter().map(|g| *g as usize).filter(|g| !done[*g]) {
                 let there = geometry.direction(g);
                 if dot(here, there).abs() < FAR {
                     continue;
                 }
                 let d = distance(here, there).min(sum_length(here, there));
-                if d < nearest[g].0 {
-                    nearest[g] = (d, next);
+                if d < nearest[g] {
+                    nearest[g] = d;
+                    // Numbers that are not negative are ordered like their bits.
+                    reached.push(Reverse((d.to_bits(), g, next)));
                 }
             }
         }

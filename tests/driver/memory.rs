@@ -73,11 +73,13 @@ impl Observer for Groups {
 #[test]
 fn fewer_blocks_at_once_give_the_same_bits() {
     let problem = problem(160);
-    let (one, two) = (estimated_memory_bytes(160, 3, 2, 4, 1), estimated_memory_bytes(160, 3, 2, 4, 2));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    // Each thread counts.
+    let estimate = |at_once| pool.install(|| estimated_memory_bytes(160, 3, 2, 4, at_once));
+    let (one, two) = (estimate(1), estimate(2));
     assert!(one < two);
     let run = |limit| {
         let mut groups = Groups::default();
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
         let settings = settings(Blocks::Count(4), limit);
         let certified = pool.install(|| certify(&problem, &settings, &Control::new(), &mut groups)).unwrap();
         (certified.report.lower_bound.value().to_bits(), certified.report.dividing_loss, groups.0)

@@ -12,7 +12,11 @@ use relucert::{
 use std::time::Duration;
 
 fn teacher(samples: usize) -> TrainingProblem {
-    let (x, noise) = (gaussian(1, samples, 4), gaussian(2, samples, 2));
+    teacher_of(samples, 4)
+}
+
+fn teacher_of(samples: usize, features: usize) -> TrainingProblem {
+    let (x, noise) = (gaussian(1, samples, features), gaussian(2, samples, 2));
     let y = Mat::from_fn(samples, 2, |i, j| x[(i, j)].abs() + 0.3 * noise[(i, j)]);
     problem(&x, &y, 0.02 * samples as f64)
 }
@@ -73,7 +77,7 @@ fn a_run_stopped_between_levels_keeps_the_bound_it_reported_and_starts_no_furthe
 
 #[test]
 fn a_run_stopped_after_a_level_that_was_not_repaired_repairs_it_then() {
-    let problem = teacher(600);
+    let problem = teacher_of(600, 5);
     let mut won: f64 = 1.0;
     for levels in 1..=7 {
         let control = Control::new();

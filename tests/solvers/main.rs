@@ -11,7 +11,10 @@ mod lanczos;
 mod lapack;
 mod prices;
 mod reference;
+mod scan;
+mod sketch;
 mod solver;
+mod sparse_newton;
 #[cfg(feature = "lapack")]
 mod third_opinion;
 mod training;

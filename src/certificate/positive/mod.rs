@@ -22,8 +22,13 @@ use vector::{Vector, clearly_negative, positive_vector};
 
 /// Residuals of X, as parts of B, at which the proof is tried: most succeed at the first, a point at the boundary needs more.
 const TOLERANCES: [f64; 3] = [1e-6, 1e-9, 1e-12];
-/// Most products for the positive vector, and for X.
-const MOST_STEPS: usize = 4000;
+/// Products that X may take, and the positive vector, times those that are estimated: a hostile certificate takes no more.
+const MOST_TIMES: f64 = 4.0;
+/// Products for n = 1 that X is estimated to take, the power of n that they grow like, and multiplications of theirs a second
+/// (conventional).
+const STEPS: f64 = 20.0;
+const POWER: f64 = 0.28;
+const RATE: f64 = 8e8;
 
 /// Whether the form of section 14 is positive semidefinite, proved; none where this way cannot tell, Err where it is not.
 ///
@@ -39,7 +44,8 @@ pub(super) fn form_is_semidefinite(
         Err(Error::Refused(_)) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let delta = match positive_vector(&assembly, MOST_STEPS) {
+    let most = (MOST_TIMES * steps(problem.samples())).ceil() as usize;
+    let delta = match positive_vector(&assembly, most) {
         Vector::Floor(delta) => delta,
         Vector::Negative => return Err(not_proved()),
         Vector::Unknown => return Ok(None),
@@ -52,7 +58,7 @@ pub(super) fn form_is_semidefinite(
         }
         loop {
             match solver.step(tolerance) {
-                Step::Going if solver.steps < MOST_STEPS => {}
+                Step::Going if solver.steps < most => {}
                 Step::Going | Step::Done => break,
                 Step::Negative(column) => {
                     let negative = clearly_negative(&assembly, &solver.direction(column));
@@ -70,11 +76,11 @@ pub(super) fn form_is_semidefinite(
 }
 
 /// Time that this takes, roughly: the products of conjugate gradients, whose number grows slowly with the samples.
-pub(super) fn seconds(samples: usize, pairs: usize, order: usize) -> f64 {
+pub(crate) fn seconds(samples: usize, pairs: usize, order: usize) -> f64 {
     let (n, pairs, width) = (samples as f64, pairs as f64, width(order) as f64);
     let product = (2.0 * pairs + 8.0 * n) * width;
     let ends = n * (order * order) as f64;
-    (STEPS * n.powf(0.28) * product + 4.0 * ends) / RATE
+    (steps(samples) * product + 4.0 * ends) / RATE
 }
 
 /// Whether one evaluation this way takes less time than one dense factorisation.
@@ -82,6 +88,7 @@ pub(crate) fn is_cheaper(samples: usize, pairs: usize, order: usize) -> bool {
     pairs > 0 && seconds(samples, pairs, order) <= (samples as f64).powi(3) / (3.0 * DENSE_RATE)
 }
 
-/// Products for n = 1, and how many multiplications of theirs a second (conventional).
-const STEPS: f64 = 20.0;
-const RATE: f64 = 8e8;
+/// Products that X is estimated to take.
+fn steps(samples: usize) -> f64 {
+    STEPS * (samples as f64).powf(POWER)
+}

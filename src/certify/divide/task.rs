@@ -1,8 +1,8 @@
 //! One block of a divided problem: its solve and its proof are one call, whose input and output can be sent anywhere.
 
 use super::outcome::{BlockOutcome, RoundId};
-use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, prove_with};
+use crate::certify::plan::proof_time;
 use crate::certify::relax::{
     PricedSolution, WarmStart, better, certify_free, relax, relax_priced, stop_status,
 };
@@ -11,7 +11,6 @@ use crate::certify::settings::{CertifySettings, Prices};
 use crate::control::Control;
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
-use crate::linalg::dense::factorisation_time;
 use crate::problem::{HeadDecay, Network, TrainingProblem};
 use crate::progress::Silent;
 use crate::repair::{certify_dual_with, provable_point};
@@ -90,9 +89,8 @@ impl BlockTask {
             relaxed.unsolved_blocks = 1;
             return Ok((self.proved(zero, &relaxed, &proof, [0.0; 2], None), proof));
         }
-        // Its proof is one more factorisation, beside that of another block.
-        let order = problem.samples() + most_inputs(problem, problem.samples());
-        let until = control.reserving(2 * factorisation_time(order));
+        // Its proof is not interrupted, and runs beside that of another block.
+        let until = control.reserving(2 * proof_time(problem, &self.settings, problem.samples()));
         let relaxation = relax(problem, &self.network, &self.settings, &until, &mut Silent, solving, None)?;
         let certifying = Instant::now();
         let proving = self.settings.making(2 * self.block, 2, control);

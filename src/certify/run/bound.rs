@@ -3,17 +3,15 @@
 use super::ending::Ending;
 use super::{Account, Context, Stages};
 use crate::branch::Branched;
-use crate::certificate::compact::most_inputs;
 use crate::certificate::{Certificate, Proof, ProofSettings, prove_with};
 use crate::certify::by_branch::ByBranch;
 use crate::certify::checkpoint::{BlockCheckpoint, CheckpointWriter, Stage, WholeCheckpoint};
 use crate::certify::divide::{DividedRun, Division};
-use crate::certify::plan::Plan;
+use crate::certify::plan::{Plan, proof_time};
 use crate::certify::relax::{Relaxation, better, cause, certify_free, relax};
 use crate::certify::report::{Relaxed, Seconds, Status};
 use crate::dual::DualPoint;
 use crate::error::{Error, Result};
-use crate::linalg::dense::factorisation_time;
 use crate::problem::Network;
 use crate::relaxation::LiftedFactor;
 use crate::repair::certify_dual_with;
@@ -129,9 +127,8 @@ impl Context<'_> {
         let trained = (network.clone(), account.seconds.round);
 
         let solving = Instant::now();
-        // Its proof is one more factorisation, which is not interrupted.
-        let order = problem.samples() + most_inputs(problem, problem.samples());
-        let until = control.reserving(factorisation_time(order));
+        // Its proof is not interrupted.
+        let until = control.reserving(proof_time(problem, settings, problem.samples()));
         let relaxation =
             relax(problem, &network, settings, &until, account.observer, self.started, checkpoint.as_mut())?;
         account.seconds.solve += solving.elapsed().as_secs_f64();

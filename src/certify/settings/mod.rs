@@ -17,7 +17,7 @@ use crate::relaxation::cuts::Cuts;
 use crate::system::stream::{Purpose, derived};
 use crate::training::TrainingSettings;
 
-/// Samples that one factor takes on before the problem is divided (51 s, measured:
+/// Samples that one factor takes on before the problem is divided, where its slack is dense (51 s, measured:
 /// `docs/mathematics.md`, section 4).
 const WHOLE: usize = 5_000;
 /// Samples of a block: the more, the less is lost, but the work of all blocks grows like their power 0.9
@@ -33,8 +33,9 @@ const WIDE: usize = 250;
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum Blocks {
-    /// One up to 5,000 samples, then as few as keep a block at 1,750 samples or below; with more than 500 sparse features one
-    /// up to 500 samples, then 250 a block; more where memory or the time left are short.
+    /// One up to 5,000 samples, and up to 100,000 where nothing takes a matrix of their order: without cuts and prices, and
+    /// features in the tens. Otherwise, and where memory or time are short for that, as few as keep a block at 1,750 samples
+    /// or below; with more than 500 sparse features one up to 500 samples, then 250 a block; more where they are still short.
     #[default]
     Auto,
     /// As many as given, from 1 to half the number of samples.
@@ -42,7 +43,7 @@ pub enum Blocks {
 }
 
 impl Blocks {
-    /// The number of blocks that n samples are divided into.
+    /// The number of blocks that n samples are divided into where a block takes matrices of its order.
     pub fn count(self, samples: usize) -> Result<usize> {
         match self {
             Self::Auto if samples <= WHOLE => Ok(1),
