@@ -7,3 +7,4 @@ pub mod frank_wolfe;
 pub mod gated;
 pub mod kernels;
 pub mod soft_threshold;
+pub mod stationary_gap;

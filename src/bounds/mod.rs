@@ -88,6 +88,11 @@ impl LowerBound {
         Self((own + more).next_down().max(0.0))
     }
 
+    /// This bound, lowered to a number that nobody proved where that is smaller: still a bound.
+    pub(crate) fn at_most(self, value: f64) -> Self {
+        Self(self.0.min(value).max(0.0))
+    }
+
     /// For what a file says, which has to be proved again.
     pub(crate) fn claimed(value: f64) -> Self {
         Self(value)

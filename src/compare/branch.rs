@@ -20,8 +20,7 @@ pub(super) fn find(
     seed: u64,
     control: &Control,
 ) -> Result<Certified> {
-    let search =
-        SearchSettings { visits: known.branch.search.visits.min(LONG), ..known.branch.search.clone() };
+    let search = budget(known);
     let settings = CertifySettings {
         seed,
         method: Method::Branch,
@@ -34,4 +33,9 @@ pub(super) fn find(
         ..known.clone()
     };
     Ok(run(problem, None, &settings, &RayonExecutor, control, &mut Silent)?.certified)
+}
+
+/// What `certify` would spend on a search without being asked, or less where the settings say so.
+pub(super) fn budget(known: &CertifySettings) -> SearchSettings {
+    SearchSettings { visits: known.branch.search.visits.min(LONG), ..known.branch.search.clone() }
 }

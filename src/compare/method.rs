@@ -14,6 +14,8 @@ pub enum ComparedMethod {
     Train,
     /// Branch and bound over one neuron ([`crate::branch`]), its proved bound, and the network it ends with.
     Branch,
+    /// The bound of Burer–Monteiro factorisations at the trained network ([`crate::baselines::stationary_gap`]).
+    BurerMonteiro,
     /// The semidefinite relaxation, its proved bound, and the better of the trained and the polished network.
     Certify,
     /// Training from the solution of the relaxation ([`crate::rounding::polish`]).
@@ -44,9 +46,10 @@ pub enum ComparedMethod {
 
 impl ComparedMethod {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Train,
         Self::Branch,
+        Self::BurerMonteiro,
         Self::Certify,
         Self::Polish,
         Self::Splitting,
@@ -70,6 +73,7 @@ impl ComparedMethod {
         match self {
             Self::Train => "train",
             Self::Branch => "branch",
+            Self::BurerMonteiro => "burer-monteiro",
             Self::Certify => "certify",
             Self::Polish => "polish",
             Self::Splitting => "splitting",
@@ -91,6 +95,7 @@ impl ComparedMethod {
         match self {
             Self::Train => "variable projection, L-BFGS, neurons added and merged",
             Self::Branch => "branch and bound over one neuron, with a proved bound",
+            Self::BurerMonteiro => "stationary network, its bound by a proved dual norm",
             Self::Certify => "semidefinite relaxation with a proved bound; the best network",
             Self::Polish => "network trained from the relaxation",
             Self::Splitting => "relaxation rounded by three-operator splitting",

@@ -6,7 +6,9 @@ use super::{CompareSettings, ComparedMethod, Estimate, Outcome, ProvedBound, Row
 use crate::baselines::descent::{DescentSettings, Rule, descend};
 use crate::baselines::gated::{GatedNetwork, GatedSettings, Patterns};
 use crate::baselines::kernels::{Kernel, KernelRegression, Ridge};
+use crate::baselines::stationary_gap::{StationaryGapSettings, stationary_gap};
 use crate::baselines::{arrangements, copositive, frank_wolfe, gated, soft_threshold};
+use crate::certificate::Grade;
 use crate::certify::certified::Certified;
 use crate::certify::divide::RayonExecutor;
 use crate::certify::report::Status;
@@ -169,6 +171,7 @@ impl<'a> Bench<'a> {
             ComparedMethod::Branch => {
                 branch::find(self.problem, &self.settings.certify, seed, control).map(searched)
             }
+            ComparedMethod::BurerMonteiro => self.burer_monteiro(control),
             ComparedMethod::Certify => self.stages(control).map(certified),
             ComparedMethod::Polish => self.stages(control).and_then(polished),
             ComparedMethod::Splitting => self.splitting(control),
@@ -233,6 +236,36 @@ impl<'a> Bench<'a> {
             Some(Err(error)) => Err(error.again()),
             None => Err(Error::Numerical("the relaxation")),
         }
+    }
+
+    /// Theorem 3.4 of Sahiner et al. at the trained network.
+    fn burer_monteiro(&self, control: &Control) -> Result<Found> {
+        let settings = &self.settings.certify;
+        let network = match &self.certified {
+            Some(Ok(stages)) => stages.trained.0.clone(),
+            _ => {
+                let training = TrainingSettings { seed: self.settings.seed, ..settings.training.clone() };
+                train(self.problem, &training, control)
+            }
+        };
+        let search = branch::budget(settings);
+        let gap_settings = StationaryGapSettings { precision: settings.tolerance, search };
+        let found = stationary_gap(self.problem, &network, &gap_settings, control)?;
+        let ratio = (found.level / self.problem.weight_decay()).next_up();
+        let note = format!(
+            "dual norm at most {ratio:.6} times the weight decay; the same residual proves {} by itself",
+            found.by_residual
+        );
+        Ok(Found {
+            bound: Some(ProvedBound {
+                lower_bound: found.by_theorem,
+                grade: Grade::Verified,
+                failure_probability: 0.0,
+            }),
+            note: Some(note),
+            unconverged: !found.converged,
+            ..Found::network(network)
+        })
     }
 
     fn splitting(&mut self, control: &Control) -> Result<Found> {

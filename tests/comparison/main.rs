@@ -11,3 +11,4 @@ mod kernels;
 mod rows;
 mod sets;
 mod splitting;
+mod stationary_gap;
