@@ -42,7 +42,10 @@ impl Output {
     }
 }
 
-const STUDIES: [(&str, fn(&Output) -> Done); 7] = [
+/// Its name, and what runs it.
+type Study = (&'static str, fn(&Output) -> Done);
+
+const STUDIES: [Study; 7] = [
     ("ratio", ratio::run),
     ("width", width::run),
     ("descent", descent::run),

@@ -251,7 +251,8 @@ impl<'a> Bench<'a> {
         let search = branch::budget(settings);
         let gap_settings = StationaryGapSettings { precision: settings.tolerance, search };
         let found = stationary_gap(self.problem, &network, &gap_settings, control)?;
-        let ratio = (found.level / self.problem.weight_decay()).next_up();
+        // Rounded upwards at the digits shown.
+        let ratio = ((found.level / self.problem.weight_decay()).next_up() * 1e6).next_up().ceil() / 1e6;
         let note = format!(
             "dual norm at most {ratio:.6} times the weight decay; the same residual proves {} by itself",
             found.by_residual

@@ -15,9 +15,12 @@ use rand::RngExt;
 use rand_distr::StandardNormal;
 use rayon::prelude::*;
 
-/// Filters of a random start, and random directions to climb from.
+/// Filters of a random start, and random directions to climb from: the best of many that are looked at, whose responses are so
+/// many numbers at most.
 const STARTS: usize = 48;
-const CLIMBS: usize = 32;
+const CLIMBS: usize = 48;
+const MOST_LOOKS: usize = 4096;
+const LOOKS: usize = 1 << 22;
 /// Pairs that L-BFGS remembers, its iterations when filters move between rounds, and what twenty of them have to win.
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
@@ -177,16 +180,23 @@ fn lengthen(at: &Coordinates<'_>, filters: &mut Vec<f64>, accuracy: f64) -> f64 
     let mut eta = squares(filters, m);
     let mean = eta.iter().sum::<f64>() / m as f64;
     eta.iter_mut().for_each(|eta| *eta = eta.max(1e-3 * mean).max(f64::MIN_POSITIVE.sqrt()));
-    if lasso.solve(&mut eta, (accuracy * accuracy).clamp(LENGTHS[0], LENGTHS[1]) * value).is_err() {
+    let exact = (accuracy * accuracy).clamp(LENGTHS[0], LENGTHS[1]);
+    if lasso.solve(&mut eta, exact * value).is_err() {
         return value;
     }
     let largest = eta.iter().copied().fold(0.0, f64::max);
-    let kept: Vec<usize> = (0..m).filter(|&j| eta[j] > NEGLIGIBLE * largest).collect();
-    let mut found = select(&directions, m, &kept);
-    for row in found.chunks_exact_mut(kept.len().max(1)) {
-        row.iter_mut().zip(&kept).for_each(|(u, &j)| *u *= eta[j].sqrt());
-    }
-    let after = given(&found);
+    let above = |least: f64| {
+        let kept: Vec<usize> = (0..m).filter(|&j| eta[j] > least).collect();
+        let mut found = select(&directions, m, &kept);
+        for row in found.chunks_exact_mut(kept.len().max(1)) {
+            row.iter_mut().zip(&kept).for_each(|(u, &j)| *u *= eta[j].sqrt());
+        }
+        (given(&found), found)
+    };
+    // Without the least, unless they are of use.
+    let (all, few) = (above(0.0), above(NEGLIGIBLE * largest));
+    let most = all.0 * (1.0 + exact);
+    let (after, found) = if few.0 <= most { few } else { all };
     if after <= value {
         *filters = found;
         return after;
@@ -246,13 +256,23 @@ fn correct(
         }
         let Some(found) = project(at, &filters, None) else { break };
         let mut rng = generator(seed, Purpose::Neurons, round as u64);
-        let drawn: Vec<f64> = (0..h * CLIMBS).map(|_| rng.sample(StandardNormal)).collect();
-        let starts = beside(&at.filters(&drawn), from, h);
-        let (peaks, ratios) = climb(at, found.residual.as_ref(), &starts, control);
-        let m = ratios.len();
-        let mut order: Vec<usize> = (0..m).filter(|&j| ratios[j] > complete).collect();
-        order.sort_by(|&a, &b| ratios[b].total_cmp(&ratios[a]).then(a.cmp(&b)));
-        if order.first().is_none_or(|&j| ratios[j] <= enough) {
+        let count = (LOOKS / at.responses(1)).clamp(CLIMBS, MOST_LOOKS);
+        let drawn: Vec<f64> = (0..h * count).map(|_| rng.sample(StandardNormal)).collect();
+        let drawn = at.filters(&drawn);
+        let looked = ratios(at, found.residual.as_ref(), &drawn, None);
+        let mut best: Vec<usize> = (0..count).collect();
+        best.sort_by(|&a, &b| looked[b].total_cmp(&looked[a]).then(a.cmp(&b)));
+        best.truncate(CLIMBS);
+        let starts = beside(&select(&drawn, count, &best), from, h);
+        let (climbed, mut heights) = climb(at, found.residual.as_ref(), &starts, control);
+        // As they came too: a climb of many together may leave one of them lower than it was.
+        let given = ratios(at, found.residual.as_ref(), from, None);
+        heights.extend(given.iter().map(|square| square.sqrt()));
+        let peaks = beside(&climbed, from, h);
+        let m = heights.len();
+        let mut order: Vec<usize> = (0..m).filter(|&j| heights[j] > complete).collect();
+        order.sort_by(|&a, &b| heights[b].total_cmp(&heights[a]).then(a.cmp(&b)));
+        if order.first().is_none_or(|&j| heights[j] <= enough) {
             break;
         }
         let directions = unit(&peaks, m);
