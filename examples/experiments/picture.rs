@@ -4,13 +4,14 @@ use plotters::prelude::*;
 use std::error::Error;
 
 const FONT: &str = "sans-serif";
-const COLOURS: [RGBColor; 6] = [
+const COLOURS: [RGBColor; 7] = [
     RGBColor(31, 119, 180),
     RGBColor(190, 40, 40),
     RGBColor(44, 140, 60),
     RGBColor(230, 150, 30),
     RGBColor(130, 80, 180),
     RGBColor(100, 100, 100),
+    RGBColor(20, 160, 170),
 ];
 
 pub struct Panel {
