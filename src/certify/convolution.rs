@@ -4,6 +4,7 @@ use crate::bounds::LowerBound;
 use crate::branch::BranchStatus;
 use crate::certificate::{Certificate, Grade};
 use crate::certify::report::{BranchFigures, Report, Seconds, Status};
+use crate::control::Control;
 use crate::convolution::Convolved;
 use crate::error::{Error, Result};
 use crate::io;
@@ -11,10 +12,17 @@ use crate::problem::convolution::ConvolutionalProblem;
 use std::path::Path;
 
 /// The report of a run that took so many seconds. `features` are the numbers of an image, `network_width` the filters.
-pub fn convolution_report(problem: &ConvolutionalProblem, found: &Convolved, seconds: f64) -> Report {
+/// `control` is that of the run.
+pub fn convolution_report(
+    problem: &ConvolutionalProblem,
+    found: &Convolved,
+    seconds: f64,
+    control: &Control,
+) -> Report {
     let status = match found.status {
         BranchStatus::Reached => Status::Converged,
         BranchStatus::Stalled => Status::Stalled,
+        BranchStatus::Stopped if control.is_cancelled() => Status::Cancelled,
         BranchStatus::Stopped => Status::TimeLimit,
         BranchStatus::Budget | BranchStatus::OutOfReach => Status::Budget,
     };

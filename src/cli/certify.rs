@@ -114,9 +114,9 @@ pub(super) fn reading(options: &DataOptions, task: Task) -> CsvOptions {
 /// The samples that were asked for.
 pub(super) fn taken(options: &DataOptions, dataset: Dataset) -> Result<Dataset> {
     let Some(first) = options.first else { return Ok(dataset) };
-    let samples: Vec<usize> = (0..first).collect();
-    dataset.select(&samples).ok_or_else(|| {
-        let there = dataset.samples();
+    let there = dataset.samples();
+    let taken = (first <= there).then(|| dataset.select(&(0..first).collect::<Vec<_>>())).flatten();
+    taken.ok_or_else(|| {
         Error::Input(format!("{}: --first {first} of {there} samples; ask for fewer", options.data))
     })
 }

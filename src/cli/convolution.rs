@@ -91,7 +91,7 @@ pub(super) fn run(options: &NetworkOptions) -> Result<u8> {
             &problem,
             &dataset.description(),
             &found,
-            [loading, seconds],
+            ([loading, seconds], &control),
             folder.as_ref(),
         )
     });
@@ -107,10 +107,10 @@ fn finish(
     problem: &ConvolutionalProblem,
     understood: &str,
     found: &Convolved,
-    [loading, seconds]: [f64; 2],
+    ([loading, seconds], control): ([f64; 2], &Control),
     folder: Option<&SaveFolder>,
 ) -> Result<u8> {
-    let mut report = convolution_report(problem, found, seconds);
+    let mut report = convolution_report(problem, found, seconds, control);
     report.seconds.load = loading;
     let provenance = of_run(options, Method::Branch, source);
     let object = json(&Told { report: &report, provenance: &provenance })?;

@@ -25,12 +25,13 @@ const LOOKS: usize = 1 << 22;
 const MEMORY: usize = 20;
 const MOVES: usize = 60;
 const PROGRESS: (f64, f64) = (1e-2, 1e-6);
-/// Filters added in a round, those of them that climb further by themselves, the cosines above which two are one and above which
-/// they are tried as one, and what that may cost, as a part of the objective and of the square of the accuracy.
+/// Filters added in a round, and those of them that climb further by themselves.
 const ADDED: usize = 32;
 const REFINED: usize = 16;
 /// Unit filters closer than this are one.
 const EQUAL: f64 = 1e-6;
+/// Cosine above which two filters are one, those above which they are tried as one, and what that may cost, as a part of the
+/// objective and of the square of the accuracy.
 const SAME: f64 = 1.0 - 1e-4;
 const CLUSTERS: [f64; 3] = [1.0 - 1e-2, 1.0 - 1e-3, SAME];
 const MERGED: f64 = 0.2;
@@ -41,8 +42,7 @@ const SLOW: f64 = 0.02;
 /// How far above 1 a ratio may be where nothing is left to add: as a part of the accuracy, and at most.
 const COMPLETE: (f64, f64) = (0.1, 1e-4);
 /// What the lengths may be off by, as a part of the objective: the square of the accuracy between these, because a violation wins
-/// its square. Lengths below this part of
-/// the largest are none.
+/// its square. Lengths below a part of the largest are none.
 const LENGTHS: [f64; 2] = [1e-13, 1e-7];
 const NEGLIGIBLE: f64 = 1e-5;
 /// Samples up to which lengths are chosen by an interior-point method, whose systems are of that order.

@@ -117,14 +117,7 @@ impl Network {
                 }
             }
         }
-        let mut weights = 0.0;
-        for array in [self.hidden(), self.output()] {
-            for column in array.col_iter() {
-                for &w in column.iter() {
-                    weights = add_up(weights, mul_up(w.abs(), w.abs()));
-                }
-            }
-        }
+        let weights = squared_norms_up([self.hidden(), self.output()]);
         let total = mul_up(0.5, add_up(loss, mul_up(problem.weight_decay(), weights)));
         UpperBound::proved(if total.is_nan() { f64::INFINITY } else { total })
     }
@@ -162,6 +155,12 @@ fn magnitude(a: MatRef<'_, f64>) -> Mat<f64> {
 const ROWS: usize = 256;
 /// And of sparse features, for each such lot of which the hidden weights are rearranged.
 const SPARSE_ROWS: usize = 8192;
+
+/// ‖A‖² + ‖B‖², rounded up.
+pub(super) fn squared_norms_up(arrays: [MatRef<'_, f64>; 2]) -> f64 {
+    let columns = arrays.into_iter().flat_map(|array| array.col_iter());
+    columns.flat_map(|column| column.iter()).fold(0.0, |sum, w| add_up(sum, mul_up(w.abs(), w.abs())))
+}
 
 /// |a + b|, rounded up; a sum that comes out as zero is exact.
 pub(super) fn sum_of_two(a: f64, b: f64) -> f64 {

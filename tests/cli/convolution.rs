@@ -54,6 +54,9 @@ fn what_does_not_combine_is_one_line() {
         assert_eq!(told.trim_end().lines().count(), 1, "{told}");
         assert!(told.contains(word), "{told}");
     }
+    let many = relucert(&["certify", "digits", "--first", "99999999999999", "--gamma", "1"]);
+    assert!(String::from_utf8_lossy(&many.stderr).contains("ask for fewer"));
+    assert_eq!(many.status.code(), Some(2));
     let wrong_size = relucert(&["certify", "digits", "--image", "8x9", "--filter", "2x2", "--gamma", "1"]);
     assert_eq!(wrong_size.status.code(), Some(2));
     let lonely = relucert(&["certify", "digits", "--image", "8x8", "--gamma", "1"]);

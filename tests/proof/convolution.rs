@@ -76,7 +76,7 @@ fn a_saved_run_is_judged_from_its_files() {
     let folder = std::env::temp_dir().join(format!("relucert-convolution-{}", std::process::id()));
     let _ = std::fs::remove_dir_all(&folder);
     save_convolution(&problem, &found, &folder).unwrap();
-    let report = convolution_report(&problem, &found, 1.0);
+    let report = convolution_report(&problem, &found, 1.0, &Control::new());
     std::fs::write(folder.join("report.json"), serde_json::to_string(&report).unwrap()).unwrap();
     let verdict = Saved::load(&folder).unwrap().judge(&ProofSettings::default()).unwrap();
     assert!(verdict.proved, "{:?}", verdict.objection);
@@ -97,4 +97,17 @@ fn a_saved_run_is_judged_from_its_files() {
     let judged = Saved::load(&folder).and_then(|saved| saved.judge(&ProofSettings::default()));
     assert!(judged.is_err() || !judged.unwrap().proved);
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What a file could ask for: patches that are far larger together than the image.
+#[test]
+fn patches_that_would_fill_the_memory_are_refused() {
+    for (side, filter) in [(1024, 512), (256, 128)] {
+        let shape = ConvolutionShape::new([side, side, 1], [filter, filter], 1, Pooling::Average).unwrap();
+        let images = Mat::from_fn(1, side * side, |_, k| k as f64);
+        let targets = Mat::from_fn(1, 1, |_, _| 1.0);
+        let problem = ConvolutionalProblem::new(shape, images.as_ref(), targets, 1.0).unwrap();
+        let message = problem.lifted().map(|_| ()).unwrap_err().to_string();
+        assert!(message.contains("smaller filters"), "{message}");
+    }
 }

@@ -166,10 +166,12 @@ impl Node<'_> {
                 let value = value + sign * odd;
                 let quadratic = Quadratic { value: value + values, linear: &linear, square: &square };
                 let tested = test(self.cell, d, self.lengths, &quadratic, m);
-                let mut linear = outside;
-                linear.iter_mut().zip(product).for_each(|(linear, product)| *linear += sign * product);
-                let kinks = self.kinks(stand, self.block.w(0), side, (value, linear));
-                if tested.closed || (looked.unsettled <= MOST_OPEN && kinks.close()) {
+                let by_slopes = || {
+                    let mut linear = outside;
+                    linear.iter_mut().zip(product).for_each(|(linear, product)| *linear += sign * product);
+                    self.kinks(stand, self.block.w(0), side, (value, linear)).close()
+                };
+                if tested.closed || (looked.unsettled <= MOST_OPEN && by_slopes()) {
                     looked.open &= !mode;
                 } else {
                     add(&mut looked.score, &tested.score);
@@ -302,8 +304,8 @@ impl Node<'_> {
             });
             let quadratic = Quadratic { value: value + along.values, linear: &linear, square: &square };
             let tested = test(self.cell, d, self.lengths, &quadratic, m);
-            let kinks = self.kinks(stand, &self.rows.along[..len], 1.0, (value, outside));
-            if tested.closed || (looked.unsettled <= MOST_OPEN && kinks.close()) {
+            let by_slopes = || self.kinks(stand, &self.rows.along[..len], 1.0, (value, outside)).close();
+            if tested.closed || (looked.unsettled <= MOST_OPEN && by_slopes()) {
                 looked.open &= !(1 << bit);
             } else {
                 add(&mut looked.score, &tested.score);

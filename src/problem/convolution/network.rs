@@ -5,7 +5,7 @@ use super::{ConvolutionShape, ConvolutionalProblem};
 use crate::bounds::UpperBound;
 use crate::error::{Error, Result};
 use crate::linalg::dense::product;
-use crate::problem::network::{add_up, mul_up, product_error, sum_of_two, sum_upper};
+use crate::problem::network::{add_up, mul_up, product_error, squared_norms_up, sum_of_two, sum_upper};
 use faer::{Mat, MatRef};
 
 /// Filters U (h × m) and output weights V (c × a·m): neuron j answers block q of positions with column q·m + j of V.
@@ -165,14 +165,7 @@ impl ConvolutionalNetwork {
                 loss = add_up(loss, mul_up(residual, residual));
             }
         }
-        let mut weights = 0.0;
-        for array in [self.filters(), self.output()] {
-            for column in array.col_iter() {
-                for &w in column.iter() {
-                    weights = add_up(weights, mul_up(w.abs(), w.abs()));
-                }
-            }
-        }
+        let weights = squared_norms_up([self.filters(), self.output()]);
         let total = mul_up(0.5, add_up(loss, mul_up(problem.weight_decay(), weights)));
         UpperBound::proved(if total.is_nan() { f64::INFINITY } else { total })
     }

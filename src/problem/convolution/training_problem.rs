@@ -5,8 +5,10 @@ use crate::error::{Error, Result};
 use crate::problem::TrainingProblem;
 use faer::{Mat, MatRef};
 
-/// Numbers of the largest weights W̃ over patches.
+/// Numbers of the largest weights W̃ over patches, and of the largest matrix of distinct patches.
 const LARGEST: usize = 1 << 27;
+/// Numbers of all patches together, equal ones too: they are looked at, not stored.
+const MOST_LOOKED_AT: usize = 1 << 31;
 
 /// min over filters u_j in R^h, output weights V_j (c × a) and their number of
 /// ½ Σ_i |Σ_j V_j P(X_i u_j)₊ − y_i|² + (γ/2) Σ_j (|u_j|² + ‖V_j‖²).
@@ -86,17 +88,26 @@ impl ConvolutionalProblem {
 
     /// The patches as samples of their own. See [`Lifted`].
     ///
-    /// Errors: W̃ would have more than 2²⁷ numbers.
+    /// Errors: W̃ or the distinct patches would have more than 2²⁷ numbers, or all patches more than 2³¹.
     pub fn lifted(&self) -> Result<Lifted<'_>> {
         let (all, columns) = (self.samples() * self.shape.positions(), self.outputs() * self.shape.blocks());
         let (starts, offsets) = (self.shape.starts(), self.shape.offsets());
         let (inputs, positions) = (self.shape.inputs(), starts.len());
+        let too_many = |rows: usize, columns: usize, most: usize| {
+            rows.checked_mul(columns).is_none_or(|numbers| numbers > most)
+        };
+        if too_many(all, offsets.len(), MOST_LOOKED_AT) {
+            return Err(Error::Input(format!(
+                "{all} patches of {} numbers are more than {MOST_LOOKED_AT} numbers; take fewer samples or smaller filters",
+                offsets.len()
+            )));
+        }
         let first = |row: usize| row / positions * inputs + starts[row % positions];
         // Adding zero takes the sign off a zero.
         let entry = |row: usize, offset: &usize| self.images[first(row) + offset] + 0.0;
         let compare = |a: &usize, b: &usize| {
-            let differing = offsets.iter().map(|offset| entry(*a, offset).total_cmp(&entry(*b, offset)));
-            differing.fold(std::cmp::Ordering::Equal, |order, next| order.then(next))
+            let mut orders = offsets.iter().map(|offset| entry(*a, offset).total_cmp(&entry(*b, offset)));
+            orders.find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
         };
         let mut order: Vec<usize> =
             (0..all).filter(|row| offsets.iter().any(|offset| entry(*row, offset) != 0.0)).collect();
@@ -111,9 +122,11 @@ impl ConvolutionalProblem {
         // One patch at least, if only a zero one.
         kept.extend((kept.is_empty()).then_some(0));
         let rows = kept.len();
-        if rows.checked_mul(columns).is_none_or(|numbers| numbers > LARGEST) {
+        if too_many(rows, columns.max(offsets.len()), LARGEST) {
             return Err(Error::Input(format!(
-                "{rows} patches times {columns} outputs are more than {LARGEST} numbers; pool more, or take fewer samples"
+                "{rows} different patches times {} weights or {columns} outputs are more than {LARGEST} numbers; pool more, \
+                 or take fewer samples or smaller filters",
+                offsets.len()
             )));
         }
         let patches = Mat::from_fn(rows, offsets.len(), |row, weight| entry(kept[row], &offsets[weight]));
